@@ -1,0 +1,32 @@
+/*
+ * How many sessions a client address has in all workers of one face: a table in memory that the
+ * workers share (a memory file from the parent), so that limits hold across them. Each worker counts
+ * in a column of its own and reads all; the parent empties the column of a worker that died. An IPv4
+ * address, or an IPv6 /64, falls into one of CENSUS_SLOTS by a keyed hash: two that share a slot
+ * are counted together, which errs on the strict side. A worker that was broken into can spoil the
+ * counts and nothing else.
+ */
+#ifndef BASE_CENSUS_H
+#define BASE_CENSUS_H
+
+#include "base/bytes.h"
+
+#define CENSUS_SLOTS 16384u
+
+struct census;
+
+/* A new sealed-size memory file for `workers` columns, or -1. */
+must_use int census_create(uint32_t workers);
+/* Maps it; column `worker` of `workers` is ours. Null when the file does not fit. */
+must_use struct census *census_map(int fd, uint32_t worker, uint32_t workers);
+/* Empties a column (the parent, when that worker has died). */
+void census_clear(struct census *c, uint32_t worker);
+/* `address`: 16 octets, IPv4 in mapped form. */
+void census_enter(struct census *c, const uint8_t address[16]);
+void census_leave(struct census *c, const uint8_t address[16]);
+/* Sessions of that address, of all workers. */
+uint32_t census_count(const struct census *c, const uint8_t address[16]);
+/* Sessions in all. */
+uint32_t census_total(const struct census *c);
+
+#endif

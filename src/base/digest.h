@@ -1,0 +1,21 @@
+/*
+ * BLAKE2b digests (libsodium), streamed: what tells whether two contents are the same, and makes short
+ * names of long ones. Not for passwords.
+ */
+#ifndef BASE_DIGEST_H
+#define BASE_DIGEST_H
+
+#include "base/bytes.h"
+
+#define DIGEST_OCTETS 32u
+
+struct digest;
+
+struct digest *digest_new(void);
+void digest_add(struct digest *g, struct view octets);
+/* Writes the digest of all that was added, and frees `*g`. */
+void digest_end(struct digest **g, uint8_t out[DIGEST_OCTETS]);
+/* Of one view. */
+void digest_of(struct view octets, uint8_t out[DIGEST_OCTETS]);
+
+#endif

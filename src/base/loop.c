@@ -1,0 +1,228 @@
+#include "base/loop.h"
+
+#include "base/clock.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+struct loop_signal {
+	struct event event;
+	timer_fire *caught;
+	void *context;
+	struct loop_signal *next;
+};
+
+struct loop {
+	struct event_base *base;
+	struct turn_hook *hooks;
+	struct loop_signal *signals;
+	uint64_t now_ms;
+	bool stopping;
+};
+
+struct watch {
+	struct event event;
+	struct loop *loop;
+	watch_ready *ready;
+	void *context;
+	int fd;
+	unsigned what;
+};
+
+struct timer {
+	struct event event;
+	struct loop *loop;
+	timer_fire *fire;
+	void *context;
+};
+
+struct loop *loop_new(void)
+{
+	struct loop *loop = memory_new(1, sizeof *loop);
+	struct event_config *config = event_config_new();
+	must(config != NULL);
+	/* many wants change and change back within a turn: tell the kernel once */
+	event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	loop->base = event_base_new_with_config(config);
+	event_config_free(config);
+	must(loop->base != NULL);
+	loop->now_ms = clock_monotonic_ms();
+	return loop;
+}
+
+void loop_free(struct loop **at)
+{
+	struct loop *loop = *at;
+	if (!loop)
+		return;
+	while (loop->signals) {
+		struct loop_signal *next = loop->signals->next;
+		event_del(&loop->signals->event);
+		memory_free(loop->signals);
+		loop->signals = next;
+	}
+	event_base_free(loop->base);
+	memory_free(loop);
+	*at = NULL;
+}
+
+static void run_hooks(struct loop *loop)
+{
+	struct turn_hook *hook = loop->hooks;
+	while (hook) {
+		struct turn_hook *next = hook->next;
+		hook->run(hook->context);
+		hook = next;
+	}
+}
+
+static void turn(struct loop *loop)
+{
+	event_base_loop(loop->base, EVLOOP_ONCE);
+	loop->now_ms = clock_monotonic_ms();
+	run_hooks(loop);
+}
+
+void loop_run(struct loop *loop)
+{
+	loop->stopping = false;
+	run_hooks(loop);
+	while (!loop->stopping)
+		turn(loop);
+}
+
+void loop_stop(struct loop *loop)
+{
+	loop->stopping = true;
+}
+
+static struct timeval interval(uint64_t ms)
+{
+	return (struct timeval){(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
+}
+
+void loop_turn(struct loop *loop, uint64_t wait_ms)
+{
+	const struct timeval wait = interval(wait_ms);
+	event_base_loopexit(loop->base, &wait);
+	turn(loop);
+}
+
+uint64_t loop_now_ms(const struct loop *loop)
+{
+	return loop->now_ms;
+}
+
+static void on_watch(evutil_socket_t fd, short events, void *context)
+{
+	(void)fd;
+	struct watch *watch = context;
+	watch->loop->now_ms = clock_monotonic_ms();
+	watch->ready(watch->context,
+		(events & EV_READ ? WATCH_READ : 0u) | (events & EV_WRITE ? WATCH_WRITE : 0u));
+}
+
+struct watch *watch_new(struct loop *loop, int fd, watch_ready *ready, void *context)
+{
+	struct watch *watch = memory_new(1, sizeof *watch);
+	*watch = (struct watch){.loop = loop, .ready = ready, .context = context, .fd = fd};
+	return watch;
+}
+
+void watch_want(struct watch *watch, unsigned what)
+{
+	if (what == watch->what)
+		return;
+	if (watch->what)
+		event_del(&watch->event);
+	watch->what = what;
+	if (!what)
+		return;
+	const short events = (short)(EV_PERSIST | (what & WATCH_READ ? EV_READ : 0) |
+				     (what & WATCH_WRITE ? EV_WRITE : 0));
+	event_assign(&watch->event, watch->loop->base, watch->fd, events, on_watch, watch);
+	must(event_add(&watch->event, NULL) == 0);
+}
+
+void watch_free(struct watch **at)
+{
+	if (!*at)
+		return;
+	watch_want(*at, WATCH_NOTHING);
+	memory_free(*at);
+	*at = NULL;
+}
+
+static void on_timer(evutil_socket_t fd, short events, void *context)
+{
+	(void)fd;
+	(void)events;
+	struct timer *timer = context;
+	timer->loop->now_ms = clock_monotonic_ms();
+	timer->fire(timer->context);
+}
+
+struct timer *timer_new(struct loop *loop, timer_fire *fire, void *context)
+{
+	struct timer *timer = memory_new(1, sizeof *timer);
+	timer->loop = loop;
+	timer->fire = fire;
+	timer->context = context;
+	evtimer_assign(&timer->event, loop->base, on_timer, timer);
+	return timer;
+}
+
+void timer_set(struct timer *timer, uint64_t delay_ms)
+{
+	const struct timeval delay = interval(delay_ms);
+	event_add(&timer->event, &delay);
+}
+
+void timer_stop(struct timer *timer)
+{
+	event_del(&timer->event);
+}
+
+void timer_free(struct timer **at)
+{
+	if (!*at)
+		return;
+	event_del(&(*at)->event);
+	memory_free(*at);
+	*at = NULL;
+}
+
+void loop_add_hook(struct loop *loop, struct turn_hook *hook)
+{
+	hook->next = loop->hooks;
+	loop->hooks = hook;
+}
+
+void loop_remove_hook(struct loop *loop, struct turn_hook *hook)
+{
+	for (struct turn_hook **at = &loop->hooks; *at; at = &(*at)->next)
+		if (*at == hook) {
+			*at = hook->next;
+			return;
+		}
+}
+
+static void on_signal(evutil_socket_t number, short events, void *context)
+{
+	(void)number;
+	(void)events;
+	struct loop_signal *s = context;
+	s->caught(s->context);
+}
+
+void loop_signal(struct loop *loop, int number, timer_fire *caught, void *context)
+{
+	struct loop_signal *s = memory_new(1, sizeof *s);
+	s->caught = caught;
+	s->context = context;
+	s->next = loop->signals;
+	loop->signals = s;
+	evsignal_assign(&s->event, loop->base, number, on_signal, s);
+	must(event_add(&s->event, NULL) == 0);
+}

@@ -1,0 +1,24 @@
+/*
+ * The local command socket: a person's `sekisho queue` (A) ↔ the parent (B). One question a
+ * connection, stream 1. `program` is a name of peers.h, or "parent"; words are separated by NUL. The
+ * kernel says who asks (SO_PEERCRED): root, or the user who runs the server.
+ */
+#ifndef CHANNELS_COMMAND_H
+#define CHANNELS_COMMAND_H
+
+#include "base/frame.h"
+
+enum command_code {
+	COMMAND_ASK, /* program, words */
+	COMMAND_OUTPUT, /* octets for stdout */
+	COMMAND_DONE, /* exit code */
+	COMMAND_CODES
+};
+
+enum { COMMAND_STATE_IDLE = 1, COMMAND_STATE_ASKED = 2 };
+
+#define COMMAND_SOCKET_NAME "control"
+
+extern const struct frame_protocol command_protocol;
+
+#endif

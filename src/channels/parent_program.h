@@ -1,0 +1,46 @@
+/*
+ * parent ↔ every program, on descriptor 3: a sequenced-packet socket, one frame a packet, at most
+ * one descriptor with it. The parent (side A) is trusted; it checks what the program (side B) says
+ * like the network. Order at start: START, then any number of GIVEN, LISTEN, CONFIG, PEER, then GO;
+ * the program prepares, enters its sandbox and answers READY. After that CONFIG is a reload, PEER a
+ * fresh end of a channel whose other program was started anew.
+ */
+#ifndef CHANNELS_PARENT_PROGRAM_H
+#define CHANNELS_PARENT_PROGRAM_H
+
+#include "base/frame.h"
+
+enum parent_code {
+	PARENT_START, /* worker, workers, sandbox, options */
+	PARENT_GIVEN, /* role: with a descriptor (a directory, shared memory, a file) */
+	PARENT_LISTEN, /* kind: with a listening socket */
+	PARENT_CONFIG, /* generation: with a sealed memory file */
+	PARENT_PEER, /* program, worker, workers: with a channel end */
+	PARENT_GO, /* all given */
+	PARENT_DRAIN, /* take nothing new, finish, then say DRAINED */
+	PARENT_COMMAND, /* words: a question from the command socket; stream tells which */
+	PARENT_CANCEL, /* the asker of that stream is gone */
+	PARENT_READY, /* said from inside the sandbox; report: what was applied */
+	PARENT_CONFIGURED, /* generation, problem (empty when it is in force) */
+	PARENT_DRAINED,
+	PARENT_OUTPUT, /* octets for the asker */
+	PARENT_DONE, /* exit code for the asker */
+	PARENT_PEER_BROKEN, /* program, why */
+	PARENT_VERIFIER, /* auth only: name, old verifier, new verifier for the users file */
+	PARENT_CODES
+};
+
+enum parent_given {
+	GIVEN_DIRECTORY = 1, /* the keeper's own directory */
+	GIVEN_CENSUS, /* shared memory of the workers of one face (channels/census.h) */
+	GIVEN_KEY, /* a private key file (keys only) */
+	GIVEN_CERTIFICATE, /* its certificate chain */
+};
+
+enum parent_listen { LISTEN_SMTP = 1, LISTEN_POP3, LISTEN_POP3S };
+
+enum { PARENT_STATE_ANY = 1 };
+
+extern const struct frame_protocol parent_program;
+
+#endif

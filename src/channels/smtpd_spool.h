@@ -1,0 +1,42 @@
+/*
+ * smtpd (A) ↔ spool (B): one stream a mail, numbered by smtpd.
+ *
+ *	A BEGIN       idle → receiving; RECEIVE_CREDIT_FIRST octets of credit come with it
+ *	A CONTENT     under credit
+ *	B CREDIT      more octets may come
+ *	A COMMIT      receiving → committing; the envelope (mail/envelope.h)
+ *	A ABORT       receiving or refused → idle; nothing is kept
+ *	B REFUSED     receiving or committing: no room, a failed disk. From receiving the stream becomes
+ *	              `refused` until A's COMMIT or ABORT, which may be on its way, closes it.
+ *	B ACCEPTED    committing → idle: message and envelope are synced (law 1)
+ */
+#ifndef CHANNELS_SMTPD_SPOOL_H
+#define CHANNELS_SMTPD_SPOOL_H
+
+#include "base/frame.h"
+
+enum smtpd_spool_code {
+	RECEIVE_BEGIN, /* session, size hint in octets or 0 */
+	RECEIVE_CONTENT, /* octets */
+	RECEIVE_COMMIT, /* envelope */
+	RECEIVE_ABORT,
+	RECEIVE_CREDIT, /* octets */
+	RECEIVE_REFUSED, /* error: enum error; text for the log */
+	RECEIVE_ACCEPTED, /* spool id */
+	RECEIVE_CODES
+};
+
+enum {
+	RECEIVE_STATE_IDLE = 1,
+	RECEIVE_STATE_RECEIVING = 2,
+	RECEIVE_STATE_COMMITTING = 4,
+	RECEIVE_STATE_REFUSED = 8,
+};
+
+#define RECEIVE_CHUNK_MAX 65536u
+#define RECEIVE_CREDIT_FIRST 262144u
+#define RECEIVE_ENVELOPE_MAX (1u << 20)
+
+extern const struct frame_protocol smtpd_spool;
+
+#endif

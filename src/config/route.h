@@ -1,0 +1,100 @@
+/*
+ * Who may do what (F-4, F-5, F-7, F-8, N-1, N-28): pure decisions over a snapshot. The SMTP shell
+ * asks as soon as a fact is known, `sekisho explain` asks the same functions, and tests walk their
+ * tables.
+ *
+ *	route_client		inside or outside: verified facts only, never what the client says
+ *	route_connect		denyfrom on the address (and verified name, once there is DNS)
+ *	route_helo		is it a name at all; denyfrom on it
+ *	route_mail		denyfrom on the reverse-path
+ *	route_rcpt		relay classes, unknown users, alias expansion
+ *	route_verify		VRFY
+ *
+ * In this stage mail for the site's own domains is taken and all else is 550 5.7.1, for inside
+ * clients too. `%`, `!`, quoted and source routes never change the class of a mail.
+ *
+ * Every verdict carries the rule that fired, for the log. Rules: "accepted", "postmaster",
+ * "denyfrom:LINE", "helo-not-full", "relay-denied", "route-percent", "route-bang", "route-quoted",
+ * "route-source", "unknown-user", "no-postmaster", "alias-deep", "alias-large",
+ * "alias-loop", "alias-dangling", "forward-not-possible", "too-many-mailboxes", "no-address",
+ * "vrfy-stranger", "memory".
+ */
+#ifndef CONFIG_ROUTE_H
+#define CONFIG_ROUTE_H
+
+#include "config/names.h"
+
+enum route_side { ROUTE_OUTSIDE, ROUTE_INSIDE };
+const char *route_side_name(enum route_side side);
+
+/* The four ways through a site's gate, as N-1 draws them. */
+enum route_class { ROUTE_OUT_OUT, ROUTE_OUT_IN, ROUTE_IN_OUT, ROUTE_IN_IN };
+/* "out>out", "out>in", "in>out", "in>in". */
+const char *route_class_name(enum route_class class);
+
+/* What is known, and verified, about a session. */
+struct route_facts {
+	struct ip client;
+	struct ip local; /* our end: an address literal of it is an own domain */
+	struct domain verified_name; /* forward-confirmed reverse DNS; empty: none */
+	struct view login; /* name of the authenticated user; empty: none */
+	enum route_side side; /* from route_client */
+};
+
+struct route_verdict {
+	bool accepted;
+	uint16_t code; /* 250, 252, 450, 550, … */
+	const char *enhanced; /* "5.7.1" */
+	struct view text; /* one sentence, printable; in the arena or static */
+	struct view rule; /* the same */
+	enum route_class class; /* of route_rcpt */
+};
+
+/* Inside: a network of ours, or a login. */
+enum route_side route_client(const struct snapshot *s, const struct ip *client, struct view login);
+
+struct route_verdict route_connect(
+	const struct snapshot *s, const struct route_facts *facts, struct arena *a);
+struct route_verdict route_helo(const struct snapshot *s, const struct route_facts *facts,
+	const struct helo_name *name, struct arena *a);
+struct route_verdict route_mail(const struct snapshot *s, const struct route_facts *facts,
+	const struct address *reverse_path, struct arena *a);
+
+/* The mailboxes of one envelope, each once, however many recipients and aliases name it (F-15). It
+ * lives in the transaction's arena. */
+#define ROUTE_MAILBOXES_MAX 10000
+#define ROUTE_STEPS_MAX 100000 /* destinations looked at for one recipient */
+struct route_mailbox {
+	uint32_t user; /* index in the snapshot */
+	uint32_t recipient; /* the number that the caller gave to route_rcpt */
+};
+struct route_set {
+	struct arena *arena;
+	struct route_mailbox *mailboxes; /* in the order in which they were found */
+	uint32_t count;
+	uint32_t capacity;
+	uint32_t max; /* ROUTE_MAILBOXES_MAX; tests set less */
+	uint32_t *slots;
+	uint32_t slot_count;
+};
+struct route_set route_set_new(struct arena *a);
+
+struct route_recipient {
+	const struct address *forward_path;
+	bool had_route; /* a source route stood before it (path_parse) */
+	uint32_t number; /* of this recipient in the envelope: kept in route_mailbox */
+};
+/* When accepted, the mailboxes that `set` did not hold yet have been added (perhaps none: then an
+ * earlier recipient reaches them all). When refused, `set` is as before. */
+struct route_verdict route_rcpt(const struct snapshot *s, const struct route_facts *facts,
+	const struct route_recipient *recipient, struct route_set *set, struct arena *a);
+
+/* VRFY (F-8): 252 to strangers, yes or no to those who logged in. `text` is the argument as
+ * given. */
+struct route_verdict route_verify(const struct snapshot *s, const struct route_facts *facts,
+	struct view text, struct arena *a);
+
+/* name@domain, with the first own domain: the address of a user, for Delivered-To and VRFY. */
+void route_add_user(struct buffer *b, const struct snapshot *s, uint32_t user);
+
+#endif

@@ -1,0 +1,377 @@
+#include "config/settings.h"
+
+#include "base/text.h"
+
+#define KIB (1ull << 10)
+#define MIB (1ull << 20)
+#define GIB (1ull << 30)
+#define HOUR 3600ull
+#define DAY (24 * HOUR)
+
+/* Bounds of files: one value; some dozens of entries; as many as there are people. */
+#define SMALL .octets_max = 64 * KIB, .lines_max = 1000
+#define MIDDLE .octets_max = MIB, .lines_max = 10000
+#define LARGE .octets_max = 64 * MIB, .lines_max = 400000
+
+static const struct setting settings[SETTING_COUNT] = {
+	{
+		.id = SETTING_SERVERNAME,
+		.name = "servername",
+		.kind = SETTING_KIND_DOMAIN,
+		SMALL,
+		.help = "The full name of this host, used in the greeting, in HELO, in Message-IDs "
+			"and in reports.",
+		.absent = "the argument of `sekisho serve`, else the full name of the machine; "
+			  "without "
+			  "either the server does not start",
+		.format = "One full domain name.",
+		.remedy = "write one full name, such as mail.example.org",
+		.example = "mail.example.org\n",
+		.note = "The same name should be found by a look-up of this host's address in the "
+			"DNS.",
+	},
+	{
+		.id = SETTING_POSTMASTER,
+		.name = "postmaster",
+		.kind = SETTING_KIND_NAME,
+		SMALL,
+		.help = "Who reads mail for postmaster, abuse and mailer-daemon, and reports of "
+			"errors.",
+		.absent = "the first user",
+		.format = "One user or alias of this site, or an address in one of its domains.",
+		.remedy = "name a user or an alias of this site",
+		.example = "hana\n",
+		.note = "As long as there is no user at all, mail for these addresses is refused "
+			"for "
+			"the time being with 450.",
+	},
+	{
+		.id = SETTING_DENYFROM,
+		.name = "denyfrom",
+		.kind = SETTING_KIND_LIST,
+		LARGE,
+		.help = "Hosts, domains, addresses, networks and senders that mail is not taken "
+			"from.",
+		.absent = "nobody is refused",
+		.format = "A line each: a host or domain name (which stands for all hosts in it, "
+			  "too), an "
+			  "IP address, a network, a sender address, or @ and a sender domain.",
+		.remedy = "write a domain name, an address, a network such as 192.0.2.0/24, "
+			  "user@domain or @domain",
+		.example = "# this host only, and what is in it\n"
+			   "db.spam.example\n"
+			   "192.0.2.0/24\n"
+			   "2001:db8:bad::/48\n"
+			   "offers@shop.example\n"
+			   "@bulk.example\n",
+		.note = "Names are compared with the verified name of the client, the name that it "
+			"gives "
+			"in HELO, and the domain of the sender. ano.net refuses ano.net and "
+			"mail.ano.net, "
+			"not xano.net. The log and the reply name the line that refused.",
+	},
+	{
+		.id = SETTING_DOMAINS,
+		.name = "domains",
+		.kind = SETTING_KIND_LIST,
+		SMALL,
+		.help = "The domains of this site: mail for their users and aliases is taken.",
+		.absent = "the servername, and what follows its first dot unless that is a public "
+			  "suffix such as org or co.jp",
+		.format =
+			"A domain name a line; the first is used where an address has to be made.",
+		.remedy = "write one domain name a line",
+		.example = "example.org\nexample.net\n",
+	},
+	{
+		.id = SETTING_USERS,
+		.name = "users",
+		.kind = SETTING_KIND_LIST,
+		LARGE,
+		.secret = true,
+		.help = "The people who have a mailbox here, with what is needed to check their "
+			"passwords.",
+		.absent = "there is no user: mail for nobody is taken and nobody can log in",
+		.format = "A line each: name:verifier. Names are lower-case letters, digits, dots, "
+			  "hyphens and underscores, or letters beyond ASCII. A verifier is "
+			  "{SCRAM-SHA-256} and its four values, an imported crypt or argon2id "
+			  "hash, or "
+			  "! for a user who cannot log in.",
+		.remedy = "use `sekisho user add NAME`, which writes the line",
+		.example = "hana:{SCRAM-SHA-256}10000,c2FsdHNhbHRzYWx0,"
+			   "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=,"
+			   "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
+			   "archive:!\n",
+		.note = "Written by sekisho user; keep it readable by root alone. People log in "
+			"with the "
+			"name or with an address in one of the domains. An imported hash is "
+			"replaced "
+			"after the first login. Capital letters make no difference in addresses.",
+	},
+	{
+		.id = SETTING_MAILBOXES,
+		.name = "mailboxes",
+		.kind = SETTING_KIND_PATH,
+		SMALL,
+		.help = "Where the mailboxes (Maildir) are.",
+		.absent = "/var/lib/sekisho/mail/LOCALPART/",
+		.format =
+			"An absolute path in which the part LOCALPART stands for the user's name.",
+		.remedy = "write an absolute path with LOCALPART as one of its parts",
+		.example = "/srv/mail/LOCALPART/\n",
+	},
+	{
+		.id = SETTING_ALIASES,
+		.name = "aliases",
+		.kind = SETTING_KIND_LIST,
+		LARGE,
+		.help = "Further names and lists, and the users to whom their mail goes.",
+		.absent = "postmaster, abuse and mailer-daemon go to the postmaster",
+		.format = "A line each: name: destination, destination. An indented line goes on "
+			  "with the "
+			  "list. name@domain: holds in that domain alone. Destinations are users, "
+			  "aliases, user+tag, or addresses in the domains of this site.",
+		.remedy = "write name: user, user",
+		.example = "sales: hana, taro\n"
+			   "info@example.net: hana,\n"
+			   "        taro+info\n",
+		.note = "Mail for user+tag goes to user unless an alias names it. No alias ever "
+			"runs a "
+			"program, writes a file or reads a list from elsewhere: |program, /file "
+			"and "
+			":include: are refused. Forwards to other hosts are not possible yet. "
+			"Loops and "
+			"destinations that lead nowhere are found by sekisho check.",
+	},
+	{
+		.id = SETTING_NETWORKS,
+		.name = "networks",
+		.kind = SETTING_KIND_LIST,
+		SMALL,
+		.help = "The networks of this site, whose hosts count as inside.",
+		.absent = "loopback only, which always counts as inside",
+		.format = "An address or network a line, no wider than /8 (IPv4) or /16 (IPv6).",
+		.remedy = "write an address or a network such as 192.0.2.0/24; the bits behind the "
+			  "prefix must be zero",
+		.example = "192.168.7.0/24\n2001:db8:7::/48\n",
+	},
+	{
+		.id = SETTING_SIZELIMIT,
+		.name = "sizelimit",
+		.kind = SETTING_KIND_SIZE,
+		.number = 50 * MIB,
+		.min = 64 * KIB, /* RFC 5321 §4.5.3.1.7 */
+		.max = 2 * GIB,
+		SMALL,
+		.help = "The largest mail that is taken.",
+		.format = "Octets, or a number with K, M or G.",
+		.remedy = "write a size from 64K to 2G, such as 50M",
+		.example = "512K\n",
+	},
+	{
+		.id = SETTING_RECIPIENTLIMIT,
+		.name = "recipientlimit",
+		.kind = SETTING_KIND_NUMBER,
+		.number = 1000,
+		.min = 100, /* RFC 5321 §4.5.3.1.8 */
+		.max = 10000,
+		SMALL,
+		.help = "How many recipients one mail may have; the client sends it again for the "
+			"rest.",
+		.format = "A number.",
+		.remedy = "write a number from 100 to 10000",
+		.example = "200\n",
+	},
+	{
+		.id = SETTING_SESSIONLIMIT,
+		.name = "sessionlimit",
+		.kind = SETTING_KIND_NUMBER,
+		.number = 1000,
+		.min = 10,
+		.max = 100000,
+		SMALL,
+		.help = "How many sessions of each protocol may be open at once.",
+		.format = "A number.",
+		.remedy = "write a number from 10 to 100000",
+		.example = "4000\n",
+		.note = "At the limit the longest-idle stranger without a mail under way makes "
+			"room.",
+	},
+	{
+		.id = SETTING_CLIENTLIMIT,
+		.name = "clientlimit",
+		.kind = SETTING_KIND_NUMBER,
+		.number = 50,
+		.min = 1,
+		.max = 100000,
+		SMALL,
+		.help = "How many sessions of each protocol one address may have open at once.",
+		.format = "A number.",
+		.remedy = "write a number from 1 to 100000",
+		.example = "20\n",
+	},
+	{
+		.id = SETTING_FREESPACE,
+		.name = "freespace",
+		.kind = SETTING_KIND_SIZE,
+		.number = 100 * MIB,
+		.min = MIB,
+		.max = 1024 * GIB,
+		SMALL,
+		.help = "Mail is refused for the time being (452) while less than this is free on "
+			"the "
+			"spool's disk.",
+		.format = "Octets, or a number with K, M or G.",
+		.remedy = "write a size from 1M to 1024G, such as 100M",
+		.example = "1G\n",
+	},
+	{
+		.id = SETTING_DUPLICATEWINDOW,
+		.name = "duplicatewindow",
+		.kind = SETTING_KIND_DURATION,
+		.number = HOUR,
+		.min = 0,
+		.max = 7 * DAY,
+		SMALL,
+		.help = "How long the same mail, with the same Message-ID, is delivered only once "
+			"to a "
+			"mailbox.",
+		.format = "A number with s, m, h or d; 0 delivers every copy.",
+		.remedy = "write a time from 0 to 7d, such as 1h",
+		.example = "1d\n",
+		.note = "A mail with the same Message-ID and another content is always delivered.",
+	},
+};
+
+const struct setting *setting_get(enum setting_id id)
+{
+	must((size_t)id < SETTING_COUNT && settings[id].id == id);
+	return &settings[id];
+}
+
+const struct setting *setting_find(struct view name)
+{
+	for (size_t i = 0; i < SETTING_COUNT; i++)
+		if (view_equal(name, view_text(settings[i].name)))
+			return &settings[i];
+	return NULL;
+}
+
+#define NAME_ROOM 32
+
+static uint8_t least(uint8_t a, uint8_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Levenshtein, without regard to ASCII case; both at most NAME_ROOM octets. */
+static uint8_t edit_distance(struct view a, struct view b)
+{
+	uint8_t row[NAME_ROOM + 1];
+	for (size_t j = 0; j <= b.length; j++)
+		row[j] = (uint8_t)j;
+	for (size_t i = 1; i <= a.length; i++) {
+		uint8_t diagonal = row[0];
+		row[0] = (uint8_t)i;
+		for (size_t j = 1; j <= b.length; j++) {
+			const bool same = octet_lower(a.at[i - 1]) == octet_lower(b.at[j - 1]);
+			const uint8_t replaced = (uint8_t)(diagonal + !same);
+			diagonal = row[j];
+			row[j] = least(replaced, (uint8_t)(least(row[j], row[j - 1]) + 1));
+		}
+	}
+	return row[b.length];
+}
+
+const struct setting *setting_nearest(struct view name)
+{
+	const struct setting *best = NULL;
+	uint8_t best_distance = 4;
+	if (name.length > NAME_ROOM || name.length == 0)
+		return NULL;
+	for (size_t i = 0; i < SETTING_COUNT; i++) {
+		const struct view candidate = view_text(settings[i].name);
+		const uint8_t distance = edit_distance(name, candidate);
+		/* Of a short name not more than a third may differ. */
+		if (distance < best_distance && distance <= (candidate.length + 1) / 3) {
+			best = &settings[i];
+			best_distance = distance;
+		}
+	}
+	return best;
+}
+
+const char *setting_kind_name(enum setting_kind kind)
+{
+	switch (kind) {
+	case SETTING_KIND_DOMAIN:
+		return "domain";
+	case SETTING_KIND_NAME:
+		return "name";
+	case SETTING_KIND_PATH:
+		return "path";
+	case SETTING_KIND_NUMBER:
+		return "number";
+	case SETTING_KIND_SIZE:
+		return "size";
+	case SETTING_KIND_DURATION:
+		return "duration";
+	case SETTING_KIND_LIST:
+		return "list";
+	}
+	return "unknown";
+}
+
+bool setting_is_number(const struct setting *s)
+{
+	return s->kind == SETTING_KIND_NUMBER || s->kind == SETTING_KIND_SIZE ||
+	       s->kind == SETTING_KIND_DURATION;
+}
+
+struct unit {
+	uint8_t letter;
+	uint64_t factor;
+};
+
+/* Largest first; letter 0 ends. */
+static const struct unit units_of_size[] = {{'G', GIB}, {'M', MIB}, {'K', KIB}, {0, 1}};
+static const struct unit units_of_time[] = {{'d', DAY}, {'h', HOUR}, {'m', 60}, {'s', 1}, {0, 1}};
+static const struct unit units_of_number[] = {{0, 1}};
+
+static const struct unit *units_of(const struct setting *s)
+{
+	if (s->kind == SETTING_KIND_SIZE)
+		return units_of_size;
+	return s->kind == SETTING_KIND_DURATION ? units_of_time : units_of_number;
+}
+
+bool setting_parse_number(const struct setting *s, struct view text, uint64_t *n_out)
+{
+	const uint8_t last = octet_lower((uint8_t)view_at(text, text.length - 1));
+	uint64_t factor = 1;
+	*n_out = 0;
+	for (const struct unit *u = units_of(s); text.length && u->letter; u++)
+		if (octet_lower(u->letter) == last) {
+			factor = u->factor;
+			text.length--;
+			break;
+		}
+	uint64_t n;
+	if (!view_to_u64(text, s->max / factor, &n) || n * factor < s->min)
+		return false;
+	/* A bare number of a time would leave open what it counts. */
+	if (s->kind == SETTING_KIND_DURATION && n != 0 && octet_is_digit(last))
+		return false;
+	*n_out = n * factor;
+	return true;
+}
+
+void setting_add_number(struct buffer *b, const struct setting *s, uint64_t n)
+{
+	const struct unit *u = units_of(s);
+	while (u->letter && (n == 0 || n % u->factor != 0))
+		u++;
+	text_add(b, "{}", text_number(n / u->factor));
+	if (u->letter)
+		buffer_add_octet(b, u->letter);
+}

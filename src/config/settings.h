@@ -1,0 +1,78 @@
+/*
+ * The one table of settings (DESIGN §7, F-2, F-11): each setting is one file of that name in the
+ * configuration directory, and one row here. The reader (config/read.h), `sekisho check`
+ * (config/explain.h), the manual sekisho-settings(5) and the tests are made from these rows.
+ *
+ * To add a setting: an enumerator, a row, and, when it is more than a number, its parser in read.c.
+ */
+#ifndef CONFIG_SETTINGS_H
+#define CONFIG_SETTINGS_H
+
+#include "base/bytes.h"
+
+enum setting_id {
+	SETTING_SERVERNAME,
+	SETTING_POSTMASTER,
+	SETTING_DENYFROM,
+	SETTING_DOMAINS,
+	SETTING_USERS,
+	SETTING_MAILBOXES,
+	SETTING_ALIASES,
+	SETTING_NETWORKS,
+	SETTING_SIZELIMIT,
+	SETTING_RECIPIENTLIMIT,
+	SETTING_SESSIONLIMIT,
+	SETTING_CLIENTLIMIT,
+	SETTING_FREESPACE,
+	SETTING_DUPLICATEWINDOW,
+};
+#define SETTING_COUNT 14
+
+/* How the file reads. Numbers, sizes and durations are one value, kept in config.numbers[]. */
+enum setting_kind {
+	SETTING_KIND_DOMAIN, /* one full domain name */
+	SETTING_KIND_NAME, /* one local name or address of our own */
+	SETTING_KIND_PATH, /* one path with LOCALPART in it */
+	SETTING_KIND_NUMBER, /* digits */
+	SETTING_KIND_SIZE, /* octets, or with K, M, G (of 1024) */
+	SETTING_KIND_DURATION, /* with s, m, h, d; kept in seconds */
+	SETTING_KIND_LIST, /* a line an entry */
+};
+
+struct setting {
+	enum setting_id id; /* equals the row's index */
+	enum setting_kind kind;
+	const char *name; /* of the file */
+	uint64_t number; /* default of numbers, sizes, durations */
+	uint64_t min; /* of the number */
+	uint64_t max;
+	uint64_t octets_max; /* of the file */
+	const char *help; /* one sentence: what it does */
+	const char *absent; /* what holds without the file */
+	const char *format; /* how the file is written */
+	const char *remedy; /* what to do about a line that is malformed */
+	const char *example; /* a whole file; lines end in LF */
+	const char *note; /* more for the manual, or null */
+	uint32_t lines_max; /* of the file, comments included */
+	bool secret; /* values are never printed */
+};
+
+/* Longest line of any file, in octets without its end. */
+#define SETTING_LINE_MAX 8192
+
+/* The row; `id` must be one. */
+const struct setting *setting_get(enum setting_id id);
+/* The row of that file name (case counts), or null. */
+const struct setting *setting_find(struct view name);
+/* The setting whose name is nearest by edit distance, or null when none is near. */
+const struct setting *setting_nearest(struct view name);
+const char *setting_kind_name(enum setting_kind kind);
+/* Whether the value is one number in config.numbers[]. */
+bool setting_is_number(const struct setting *s);
+
+/* Reads a number, size or duration as the row says. False when malformed or outside min…max. */
+must_use bool setting_parse_number(const struct setting *s, struct view text, uint64_t *n_out);
+/* Writes it as people would: "50M", "1h", "1000". */
+void setting_add_number(struct buffer *b, const struct setting *s, uint64_t n);
+
+#endif

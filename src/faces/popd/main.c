@@ -1,0 +1,158 @@
+#include "faces/popd/popd.h"
+
+#include "base/random.h"
+
+#include <unistd.h>
+
+#define SWEEP_MS 1000u
+
+static struct popd popd;
+
+static const char *on_config(struct program *p, uint64_t generation, int fd)
+{
+	(void)p;
+	(void)generation;
+	struct snapshot *snapshot;
+	if (snapshot_map(fd, &snapshot) != ERROR_NONE)
+		return "popd cannot read its snapshot";
+	generation_drop(&popd.generation);
+	popd.generation = generation_new(snapshot, popd.tls != NULL);
+	return NULL;
+}
+
+static void on_peer(
+	struct program *p, enum program_id id, uint32_t worker, uint32_t workers, int fd)
+{
+	(void)p;
+	(void)worker;
+	(void)workers;
+	if (id == PROGRAM_MAILBOX)
+		mailbox_connect(&popd, fd);
+	else if (id == PROGRAM_AUTH)
+		auth_client_connect(popd.auth, fd);
+	else if (id == PROGRAM_KEYS)
+		keys_client_connect(popd.keys, fd);
+	else
+		close(fd); /* the gate opens for POP logins by way of auth */
+}
+
+static void on_listen(struct program *p, enum parent_listen kind, int fd)
+{
+	(void)p;
+	if ((kind != LISTEN_POP3 && kind != LISTEN_POP3S) ||
+		popd.listening_count >= LISTENERS_MAX) {
+		close(fd);
+		return;
+	}
+	popd.listening[popd.listening_count].fd = fd;
+	popd.listening[popd.listening_count++].kind = kind;
+}
+
+static void take_certificate(int fd)
+{
+	struct buffer pem = buffer_new(CERTIFICATE_PEM_MAX);
+	ssize_t n;
+	do {
+		uint8_t *room = buffer_room(&pem, 4096);
+		n = room ? pread(fd, room, 4096, (off_t)pem.length) : -1;
+		if (n > 0)
+			buffer_grown(&pem, (size_t)n);
+	} while (n > 0);
+	struct tls_context *context = tls_context_new();
+	const enum certificate_problem problem =
+		tls_context_add(context, buffer_view(&pem), (struct key_id){0});
+	buffer_free(&pem);
+	if (problem != CERTIFICATE_OK) {
+		log_error("the certificate cannot be used, TLS stays as it was",
+			fact_text("why", certificate_problem_text(problem)));
+		tls_context_free(&context);
+		return;
+	}
+	tls_context_free(&popd.tls);
+	popd.tls = context;
+	if (popd.generation)
+		popd.generation->settings.offers_stls = true;
+}
+
+static void on_given(struct program *p, enum parent_given role, int fd)
+{
+	if (role == GIVEN_CENSUS)
+		popd.census = census_map(fd, p->worker, p->workers);
+	if (role == GIVEN_CERTIFICATE)
+		take_certificate(fd);
+	close(fd);
+}
+
+static void sweep(void *context)
+{
+	session_sweep(context);
+	timer_set(popd.sweep, SWEEP_MS);
+}
+
+static void arrived(void *context, const struct arrival *arrival)
+{
+	session_begin(context, arrival, false);
+}
+
+static void arrived_tls(void *context, const struct arrival *arrival)
+{
+	session_begin(context, arrival, true);
+}
+
+static void go(struct program *p)
+{
+	must(popd.generation && popd.census);
+	popd.run = (random_u64() & 0xffffff0000000000u) | (uint64_t)p->worker << 32;
+	/* what auth and mailbox still know of a worker that died does not meet our numbers */
+	popd.last_number = (uint32_t)random_u64();
+	popd.kick = timer_new(p->loop, session_go_on_ready, &popd);
+	popd.sweep = timer_new(p->loop, sweep, &popd);
+	timer_set(popd.sweep, SWEEP_MS);
+	for (size_t i = 0; i < popd.listening_count; i++)
+		popd.listeners[i] = listener_new(p->loop, popd.listening[i].fd,
+			popd.listening[i].kind == LISTEN_POP3S ? arrived_tls : arrived, &popd);
+}
+
+void popd_check_drained(struct popd *d)
+{
+	static bool said;
+	if (said || !d->program->draining || d->sessions)
+		return;
+	said = true;
+	program_drained(d->program);
+}
+
+/* Sessions are told at their next command; session_sweep bounds how long that may take. */
+static void drain(struct program *p)
+{
+	struct popd *d = &popd;
+	d->draining_ms = loop_now_ms(p->loop);
+	for (size_t i = 0; i < LISTENERS_MAX; i++)
+		listener_free(&d->listeners[i]);
+	for (struct session *s = d->oldest; s; s = s->newer)
+		pop3_server_drain(s->pop3);
+	popd_check_drained(d);
+}
+
+static void begin(struct program *p)
+{
+	tls_warm();
+	popd.program = p;
+	p->state = &popd;
+	popd.numbers = streams_new(SESSIONS_MAX);
+	popd.keys = keys_client_new(p);
+	popd.auth = auth_client_new(p, ask_login_answered);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct program_ops ops = {.begin = begin,
+		.config = on_config,
+		.peer = on_peer,
+		.listen = on_listen,
+		.given = on_given,
+		.go = go,
+		.drain = drain,
+		.command = popd_command};
+	return program_main(PROGRAM_POPD, &ops, argc, argv);
+}

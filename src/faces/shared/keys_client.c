@@ -1,0 +1,99 @@
+#include "faces/shared/keys_client.h"
+
+#include "base/channel.h"
+#include "base/streams.h"
+#include "channels/face_keys.h"
+
+#define QUESTIONS_MAX 65536u
+
+struct question {
+	struct connection *c; /* null: it went away meanwhile */
+};
+
+struct keys_client {
+	struct program *program;
+	struct channel *channel;
+	struct streams questions;
+	uint32_t last;
+};
+
+static uint32_t state_of(void *context, uint32_t stream)
+{
+	struct keys_client *k = context;
+	return streams_get(&k->questions, stream) ? KEYS_STATE_ASKED : KEYS_STATE_IDLE;
+}
+
+static void answer(struct keys_client *k, uint32_t stream, const struct frame *frame)
+{
+	struct question *q = streams_take(&k->questions, stream);
+	struct connection *c = q->c;
+	memory_free(q);
+	if (!c)
+		return;
+	if (frame && frame->row->code == KEYS_SIGNED)
+		connection_signed(c, frame->values[0].bytes);
+	else
+		connection_unsigned(c);
+}
+
+static void said(void *context, const struct frame *frame)
+{
+	answer(context, frame->stream, frame);
+}
+
+static void fail_one(void *context, uint32_t stream, void *item)
+{
+	(void)item;
+	answer(context, stream, NULL);
+}
+
+static void closed(void *context, const char *broken)
+{
+	struct keys_client *k = context;
+	if (broken)
+		program_peer_broken(k->program, PROGRAM_KEYS, broken);
+	channel_free(&k->channel);
+	streams_each(&k->questions, fail_one, k);
+}
+
+static const struct channel_handler handler = {state_of, said, closed};
+
+struct keys_client *keys_client_new(struct program *program)
+{
+	struct keys_client *k = memory_new(1, sizeof *k);
+	k->program = program;
+	k->questions = streams_new(QUESTIONS_MAX);
+	return k;
+}
+
+void keys_client_connect(struct keys_client *k, int fd)
+{
+	if (k->channel)
+		closed(k, NULL);
+	k->channel = channel_new(k->program->loop, &face_keys, FRAME_A, fd, &handler, k);
+}
+
+uint32_t keys_client_sign(
+	struct keys_client *k, struct connection *c, const struct tls_request *request)
+{
+	const uint32_t question = ++k->last ? k->last : ++k->last;
+	if (!channel_is_open(k->channel) || request->tbs.length > KEYS_TBS_MAX)
+		return 0;
+	struct question *q = memory_new(1, sizeof *q);
+	q->c = c;
+	if (streams_put(&k->questions, question, q) != ERROR_NONE) {
+		memory_free(q);
+		return 0;
+	}
+	channel_say(k->channel, KEYS_SIGN, question, frame_number(request->key.number),
+		frame_number(KEYS_PURPOSE_TLS_SERVER), frame_number((uint64_t)request->algorithm),
+		frame_bytes(request->tbs));
+	return question;
+}
+
+void keys_client_forget(struct keys_client *k, uint32_t question)
+{
+	struct question *q = question ? streams_get(&k->questions, question) : NULL;
+	if (q)
+		q->c = NULL;
+}

@@ -1,0 +1,23 @@
+/*
+ * A face's side of the channel to `keys`: TLS handshakes ask for their signature here. While the
+ * channel is down every handshake fails at once (the client tries again later).
+ */
+#ifndef FACES_SHARED_KEYS_CLIENT_H
+#define FACES_SHARED_KEYS_CLIENT_H
+
+#include "base/connection.h"
+#include "channels/program.h"
+
+struct keys_client;
+
+struct keys_client *keys_client_new(struct program *program);
+/* A fresh channel end; what the old one owed is answered as failed. */
+void keys_client_connect(struct keys_client *k, int fd);
+/* Asks for the signature of a handshake. `c` gets connection_signed or connection_unsigned later.
+ * Returns the number of the question, which keys_client_forget takes when `c` goes away; 0: nobody can
+ * be asked now, and no answer will come. */
+uint32_t keys_client_sign(
+	struct keys_client *k, struct connection *c, const struct tls_request *request);
+void keys_client_forget(struct keys_client *k, uint32_t question);
+
+#endif

@@ -1,0 +1,175 @@
+#include "faces/smtpd/smtpd.h"
+
+#define STREAMS_MAX 65536u
+
+static uint32_t state_of(void *context, uint32_t number)
+{
+	struct smtpd *d = context;
+	const struct stream *stream = streams_get(&d->streams, number);
+	if (!stream)
+		return RECEIVE_STATE_IDLE;
+	return stream->committed ? RECEIVE_STATE_COMMITTING : RECEIVE_STATE_RECEIVING;
+}
+
+static void free_stream(struct smtpd *d, struct stream *stream)
+{
+	streams_take(&d->streams, stream->number);
+	if (stream->session && stream->session->transaction)
+		stream->session->transaction->stream = NULL;
+	memory_free(stream);
+}
+
+static void accepted(struct smtpd *d, struct stream *stream, uint64_t id)
+{
+	struct session *s = stream->session;
+	if (!s) { /* it will be sent twice, if the client did not wait for its 250: RFC 5321 §6.1 */
+		log_info("mail accepted after its session ended", fact_hex("id", id));
+		free_stream(d, stream);
+		return;
+	}
+	const struct smtp_mail *mail = smtp_server_mail(&s->smtp);
+	struct buffer path = buffer_new(1024);
+	if (!address_is_null(&mail->reverse_path))
+		address_add(&path, &mail->reverse_path);
+	log_info("mail accepted", fact_hex("session", s->id), fact_hex("id", id),
+		fact_text("class", route_class_name(s->transaction->class)),
+		fact_view("reverse_path", buffer_view(&path)),
+		fact_number("recipients", mail->recipients),
+		fact_number("mailboxes", s->transaction->mailboxes.count),
+		fact_number("octets", mail->content_octets),
+		fact_text("with", smtp_server_protocol(&s->smtp)));
+	buffer_free(&path);
+	d->counts.mails++;
+	free_stream(d, stream);
+	struct buffer text = buffer_new(128);
+	text_add(&text, "Thank you, this mail is safe here as {}", text_hex(id));
+	session_answer(s, &(struct smtp_answer){.verdict = SMTP_ACCEPT,
+				  .reply = {.code = 250,
+					  .enhanced = {2, 0, 0},
+					  .text = buffer_view(&text),
+					  .rule = "accepted"}});
+	buffer_free(&text);
+	session_continue(s);
+}
+
+static struct reply refusal(enum error error)
+{
+	if (error == ERROR_SPACE)
+		return (struct reply)REPLY(
+			452, 4, 3, 1, "no-space", "The disk here is full, please try again later");
+	if (error == ERROR_LIMIT)
+		return (struct reply)REPLY(452, 4, 3, 1, "spool-limit",
+			"Too much mail is waiting here, please try again later");
+	return (struct reply)REPLY(451, 4, 3, 0, "spool-trouble",
+		"This mail could not be stored just now, please try again later");
+}
+
+/* Spool will not take it, or is gone. Before COMMIT the machine still expects content: it is told at
+ * the end, and what comes until then is thrown away. */
+static void refused(struct smtpd *d, struct stream *stream, enum error error)
+{
+	struct session *s = stream->session;
+	const bool committed = stream->committed;
+	stream->refused = true;
+	stream->error = error;
+	if (!committed) {
+		if (s && s->wants_resume)
+			session_continue(s);
+		return;
+	}
+	free_stream(d, stream);
+	if (!s)
+		return;
+	const struct reply reply = refusal(error);
+	log_warning("mail refused", fact_hex("session", s->id), fact_text("rule", reply.rule),
+		fact_error(error));
+	session_answer(s, &(struct smtp_answer){.verdict = SMTP_REFUSE, .reply = reply});
+	session_continue(s);
+}
+
+static void said(void *context, const struct frame *frame)
+{
+	struct smtpd *d = context;
+	struct stream *stream = streams_get(&d->streams, frame->stream);
+	if (!stream)
+		return; /* aborted meanwhile */
+	switch ((enum smtpd_spool_code)frame->row->code) {
+	case RECEIVE_CREDIT:
+		stream->credit += frame->values[0].number;
+		if (stream->session && stream->session->wants_resume)
+			session_continue(stream->session);
+		return;
+	case RECEIVE_ACCEPTED:
+		accepted(d, stream, frame->values[0].number);
+		return;
+	case RECEIVE_REFUSED:
+		refused(d, stream, (enum error)frame->values[0].number);
+		return;
+	case RECEIVE_BEGIN:
+	case RECEIVE_CONTENT:
+	case RECEIVE_COMMIT:
+	case RECEIVE_ABORT:
+	case RECEIVE_CODES:
+		return;
+	}
+}
+
+static void lose_one(void *context, uint32_t number, void *item)
+{
+	(void)number;
+	refused(context, item, ERROR_CLOSED);
+}
+
+static void closed(void *context, const char *broken)
+{
+	struct smtpd *d = context;
+	if (broken)
+		program_peer_broken(d->program, PROGRAM_SPOOL, broken);
+	channel_free(&d->spool);
+	streams_each(&d->streams, lose_one, d);
+}
+
+static const struct channel_handler handler = {state_of, said, closed};
+
+void spool_connect(struct smtpd *d, int fd)
+{
+	if (d->spool)
+		closed(d, NULL);
+	d->spool = channel_new(d->program->loop, &smtpd_spool, FRAME_A, fd, &handler, d);
+}
+
+bool spool_is_there(const struct smtpd *d)
+{
+	return channel_is_open(d->spool) && streams_count(&d->streams) < STREAMS_MAX;
+}
+
+struct stream *spool_begin(struct session *s, uint64_t size_octets)
+{
+	struct smtpd *d = s->smtpd;
+	struct stream *stream = memory_new(1, sizeof *stream);
+	do
+		*stream = (struct stream){
+			.number = ++d->last_stream, .session = s, .credit = RECEIVE_CREDIT_FIRST};
+	while (stream->number == 0 || streams_get(&d->streams, stream->number));
+	if (!spool_is_there(d) || streams_put(&d->streams, stream->number, stream) != ERROR_NONE) {
+		memory_free(stream);
+		return NULL;
+	}
+	channel_say(d->spool, RECEIVE_BEGIN, stream->number, frame_number(s->id),
+		frame_number(size_octets));
+	return stream;
+}
+
+void spool_abort(struct smtpd *d, struct stream **at)
+{
+	struct stream *stream = *at;
+	*at = NULL;
+	if (!stream)
+		return;
+	stream->session = NULL;
+	if (stream->committed)
+		return; /* its answer is still to come */
+	if (channel_is_open(d->spool))
+		channel_say(d->spool, RECEIVE_ABORT, stream->number);
+	free_stream(d, stream);
+}

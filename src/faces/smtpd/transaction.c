@@ -1,0 +1,206 @@
+#include "faces/smtpd/smtpd.h"
+
+#include "base/clock.h"
+#include "mail/envelope.h"
+#include "mail/trace.h"
+
+#define HEADER_MAX 8192u
+/* A content this small waits for its end and travels in one go. */
+#define GATHER_OCTETS RECEIVE_CHUNK_MAX
+
+struct transaction *transaction_new(struct session *s)
+{
+	struct transaction *t = memory_new(1, sizeof *t);
+	t->arena = arena_new(TRANSACTION_MEMORY_MAX);
+	t->generation = generation_hold(s->generation);
+	t->mailboxes = route_set_new(&t->arena);
+	t->header = buffer_new(HEADER_MAX);
+	t->content = buffer_new(GATHER_OCTETS);
+	return t;
+}
+
+void transaction_free(struct transaction **at)
+{
+	struct transaction *t = *at;
+	*at = NULL;
+	if (!t)
+		return;
+	must(t->stream == NULL);
+	buffer_free(&t->header);
+	buffer_free(&t->content);
+	arena_reset(&t->arena);
+	generation_drop(&t->generation);
+	memory_free(t);
+}
+
+void transaction_make_header(struct session *s)
+{
+	const struct smtp_mail *mail = smtp_server_mail(&s->smtp);
+	const struct helo_name *helo = smtp_server_helo(&s->smtp);
+	const struct tls_session *tls = connection_tls(s->connection);
+	struct buffer id = buffer_new(64);
+	text_add(&id, "{}", text_hex(s->id));
+	struct trace_received facts = {
+		.helo = helo,
+		.client = s->facts.client,
+		.by = s->transaction->generation->snapshot->servername.name,
+		.with = smtp_server_protocol(&s->smtp),
+		.id = buffer_view(&id),
+		.recipients = mail->recipients,
+		.forward_path = mail->recipients == 1 ? &mail->first->forward_path : NULL,
+		.time_s = clock_wall_s(),
+		.is_utf8 = mail->smtputf8,
+	};
+	if (tls) {
+		const struct tls_facts tls_facts = tls_session_facts(tls);
+		facts.tls_version = tls_facts.version;
+		facts.tls_cipher = tls_facts.cipher;
+	}
+	trace_received_add(&s->transaction->header, &facts);
+	buffer_free(&id);
+}
+
+static void send_content(struct session *s, struct buffer *from, size_t length)
+{
+	struct transaction *t = s->transaction;
+	channel_say(s->smtpd->spool, RECEIVE_CONTENT, t->stream->number,
+		frame_bytes(view_first(buffer_view(from), length)));
+	t->stream->credit -= length;
+	t->octets += length;
+	buffer_drop(from, length);
+}
+
+/* Nobody will take it: let it go, the refusal is said at the end. */
+static bool is_void(const struct transaction *t)
+{
+	return t->stream && t->stream->refused;
+}
+
+bool transaction_forward(struct session *s, bool all)
+{
+	struct transaction *t = s->transaction;
+	if (!all && t->content.length < t->content.max)
+		return true;
+	if (!t->stream)
+		t->stream = spool_begin(s, smtp_server_mail(&s->smtp)->size_octets);
+	if (!t->stream)
+		return true; /* COMMIT will find no stream */
+	struct buffer *const parts[] = {&t->header, &t->content};
+	for (size_t i = 0; i < 2; i++)
+		while (parts[i]->length && !is_void(t)) {
+			size_t step = parts[i]->length;
+			if (step > t->stream->credit)
+				step = t->stream->credit;
+			if (step == 0)
+				return false;
+			send_content(s, parts[i], step);
+		}
+	if (is_void(t))
+		buffer_clear(&t->content);
+	return true;
+}
+
+static void add_source(struct session *s, struct buffer *b)
+{
+	const struct helo_name *helo = smtp_server_helo(&s->smtp);
+	struct buffer client = buffer_new(64);
+	ip_add(&client, &s->facts.client);
+	const struct fact facts[] = {fact_hex("session", s->id),
+		fact_view("client", buffer_view(&client)),
+		fact_view("helo", view_first(helo->given, 255)),
+		fact_text("class", route_class_name(s->transaction->class)),
+		fact_view("login", s->facts.login)};
+	for (size_t i = 0; i < sizeof facts / sizeof *facts - (s->facts.login.length == 0); i++)
+		fact_add(b, &facts[i]);
+	buffer_free(&client);
+}
+
+static uint16_t envelope_flags(const struct smtp_mail *mail)
+{
+	return (uint16_t)((mail->body == SMTP_BODY_8BITMIME ? ENVELOPE_8BITMIME : 0) |
+			  (mail->smtputf8 ? ENVELOPE_SMTPUTF8 : 0) |
+			  (mail->ret == SMTP_RET_FULL ? ENVELOPE_RET_FULL : 0) |
+			  (mail->ret == SMTP_RET_HDRS ? ENVELOPE_RET_HDRS : 0));
+}
+
+static struct view path_text(struct arena *a, const struct address *address)
+{
+	struct buffer text = buffer_new(ENVELOPE_PATH_MAX);
+	struct view copy = VIEW_NONE;
+	if (!address_is_null(address))
+		address_add(&text, address);
+	const bool ok = arena_copy(a, buffer_view(&text), &copy);
+	buffer_free(&text);
+	return ok ? copy : VIEW_NONE;
+}
+
+/* The recipients as the client named them, by their number. */
+static const struct smtp_recipient **recipients_by_number(
+	struct arena *a, const struct smtp_mail *mail)
+{
+	const struct smtp_recipient **by_number =
+		arena_get_array(a, mail->recipients, sizeof *by_number);
+	uint32_t n = 0;
+	for (const struct smtp_recipient *r = mail->first; by_number && r; r = r->next)
+		by_number[n++] = r;
+	return by_number;
+}
+
+static bool fill_recipients(struct session *s, struct envelope *e)
+{
+	struct transaction *t = s->transaction;
+	const struct smtp_mail *mail = smtp_server_mail(&s->smtp);
+	const struct smtp_recipient **given = recipients_by_number(&t->arena, mail);
+	struct view *paths = arena_get_array(&t->arena, mail->recipients, sizeof *paths);
+	e->recipients = arena_get_array(&t->arena, t->mailboxes.count, sizeof *e->recipients);
+	if (!given || !paths || !e->recipients)
+		return false;
+	for (uint32_t i = 0; i < t->mailboxes.count; i++) {
+		const struct route_mailbox *m = &t->mailboxes.mailboxes[i];
+		must(m->recipient < mail->recipients);
+		const struct smtp_recipient *r = given[m->recipient];
+		if (!paths[m->recipient].length)
+			paths[m->recipient] = path_text(&t->arena, &r->forward_path);
+		e->recipients[i] = (struct envelope_recipient){.kind = ENVELOPE_LOCAL,
+			.notify = (uint16_t)r->notify,
+			.target = t->generation->snapshot->users[m->user].name,
+			.forward_path = paths[m->recipient],
+			.orcpt = r->orcpt};
+	}
+	e->recipient_count = t->mailboxes.count;
+	return true;
+}
+
+bool transaction_commit(struct session *s)
+{
+	struct transaction *t = s->transaction;
+	const struct smtp_mail *mail = smtp_server_mail(&s->smtp);
+	struct envelope envelope = {.flags = envelope_flags(mail), .envid = mail->envid};
+	struct buffer source = buffer_new(ENVELOPE_PATH_MAX);
+	struct buffer form = buffer_new(RECEIVE_ENVELOPE_MAX);
+	add_source(s, &source);
+	envelope.source = buffer_view(&source);
+	envelope.reverse_path = path_text(&t->arena, &mail->reverse_path);
+	bool ok = t->stream && !t->stream->refused && !buffer_failed(&source) &&
+		  fill_recipients(s, &envelope);
+	if (ok) {
+		envelope_add(&form, &envelope);
+		ok = !buffer_failed(&form);
+	}
+	if (ok) {
+		channel_say(s->smtpd->spool, RECEIVE_COMMIT, t->stream->number,
+			frame_bytes(buffer_view(&form)));
+		t->stream->committed = true;
+	}
+	buffer_free(&form);
+	buffer_free(&source);
+	return ok;
+}
+
+void transaction_abort(struct session *s)
+{
+	if (!s->transaction)
+		return;
+	spool_abort(s->smtpd, &s->transaction->stream);
+	transaction_free(&s->transaction);
+}

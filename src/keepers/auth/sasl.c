@@ -1,0 +1,262 @@
+#include "keepers/auth/sasl.h"
+
+#include "base/text.h"
+
+#include <gsasl.h>
+
+#define KEYS_BASE64_MAX 512u
+
+struct sasl {
+	enum sasl_mechanism mechanism;
+	Gsasl_session *session;
+	struct sasl_owner owner;
+	struct buffer authid;
+	struct buffer authzid;
+	struct buffer password;
+	const char *reason;
+	bool began;
+	bool found;
+};
+
+static Gsasl *library;
+
+const char *sasl_mechanism_name(enum sasl_mechanism mechanism)
+{
+	switch (mechanism) {
+	case SASL_NONE:
+		return "none";
+	case SASL_PLAIN:
+		return "PLAIN";
+	case SASL_SCRAM:
+		return "SCRAM-SHA-256";
+	case SASL_SCRAM_PLUS:
+		return "SCRAM-SHA-256-PLUS";
+	}
+	return "unknown";
+}
+
+enum sasl_mechanism sasl_mechanism_of(struct view name)
+{
+	for (enum sasl_mechanism m = SASL_PLAIN; m <= SASL_SCRAM_PLUS; m++)
+		if (view_equal_nocase(name, view_text(sasl_mechanism_name(m))))
+			return m;
+	return SASL_NONE;
+}
+
+/* --- what libgsasl asks ------------------------------------------------------------------- */
+
+static void wipe_property(Gsasl_session *session, Gsasl_property property)
+{
+	const char *text = gsasl_property_fast(session, property);
+	if (text)
+		bytes_wipe((void *)(uintptr_t)text, view_text(text).length);
+}
+
+static int take_password(struct sasl *s, Gsasl_session *session)
+{
+	buffer_add(&s->authid, view_text(gsasl_property_fast(session, GSASL_AUTHID)));
+	buffer_add(&s->authzid, view_text(gsasl_property_fast(session, GSASL_AUTHZID)));
+	buffer_add(&s->password, view_text(gsasl_property_fast(session, GSASL_PASSWORD)));
+	wipe_property(session, GSASL_PASSWORD);
+	s->found = true;
+	return GSASL_OK; /* it parsed; whether it is right is not decided here */
+}
+
+static int set_text(Gsasl_session *session, Gsasl_property property, const struct buffer *text)
+{
+	return gsasl_property_set_raw(session, property, (const char *)text->data, text->length);
+}
+
+static int take_keys(struct sasl *s, Gsasl_session *session)
+{
+	struct sasl_keys keys = {.salt = buffer_new(KEYS_BASE64_MAX),
+		.stored_key = buffer_new(KEYS_BASE64_MAX),
+		.server_key = buffer_new(KEYS_BASE64_MAX)};
+	struct buffer iterations = buffer_new(16);
+	buffer_add(&s->authid, view_text(gsasl_property_fast(session, GSASL_AUTHID)));
+	buffer_add(&s->authzid, view_text(gsasl_property_fast(session, GSASL_AUTHZID)));
+	s->owner.find(s->owner.context, buffer_view(&s->authid), &keys);
+	text_add(&iterations, "{}", text_number(keys.iterations));
+	s->found = true;
+	int code = set_text(session, GSASL_SCRAM_ITER, &iterations);
+	code = code ? code : set_text(session, GSASL_SCRAM_SALT, &keys.salt);
+	code = code ? code : set_text(session, GSASL_SCRAM_STOREDKEY, &keys.stored_key);
+	code = code ? code : set_text(session, GSASL_SCRAM_SERVERKEY, &keys.server_key);
+	buffer_free_secret(&keys.salt);
+	buffer_free_secret(&keys.stored_key);
+	buffer_free_secret(&keys.server_key);
+	buffer_free(&iterations);
+	return code;
+}
+
+static int asked(Gsasl *unused, Gsasl_session *session, Gsasl_property property)
+{
+	struct sasl *s = gsasl_session_hook_get(session);
+	(void)unused;
+	if (property == GSASL_VALIDATE_SIMPLE && s->mechanism == SASL_PLAIN && !s->found)
+		return take_password(s, session);
+	if (property == GSASL_SCRAM_ITER && s->mechanism != SASL_PLAIN && !s->found)
+		return take_keys(s, session);
+	return GSASL_NO_CALLBACK;
+}
+
+/* --- one exchange ------------------------------------------------------------------------- */
+
+void sasl_warm(void)
+{
+	if (library)
+		return;
+	must(gsasl_init(&library) == GSASL_OK);
+	gsasl_callback_set(library, asked);
+}
+
+static bool set_binding(struct sasl *s, enum auth_binding kind, struct view binding)
+{
+	if (kind == AUTH_BINDING_NONE || binding.length == 0)
+		return true;
+	struct buffer text = buffer_new(256);
+	buffer_add_base64(&text, binding);
+	const bool fine =
+		!buffer_failed(&text) &&
+		set_text(s->session,
+			kind == AUTH_BINDING_EXPORTER ? GSASL_CB_TLS_EXPORTER : GSASL_CB_TLS_UNIQUE,
+			&text) == GSASL_OK;
+	buffer_free_secret(&text);
+	return fine;
+}
+
+struct sasl *sasl_new(enum sasl_mechanism mechanism, enum auth_binding binding_kind,
+	struct view binding, const struct sasl_owner *owner)
+{
+	must(library && mechanism != SASL_NONE);
+	struct sasl *s = memory_new(1, sizeof *s);
+	s->mechanism = mechanism;
+	s->owner = *owner;
+	s->authid = buffer_new(AUTH_RESPONSE_MAX);
+	s->authzid = buffer_new(AUTH_RESPONSE_MAX);
+	s->password = buffer_new(AUTH_RESPONSE_MAX);
+	s->reason = "";
+	if (gsasl_server_start(library, sasl_mechanism_name(mechanism), &s->session) != GSASL_OK) {
+		s->session = NULL;
+		sasl_free(&s);
+		return NULL;
+	}
+	gsasl_session_hook_set(s->session, s);
+	if (!set_binding(s, binding_kind, binding))
+		sasl_free(&s);
+	return s;
+}
+
+static size_t count_nuls(struct view v)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < v.length; i++)
+		count += v.at[i] == 0;
+	return count;
+}
+
+/* What libgsasl would let pass. */
+static const char *objection(const struct sasl *s, struct view response)
+{
+	if (response.length == 0)
+		return "an empty response";
+	if (s->mechanism == SASL_PLAIN)
+		return count_nuls(response) == 2 ? NULL : "not three fields";
+	if (count_nuls(response) > 0)
+		return "a NUL in SCRAM";
+	if (s->mechanism == SASL_SCRAM && !s->began && view_at(response, 0) == 'p')
+		return "a channel binding in a mechanism that has none";
+	return NULL;
+}
+
+static enum sasl_event event_of(struct sasl *s, int code)
+{
+	switch (code) {
+	case GSASL_NEEDS_MORE:
+		return SASL_CHALLENGE;
+	case GSASL_OK:
+		return s->mechanism == SASL_PLAIN ? SASL_PASSWORD : SASL_PROVED;
+	case GSASL_NO_CB_TLS_EXPORTER:
+	case GSASL_NO_CB_TLS_UNIQUE:
+		s->reason = "a channel binding that this session does not have";
+		return SASL_BAD;
+	case GSASL_AUTHENTICATION_ERROR:
+		s->reason = s->found ? "wrong proof or channel binding"
+				     : "channel binding refused, or a downgrade";
+		return SASL_BAD;
+	case GSASL_MALLOC_ERROR:
+		s->reason = "no memory";
+		return SASL_FAILED;
+	default:
+		s->reason = "malformed";
+		return SASL_SYNTAX;
+	}
+}
+
+enum sasl_event sasl_step(struct sasl *s, struct view response, struct buffer *output)
+{
+	buffer_clear(output);
+	s->reason = "";
+	const char *problem = objection(s, response);
+	if (problem) {
+		s->reason = problem;
+		return SASL_SYNTAX;
+	}
+	s->began = true;
+	char *out = NULL;
+	size_t length = 0;
+	const int code =
+		gsasl_step(s->session, (const char *)response.at, response.length, &out, &length);
+	if (out) {
+		buffer_add(output, view_of(out, length));
+		bytes_wipe(out, length);
+		gsasl_free(out);
+	}
+	if (buffer_failed(output) || buffer_failed(&s->authid) || buffer_failed(&s->authzid))
+		return SASL_FAILED;
+	if (code == GSASL_OK && !s->found) {
+		s->reason = "finished without a name";
+		return SASL_SYNTAX;
+	}
+	return event_of(s, code);
+}
+
+struct view sasl_authid(const struct sasl *s)
+{
+	return buffer_view(&s->authid);
+}
+
+struct view sasl_authzid(const struct sasl *s)
+{
+	return buffer_view(&s->authzid);
+}
+
+struct view sasl_password(const struct sasl *s)
+{
+	return buffer_view(&s->password);
+}
+
+const char *sasl_reason(const struct sasl *s)
+{
+	return s->reason;
+}
+
+void sasl_free(struct sasl **at)
+{
+	static const Gsasl_property secrets[] = {GSASL_PASSWORD, GSASL_SCRAM_SALT,
+		GSASL_SCRAM_STOREDKEY, GSASL_SCRAM_SERVERKEY, GSASL_CB_TLS_EXPORTER,
+		GSASL_CB_TLS_UNIQUE};
+	struct sasl *s = *at;
+	*at = NULL;
+	if (!s)
+		return;
+	if (s->session) {
+		for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
+			wipe_property(s->session, secrets[i]);
+		gsasl_finish(s->session);
+	}
+	buffer_free_secret(&s->authid);
+	buffer_free_secret(&s->authzid);
+	buffer_free_secret(&s->password);
+	memory_free(s);
+}

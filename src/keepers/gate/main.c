@@ -1,0 +1,148 @@
+/*
+ * gate: what the site remembers for a while (DESIGN §6). A keeper: no network; one directory, in which
+ * its store's file lies; answers only those whom the parent connected.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "channels/program.h"
+#include "keepers/gate/gated.h"
+#include "store/gate_lmdb.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+
+static struct {
+	struct gated gated;
+	struct gate_clock_facts facts;
+	struct workers *workers;
+	int directory;
+} gate = {.directory = -1};
+
+static void read_boot_id(void)
+{
+	char text[64];
+	struct buffer octets = buffer_new(GATE_CLOCK_BOOT_OCTETS);
+	struct buffer hex = buffer_new(sizeof text);
+	const int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
+	const ssize_t n = fd >= 0 ? read(fd, text, sizeof text) : -1;
+	if (fd >= 0)
+		close(fd);
+	for (ssize_t i = 0; i < n; i++)
+		if (text[i] != '-' && text[i] != '\n')
+			buffer_add_octet(&hex, (uint8_t)text[i]);
+	if (buffer_add_unhex(&octets, buffer_view(&hex)) && octets.length == GATE_CLOCK_BOOT_OCTETS)
+		must(view_copy(buffer_view(&octets), gate.facts.boot, sizeof gate.facts.boot));
+	buffer_free(&octets);
+	buffer_free(&hex);
+}
+
+static void begin(struct program *p)
+{
+	gate.gated.loop = p->loop;
+	read_boot_id();
+}
+
+static void broken(void *context, enum program_id id, const char *why)
+{
+	program_peer_broken(context, id, why);
+}
+
+static void drained(void *context)
+{
+	program_drained(context);
+}
+
+static void given(struct program *p, enum parent_given role, int fd)
+{
+	(void)p;
+	if (role == GIVEN_DIRECTORY && gate.directory < 0)
+		gate.directory = fd;
+	else
+		close(fd);
+}
+
+static void peer(struct program *p, enum program_id id, uint32_t worker, uint32_t workers, int fd)
+{
+	(void)p;
+	(void)workers;
+	gated_connect(&gate.gated, id, worker, fd);
+}
+
+/* A gate without a disk still slows guesses and finds duplicates; without a gate mail would wait. */
+static struct gate_store *open_store(void)
+{
+	struct gate_store *store;
+	bool damaged = false;
+	enum error error = ERROR_MISSING;
+	/* the directory may be our root by now, or only reachable through its descriptor */
+	if (gate.directory >= 0 && fchdir(gate.directory) == 0)
+		error = gate_lmdb_open(".", GATE_LMDB_OCTETS_DEFAULT, &damaged, &store);
+	if (damaged)
+		log_error("the gate's store was damaged and begun anew; the old one was set aside",
+			fact_text("file", "gate.mdb.damaged"));
+	if (!error)
+		return store;
+	log_error("the gate's store cannot be opened: all is forgotten when the gate ends",
+		fact_error(error));
+	return gate_store_memory();
+}
+
+/* As our own user, before the system-call filter: what the store opens, it opens as it will run. */
+static void prepare(struct program *p)
+{
+	static const struct workers_limits limits = {.threads = 1, .queue_max = 2};
+	gate.gated.broken = broken;
+	gate.gated.drained = drained;
+	gate.gated.context = p;
+	gate.facts.wall_s = clock_wall_s();
+	gate.facts.monotonic_ms = clock_monotonic_ms();
+	const struct gate_seed seed = {random_u64(), random_u64()};
+	gated_begin(&gate.gated, &gate_limits_default, seed, &gate.facts, open_store());
+	gate.workers = workers_new(&limits, "gate-store");
+	must(gate.workers != NULL);
+}
+
+static void go(struct program *p)
+{
+	gated_go(&gate.gated, p->loop, gate.workers);
+}
+
+static void drain(struct program *p)
+{
+	(void)p;
+	gated_drain(&gate.gated);
+}
+
+struct answer {
+	struct program *program;
+	uint32_t stream;
+};
+
+static void output(void *context, struct view octets)
+{
+	const struct answer *a = context;
+	program_output(a->program, a->stream, octets);
+}
+
+static void command(struct program *p, uint32_t stream, struct view words)
+{
+	struct answer a = {p, stream};
+	program_done(p, stream, gated_command(&gate.gated, words, output, &a));
+}
+
+int main(int argc, char **argv)
+{
+	static const struct program_ops ops = {
+		.begin = begin,
+		.peer = peer,
+		.given = given,
+		.prepare = prepare,
+		.go = go,
+		.drain = drain,
+		.command = command,
+	};
+	return program_main(PROGRAM_GATE, &ops, argc, argv);
+}

@@ -1,0 +1,160 @@
+/*
+ * keys, a keeper: private keys. It reads them before its sandbox, signs for the faces it is connected
+ * to (signer.h says what and how often), and never shows one.
+ */
+#include "base/channel.h"
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/tls.h"
+#include "channels/face_keys.h"
+#include "channels/program.h"
+#include "keepers/keys/signer.h"
+
+#include <unistd.h>
+
+#define FACES_MAX 64
+
+struct asker {
+	struct channel *channel;
+	struct signer_peer bucket;
+	enum program_id id;
+	uint32_t worker;
+};
+
+static struct program *self;
+static struct signer *signer;
+static struct asker askers[FACES_MAX];
+static uint64_t signatures;
+static uint64_t refusals;
+
+/* Every question is answered before the next is read: no stream stays open. */
+static uint32_t state_of(void *context, uint32_t stream)
+{
+	(void)context;
+	(void)stream;
+	return KEYS_STATE_IDLE;
+}
+
+static enum error error_of(enum signer_result result)
+{
+	switch (result) {
+	case SIGNER_SIGNED:
+		return ERROR_NONE;
+	case SIGNER_NO_KEY:
+		return ERROR_MISSING;
+	case SIGNER_RATE:
+		return ERROR_BUSY;
+	case SIGNER_NOT_PURPOSE:
+	case SIGNER_NOT_ALGORITHM:
+		return ERROR_DENIED;
+	case SIGNER_BROKEN:
+		break;
+	}
+	return ERROR_IO;
+}
+
+static void said(void *context, const struct frame *frame)
+{
+	struct asker *a = context;
+	struct buffer signature = buffer_new(KEYS_SIGNATURE_MAX);
+	const enum signer_result result = signer_sign(signer, &a->bucket, clock_monotonic_ms(),
+		(struct key_id){(uint32_t)frame->values[0].number},
+		(uint32_t)frame->values[1].number, (uint32_t)frame->values[2].number,
+		frame->values[3].bytes, &signature);
+	if (result == SIGNER_SIGNED) {
+		signatures++;
+		channel_say(a->channel, KEYS_SIGNED, frame->stream,
+			frame_bytes(buffer_view(&signature)));
+	} else {
+		refusals++;
+		channel_say(a->channel, KEYS_REFUSED, frame->stream,
+			frame_number((uint64_t)error_of(result)));
+	}
+	buffer_free(&signature);
+}
+
+static void closed(void *context, const char *broken)
+{
+	struct asker *a = context;
+	if (broken)
+		program_peer_broken(self, a->id, broken);
+	channel_free(&a->channel);
+}
+
+static const struct channel_handler handler = {state_of, said, closed};
+
+static struct asker *place_for(enum program_id id, uint32_t worker)
+{
+	for (size_t i = 0; i < FACES_MAX; i++)
+		if (askers[i].channel && askers[i].id == id && askers[i].worker == worker)
+			return &askers[i];
+	for (size_t i = 0; i < FACES_MAX; i++)
+		if (!askers[i].channel)
+			return &askers[i];
+	return NULL;
+}
+
+static void on_peer(
+	struct program *p, enum program_id id, uint32_t worker, uint32_t workers, int fd)
+{
+	(void)workers;
+	struct asker *a = place_for(id, worker);
+	if (!a) {
+		close(fd);
+		return;
+	}
+	channel_free(&a->channel);
+	*a = (struct asker){.id = id,
+		.worker = worker,
+		.bucket = signer_peer_new(program_id_name(id), SIGNER_RATE_DEFAULT,
+			SIGNER_BURST_DEFAULT, clock_monotonic_ms())};
+	a->channel = channel_new(p->loop, &face_keys, FRAME_B, fd, &handler, a);
+}
+
+static void on_given(struct program *p, enum parent_given role, int fd)
+{
+	(void)p;
+	struct buffer pem = buffer_new(CERTIFICATE_PEM_MAX);
+	if (role != GIVEN_DIRECTORY)
+		return;
+	const enum error error = file_read(fd, "key.pem", &pem);
+	enum certificate_problem problem = CERTIFICATE_NONE;
+	if (!error)
+		problem = signer_add(signer, (struct key_id){0}, buffer_view(&pem));
+	if (error || problem != CERTIFICATE_OK)
+		log_error("the private key cannot be used; see keys/key.pem", fact_error(error),
+			fact_text("why", certificate_problem_text(problem)));
+	else
+		signer_warm(signer);
+	buffer_free_secret(&pem);
+}
+
+static void begin(struct program *p)
+{
+	self = p;
+	tls_warm();
+	signer = signer_new();
+	must(signer != NULL);
+}
+
+static void command(struct program *p, uint32_t stream, struct view words)
+{
+	if (!view_equal(program_word(words, 0), VIEW("status"))) {
+		program_done(p, stream, 64);
+		return;
+	}
+	struct buffer b = buffer_new(256);
+	text_add(
+		&b, "signatures={}\nrefusals={}\n", text_number(signatures), text_number(refusals));
+	program_output(p, stream, buffer_view(&b));
+	buffer_free(&b);
+	program_done(p, stream, 0);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct program_ops ops = {
+		.begin = begin, .peer = on_peer, .given = on_given, .command = command};
+	return program_main(PROGRAM_KEYS, &ops, argc, argv);
+}

@@ -1,0 +1,94 @@
+#include "mail/envelope.h"
+
+#define VERSION 1
+
+static void add_octets(struct buffer *b, struct view v)
+{
+	buffer_add_u32(b, (uint32_t)v.length);
+	buffer_add(b, v);
+}
+
+static struct view take_octets(struct cursor *c, size_t max)
+{
+	const uint32_t length = cursor_u32(c);
+	if (length > max)
+		cursor_fail(c);
+	return cursor_take(c, length);
+}
+
+static void add_recipient(struct buffer *b, const struct envelope_recipient *r)
+{
+	must(r->target.length <= ENVELOPE_MAILBOX_MAX &&
+		r->forward_path.length <= ENVELOPE_PATH_MAX);
+	buffer_add_u16(b, (uint16_t)r->kind);
+	buffer_add_u16(b, r->notify);
+	add_octets(b, r->target);
+	add_octets(b, r->forward_path);
+	add_octets(b, r->orcpt);
+}
+
+void envelope_add(struct buffer *b, const struct envelope *e)
+{
+	must(e->recipient_count <= ENVELOPE_RECIPIENTS_MAX);
+	buffer_add_u16(b, VERSION);
+	buffer_add_u16(b, e->flags);
+	add_octets(b, e->reverse_path);
+	add_octets(b, e->envid);
+	add_octets(b, e->source);
+	buffer_add_u32(b, e->recipient_count);
+	for (uint32_t i = 0; i < e->recipient_count; i++)
+		add_recipient(b, &e->recipients[i]);
+}
+
+static bool read_recipient(struct cursor *c, struct envelope_recipient *r)
+{
+	const uint16_t kind = cursor_u16(c);
+	r->kind = ENVELOPE_LOCAL;
+	r->notify = cursor_u16(c);
+	r->target = take_octets(c, ENVELOPE_MAILBOX_MAX);
+	r->forward_path = take_octets(c, ENVELOPE_PATH_MAX);
+	r->orcpt = take_octets(c, ENVELOPE_PATH_MAX);
+	return !cursor_failed(c) && kind == ENVELOPE_LOCAL && r->target.length > 0;
+}
+
+bool envelope_read(struct view form, struct arena *a, struct envelope *e)
+{
+	struct cursor c = cursor_of(form);
+	*e = (struct envelope){0};
+	if (cursor_u16(&c) != VERSION)
+		return false;
+	e->flags = cursor_u16(&c);
+	e->reverse_path = take_octets(&c, ENVELOPE_PATH_MAX);
+	e->envid = take_octets(&c, ENVELOPE_PATH_MAX);
+	e->source = take_octets(&c, ENVELOPE_PATH_MAX);
+	const uint32_t count = cursor_u32(&c);
+	/* a recipient needs 16 octets at least: a false count cannot make us allocate */
+	if (cursor_failed(&c) || count > ENVELOPE_RECIPIENTS_MAX || count > cursor_left(&c) / 16)
+		return false;
+	e->recipients = arena_get_array(a, count, sizeof *e->recipients);
+	if (!e->recipients)
+		return false;
+	for (e->recipient_count = 0; e->recipient_count < count; e->recipient_count++)
+		if (!read_recipient(&c, &e->recipients[e->recipient_count]))
+			return false;
+	return cursor_done(&c);
+}
+
+void envelope_delivery_add(struct buffer *b, const struct envelope_delivery *d)
+{
+	buffer_add_u32(b, d->index);
+	add_octets(b, d->mailbox);
+	add_octets(b, d->forward_path);
+}
+
+bool envelope_delivery_next(struct cursor *c, struct envelope_delivery *d)
+{
+	if (cursor_failed(c) || cursor_left(c) == 0)
+		return false;
+	d->index = cursor_u32(c);
+	d->mailbox = take_octets(c, ENVELOPE_MAILBOX_MAX);
+	d->forward_path = take_octets(c, ENVELOPE_PATH_MAX);
+	if (d->index >= ENVELOPE_RECIPIENTS_MAX || d->mailbox.length == 0)
+		cursor_fail(c);
+	return !cursor_failed(c);
+}

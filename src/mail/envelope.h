@@ -1,0 +1,65 @@
+/*
+ * The envelope as it lies in the spool and travels from smtpd over spool to deliver (and later to
+ * relay and report): what MAIL and RCPT said, where the mail came from, and its recipients after
+ * alias expansion, each mailbox once. Pure: encode and decode; the decoder trusts nothing.
+ *
+ * The binary form, little endian, octets as u32 length and octets: u16 version (1), u16 flags, octets
+ * reverse-path (empty: null), octets ENVID, octets session facts for the log, u32 number of
+ * recipients, then per recipient: u16 kind, u16 notify, octets target, octets forward-path as it was
+ * given, octets ORCPT. A packed recipient for deliver is u32 index, octets target, octets
+ * forward-path.
+ */
+#ifndef MAIL_ENVELOPE_H
+#define MAIL_ENVELOPE_H
+
+#include "base/arena.h"
+
+#define ENVELOPE_RECIPIENTS_MAX 10000
+#define ENVELOPE_MAILBOX_MAX 64 /* octets of a mailbox name */
+#define ENVELOPE_PATH_MAX 1024 /* octets of a path as given */
+
+enum envelope_flags {
+	ENVELOPE_8BITMIME = 1,
+	ENVELOPE_SMTPUTF8 = 2,
+	ENVELOPE_RET_FULL = 4,
+	ENVELOPE_RET_HDRS = 8,
+};
+
+enum envelope_kind {
+	ENVELOPE_LOCAL = 1, /* target is a mailbox of ours */
+};
+
+struct envelope_recipient {
+	enum envelope_kind kind;
+	uint16_t notify; /* NOTIFY of RFC 3461 as smtp_mail.h numbers it; 0: not said */
+	struct view target;
+	struct view forward_path; /* "local@domain" */
+	struct view orcpt;
+};
+
+struct envelope {
+	uint16_t flags;
+	struct view reverse_path; /* "local@domain", empty for the null path */
+	struct view envid;
+	struct view source; /* ` session=… client=… class=…`: for log lines and DSNs, printable */
+	uint32_t recipient_count;
+	struct envelope_recipient *recipients; /* in the decoder's arena, or the caller's */
+};
+
+/* Appends the binary form. Counts and lengths beyond the limits above are a broken invariant. */
+void envelope_add(struct buffer *b, const struct envelope *e);
+/* Decodes all of `form`; views point into it. False when it does not hold together or the arena is
+ * at its cap. */
+must_use bool envelope_read(struct view form, struct arena *a, struct envelope *envelope_out);
+
+/* What deliver is told of one recipient. */
+struct envelope_delivery {
+	uint32_t index; /* in the envelope */
+	struct view mailbox;
+	struct view forward_path;
+};
+void envelope_delivery_add(struct buffer *b, const struct envelope_delivery *d);
+/* The next one; false at the end, or with the cursor failed. */
+must_use bool envelope_delivery_next(struct cursor *c, struct envelope_delivery *d_out);
+
+#endif

@@ -1,0 +1,286 @@
+#include "channels/control.h"
+#include "parent/serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BACKOFF_FIRST_MS 100u
+#define BACKOFF_MAX_MS 30000u
+#define STABLE_MS 60000u /* who ran this long has earned a quick restart */
+#define CONTROL_FD 3
+
+const char *child_state_name(enum child_state state)
+{
+	switch (state) {
+	case CHILD_DOWN:
+		return "down";
+	case CHILD_STARTING:
+		return "starting";
+	case CHILD_UP:
+		return "up";
+	case CHILD_DRAINED:
+		return "drained";
+	}
+	return "unknown";
+}
+
+struct child *child_find(struct serve *s, enum program_id id, uint32_t worker)
+{
+	for (size_t i = 0; i < s->child_count; i++)
+		if (s->children[i].row->id == id && s->children[i].worker == worker)
+			return &s->children[i];
+	return NULL;
+}
+
+static void restart_due(void *context)
+{
+	child_start_again(context);
+}
+
+void child_init(struct serve *s, const struct program_row *row, uint32_t worker, uint32_t workers)
+{
+	must(s->child_count < CHILDREN_MAX);
+	struct child *c = &s->children[s->child_count++];
+	*c = (struct child){
+		.serve = s, .row = row, .worker = worker, .workers = workers, .control = -1};
+	struct buffer tag = buffer_new(sizeof c->tag - 1);
+	text_add(&tag, "{}", text_string(row->name));
+	if (workers > 1)
+		text_add(&tag, ".{}", text_number(worker));
+	must(view_to_text(buffer_view(&tag), c->tag, sizeof c->tag));
+	buffer_free(&tag);
+	c->restart = timer_new(s->loop, restart_due, c);
+}
+
+/* --- talking ------------------------------------------------------------------------------ */
+
+enum error child_send(
+	struct child *c, uint16_t code, uint32_t stream, const struct frame_value *values, int fd)
+{
+	if (c->control < 0)
+		return ERROR_CLOSED;
+	const enum error error = control_send(c->control, code, stream, values, fd);
+	/* its queue is full: it has stopped listening to us, and is no good any more */
+	if (error == ERROR_BUSY) {
+		log_error("a program does not take what the parent says: killed",
+			fact_text("of", c->tag));
+		kill(c->pid, SIGKILL);
+	}
+	return error;
+}
+
+/* What cannot be said shows as the death of the program, which is handled where it is seen. */
+static void said(enum error error)
+{
+	(void)error;
+}
+
+void child_configure(struct child *c)
+{
+	if (c->state == CHILD_STARTING || c->state == CHILD_UP)
+		said(child_say(c, c->serve->snapshots[c->row->id], PARENT_CONFIG, 0,
+			frame_number(c->serve->generation)));
+}
+
+/* --- starting ----------------------------------------------------------------------------- */
+
+_Noreturn static void exec_program(struct child *c, int control, int log)
+{
+	char path[OPTIONS_PATH_MAX + 32];
+	char name[64];
+	struct buffer b = buffer_new(512);
+	text_add(&b, "sekisho-{}", text_string(c->row->name));
+	must(view_to_text(buffer_view(&b), name, sizeof name));
+	buffer_clear(&b);
+	text_add(&b, "{}/{}", text_raw(view_text(c->serve->options.programs)), text_string(name));
+	must(view_to_text(buffer_view(&b), path, sizeof path));
+	const int null = open("/dev/null", O_RDWR);
+	const int high = fcntl(control, F_DUPFD, 100);
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(log, 2) < 0 ||
+		dup2(high, CONTROL_FD) < 0 || close_range(CONTROL_FD + 1, ~0u, 0) != 0)
+		_exit(71);
+	setsid(); /* Ctrl-C is for the parent, which then drains */
+	execl(path, name, (char *)NULL);
+	_exit(72);
+}
+
+static bool spawn(struct child *c)
+{
+	int control[2];
+	int log[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) != 0)
+		return false;
+	if (pipe2(log, O_CLOEXEC) != 0) {
+		close(control[0]);
+		close(control[1]);
+		return false;
+	}
+	fcntl(log[0], F_SETPIPE_SZ, 1 << 20);
+	/* the writing end must never make a program wait for us */
+	fcntl(log[1], F_SETFL, O_NONBLOCK);
+	log_flush();
+	c->pid = fork();
+	if (c->pid == 0)
+		exec_program(c, control[1], log[1]);
+	close(control[1]);
+	close(log[1]);
+	if (c->pid < 0) {
+		close(control[0]);
+		close(log[0]);
+		return false;
+	}
+	const int size = 1 << 20;
+	setsockopt(control[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+	fcntl(control[0], F_SETFL, O_NONBLOCK);
+	c->control = control[0];
+	c->log = log_pipe_new(c->serve->loop, log[0], view_text(c->tag));
+	c->watch = watch_new(c->serve->loop, c->control, control_ready, c);
+	watch_want(c->watch, WATCH_READ);
+	return true;
+}
+
+/* The descriptors of the sandbox are found by the program: it keeps what it was handed. */
+static bool say_start(struct child *c)
+{
+	struct serve *s = c->serve;
+	struct sandbox_spec spec;
+	struct program_place place = s->places[c->row->id];
+	if (program_sandbox(c->row, &place, &spec) != ERROR_NONE)
+		return false;
+	struct buffer sandbox = buffer_new(65536);
+	struct buffer options = buffer_new(4096);
+	sandbox_spec_add(&sandbox, &spec);
+	text_add(&options, "state={}\n", text_raw(view_text(s->options.state)));
+	if (c->row->id == PROGRAM_AUTH)
+		text_add(&options, "fake-salt={}\n", text_raw(s->fake_salt));
+	said(child_say(c, -1, PARENT_START, 0, frame_number(c->worker), frame_number(c->workers),
+		frame_bytes(buffer_view(&sandbox)), frame_bytes(buffer_view(&options))));
+	buffer_free(&sandbox);
+	buffer_free(&options);
+	return true;
+}
+
+static void give(struct child *c)
+{
+	struct serve *s = c->serve;
+	for (unsigned i = 0; i < c->row->directory_count; i++)
+		said(child_say(c, s->directories[c->row->directories[i].role], PARENT_GIVEN, 0,
+			frame_number(GIVEN_DIRECTORY)));
+	if (c->row->kind != PROGRAM_FACE)
+		return;
+	said(child_say(c, s->census[c->row->id], PARENT_GIVEN, 0, frame_number(GIVEN_CENSUS)));
+	said(child_say(c, s->certificate, PARENT_GIVEN, 0, frame_number(GIVEN_CERTIFICATE)));
+	for (size_t i = 0; i < s->listening_count; i++)
+		if (c->row->listens & (1u << s->listening[i].kind))
+			said(child_say(c, s->listening[i].fd, PARENT_LISTEN, 0,
+				frame_number(s->listening[i].kind)));
+}
+
+bool child_start(struct child *c)
+{
+	if (!spawn(c)) {
+		log_error(
+			"a program cannot be started", fact_text("of", c->tag), fact_errno(errno));
+		return false;
+	}
+	c->state = CHILD_STARTING;
+	c->started_ms = loop_now_ms(c->serve->loop);
+	if (!say_start(c))
+		return false;
+	give(c);
+	child_configure(c);
+	return true;
+}
+
+static bool is_running(const struct child *c)
+{
+	return c->state == CHILD_STARTING || c->state == CHILD_UP;
+}
+
+void child_connect(struct child *a, struct child *b)
+{
+	int ends[2];
+	if (!is_running(a) || !is_running(b) || !program_is_peer(a->row->id, b->row->id))
+		return;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) {
+		log_error("no channel can be made", fact_errno(errno));
+		return;
+	}
+	said(child_say(a, ends[0], PARENT_PEER, 0, frame_number(b->row->id),
+		frame_number(b->worker), frame_number(b->workers)));
+	said(child_say(b, ends[1], PARENT_PEER, 0, frame_number(a->row->id),
+		frame_number(a->worker), frame_number(a->workers)));
+	close(ends[0]);
+	close(ends[1]);
+}
+
+void child_go(struct child *c)
+{
+	said(child_say(c, -1, PARENT_GO, 0));
+}
+
+void child_start_again(struct child *c)
+{
+	struct serve *s = c->serve;
+	if (s->stopping || !child_start(c))
+		return;
+	c->restarts++;
+	for (size_t i = 0; i < s->child_count; i++)
+		if (&s->children[i] != c)
+			child_connect(c, &s->children[i]);
+	child_go(c);
+}
+
+/* --- dying -------------------------------------------------------------------------------- */
+
+static void log_death(const struct child *c, int status, uint64_t wait_ms)
+{
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		log_error("a program tried what its sandbox forbids and was killed",
+			fact_text("of", c->tag), fact_number("restart_in_ms", wait_ms));
+	else if (WIFSIGNALED(status))
+		log_error("a program was killed", fact_text("of", c->tag),
+			fact_number("signal", (uint64_t)WTERMSIG(status)),
+			fact_number("restart_in_ms", wait_ms));
+	else
+		log_error("a program has ended", fact_text("of", c->tag),
+			fact_number("exit", (uint64_t)WEXITSTATUS(status)),
+			fact_number("restart_in_ms", wait_ms));
+}
+
+void child_reaped(struct child *c, int status)
+{
+	struct serve *s = c->serve;
+	const bool was_drained = c->state == CHILD_DRAINED;
+	if (loop_now_ms(s->loop) - c->started_ms > STABLE_MS)
+		c->failures = 0;
+	const unsigned shift = c->failures < 9 ? c->failures : 9;
+	uint64_t wait_ms = (uint64_t)BACKOFF_FIRST_MS << shift;
+	if (wait_ms > BACKOFF_MAX_MS)
+		wait_ms = BACKOFF_MAX_MS;
+	c->failures++;
+	c->state = CHILD_DOWN;
+	c->pid = 0;
+	watch_free(&c->watch);
+	close(c->control);
+	c->control = -1;
+	log_pipe_free(&c->log);
+	if (s->census_view[c->row->id])
+		census_clear(s->census_view[c->row->id], c->worker);
+	if (s->commands)
+		commands_lost(s->commands, c);
+	if (s->stopping) {
+		if (!was_drained)
+			serve_child_drained(s);
+		return;
+	}
+	log_death(c, status, wait_ms);
+	timer_set(c->restart, wait_ms);
+}

@@ -1,0 +1,246 @@
+#include "channels/command.h"
+#include "parent/serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define ASKERS_MAX 32
+
+struct asker {
+	struct commands *commands;
+	struct channel *channel;
+	uint32_t stream; /* at the program; 0: nothing asked yet */
+	unsigned waits_for; /* programs (workers of one) whose DONE is missing */
+	enum program_id program;
+	unsigned exit_code;
+};
+
+struct commands {
+	struct serve *serve;
+	int fd;
+	struct watch *watch;
+	struct asker *askers[ASKERS_MAX];
+	uint32_t last_stream;
+	char path[108];
+};
+
+static struct asker *find_asker(struct commands *c, uint32_t stream)
+{
+	for (size_t i = 0; i < ASKERS_MAX; i++)
+		if (c->askers[i] && stream && c->askers[i]->stream == stream)
+			return c->askers[i];
+	return NULL;
+}
+
+static void free_asker(struct asker *a)
+{
+	struct commands *c = a->commands;
+	for (size_t i = 0; i < ASKERS_MAX; i++)
+		if (c->askers[i] == a)
+			c->askers[i] = NULL;
+	channel_free(&a->channel);
+	memory_free(a);
+}
+
+/* --- what the parent answers itself ------------------------------------------------------- */
+
+static void add_child(struct buffer *b, const struct child *c, uint64_t now_ms)
+{
+	text_add(b, "{}\t{}\t{}\t{}\t{}\n", text_string(c->tag),
+		text_string(child_state_name(c->state)),
+		text_number(c->pid > 0 ? (uint64_t)c->pid : 0), text_number(c->restarts),
+		text_number(c->pid > 0 ? (now_ms - c->started_ms) / 1000 : 0));
+}
+
+static void say(struct asker *a, struct view octets)
+{
+	while (octets.length) {
+		const struct view part = view_first(octets, 32768);
+		channel_say(a->channel, COMMAND_OUTPUT, 1, frame_bytes(part));
+		octets = view_from(octets, part.length);
+	}
+}
+
+static void finish(struct asker *a, unsigned exit_code)
+{
+	channel_say(a->channel, COMMAND_DONE, 1, frame_number(exit_code));
+	a->stream = 0;
+}
+
+/* `programs`: a line each: name, state, pid, restarts, seconds. `reload`. */
+static void ask_parent(struct asker *a, struct view words)
+{
+	struct serve *s = a->commands->serve;
+	if (view_equal(words, VIEW("programs"))) {
+		struct buffer b = buffer_new(65536);
+		for (size_t i = 0; i < s->child_count; i++)
+			add_child(&b, &s->children[i], loop_now_ms(s->loop));
+		say(a, buffer_view(&b));
+		buffer_free(&b);
+		finish(a, 0);
+	} else if (view_equal(words, VIEW("reload"))) {
+		serve_reload(s);
+		finish(a, 0);
+	} else {
+		finish(a, 64);
+	}
+}
+
+/* --- what programs answer ----------------------------------------------------------------- */
+
+static void ask_programs(struct asker *a, struct view program, struct view words)
+{
+	struct serve *s = a->commands->serve;
+	a->stream = ++a->commands->last_stream;
+	for (size_t i = 0; i < s->child_count; i++) {
+		struct child *c = &s->children[i];
+		if (!view_equal(view_text(c->row->name), program) || c->state != CHILD_UP)
+			continue;
+		a->program = c->row->id;
+		if (child_say(c, -1, PARENT_COMMAND, a->stream, frame_bytes(words)) == ERROR_NONE)
+			a->waits_for++;
+	}
+	if (a->waits_for == 0) {
+		say(a, VIEW("this program is not running just now, see `sekisho status`\n"));
+		finish(a, 75);
+	}
+}
+
+void commands_output(struct commands *c, uint32_t stream, struct view octets)
+{
+	struct asker *a = find_asker(c, stream);
+	if (a)
+		say(a, octets);
+}
+
+void commands_done(struct commands *c, uint32_t stream, unsigned exit_code)
+{
+	struct asker *a = find_asker(c, stream);
+	if (!a)
+		return;
+	if (exit_code > a->exit_code)
+		a->exit_code = exit_code;
+	if (--a->waits_for == 0)
+		finish(a, a->exit_code);
+}
+
+void commands_lost(struct commands *c, const struct child *child)
+{
+	for (size_t i = 0; i < ASKERS_MAX; i++)
+		if (c->askers[i] && c->askers[i]->stream && c->askers[i]->program == child->row->id)
+			commands_done(c, c->askers[i]->stream, 75);
+}
+
+/* --- the socket --------------------------------------------------------------------------- */
+
+static uint32_t state_of(void *context, uint32_t stream)
+{
+	const struct asker *a = context;
+	return stream == 1 && !a->stream ? COMMAND_STATE_IDLE : COMMAND_STATE_ASKED;
+}
+
+static void said(void *context, const struct frame *frame)
+{
+	struct asker *a = context;
+	if (view_equal(frame->values[0].bytes, VIEW("parent")))
+		ask_parent(a, frame->values[1].bytes);
+	else
+		ask_programs(a, frame->values[0].bytes, frame->values[1].bytes);
+}
+
+static void closed(void *context, const char *broken)
+{
+	(void)broken;
+	struct asker *a = context;
+	struct serve *s = a->commands->serve;
+	for (size_t i = 0; a->stream && i < s->child_count; i++)
+		if (s->children[i].row->id == a->program &&
+			child_say(&s->children[i], -1, PARENT_CANCEL, a->stream) != ERROR_NONE)
+			continue;
+	free_asker(a);
+}
+
+static const struct channel_handler handler = {state_of, said, closed};
+
+static bool may_ask(int fd)
+{
+	struct ucred who;
+	socklen_t length = sizeof who;
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0 &&
+	       (who.uid == 0 || who.uid == geteuid());
+}
+
+static void on_ready(void *context, unsigned what)
+{
+	(void)what;
+	struct commands *c = context;
+	const int fd = accept4(c->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	size_t free_place = 0;
+	while (free_place < ASKERS_MAX && c->askers[free_place])
+		free_place++;
+	if (fd < 0)
+		return;
+	if (free_place == ASKERS_MAX || !may_ask(fd)) {
+		close(fd);
+		return;
+	}
+	struct asker *a = memory_new(1, sizeof *a);
+	a->commands = c;
+	c->askers[free_place] = a;
+	a->channel = channel_new(c->serve->loop, &command_protocol, FRAME_B, fd, &handler, a);
+}
+
+static bool listen_at(struct commands *c)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct buffer b = buffer_new(sizeof c->path - 1);
+	text_add(&b, "{}/" COMMAND_SOCKET_NAME, text_raw(view_text(c->serve->options.state)));
+	const bool fits =
+		!buffer_failed(&b) && view_to_text(buffer_view(&b), c->path, sizeof c->path);
+	buffer_free(&b);
+	if (!fits) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	must(view_copy(view_text(c->path), address.sun_path, sizeof address.sun_path));
+	unlink(c->path);
+	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const mode_t before = umask(0177);
+	const bool ok = c->fd >= 0 &&
+			bind(c->fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+			listen(c->fd, 16) == 0;
+	umask(before);
+	return ok;
+}
+
+struct commands *commands_new(struct serve *s)
+{
+	struct commands *c = memory_new(1, sizeof *c);
+	c->serve = s;
+	if (!listen_at(c)) {
+		log_error("the command socket cannot be made", fact_text("path", c->path),
+			fact_errno(errno));
+		memory_free(c);
+		return NULL;
+	}
+	c->watch = watch_new(s->loop, c->fd, on_ready, c);
+	watch_want(c->watch, WATCH_READ);
+	return c;
+}
+
+void commands_free(struct commands **at)
+{
+	struct commands *c = *at;
+	*at = NULL;
+	for (size_t i = 0; i < ASKERS_MAX; i++)
+		if (c->askers[i])
+			free_asker(c->askers[i]);
+	watch_free(&c->watch);
+	close(c->fd);
+	unlink(c->path);
+	memory_free(c);
+}

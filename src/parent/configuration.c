@@ -1,0 +1,252 @@
+#include "base/files.h"
+#include "config/snapshot.h"
+#include "config/users_file.h"
+#include "parent/notify.h"
+#include "parent/serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Descriptors of sekisho-config, see its main.c. */
+enum { READER_DIRECTORY = 3, READER_USERS = 4, READER_SANDBOX = 5, READER_FIRST_OUT = 6 };
+
+struct configuration_run {
+	pid_t pid;
+	bool is_reader; /* else a change of the users file */
+	struct log_pipe *log;
+	uint64_t generation;
+	int out[PROGRAM_IDS]; /* index PROGRAM_CONFIG: where mailboxes are */
+};
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void run_free(struct configuration_run **at)
+{
+	struct configuration_run *run = *at;
+	*at = NULL;
+	log_pipe_free(&run->log);
+	for (size_t i = 0; i < PROGRAM_IDS; i++)
+		close_fd(&run->out[i]);
+	memory_free(run);
+}
+
+/* --- in the child ------------------------------------------------------------------------- */
+
+/* Brings `fds` to the numbers 3, 4, …: first out of the way, then into place. */
+static bool place_descriptors(const int *fds, int count)
+{
+	int high[READER_FIRST_OUT + PROGRAM_IDS];
+	for (int i = 0; i < count; i++)
+		high[i] = fds[i] >= 0 ? fcntl(fds[i], F_DUPFD, 100) : -1;
+	for (int i = 0; i < count; i++) {
+		if (high[i] < 0)
+			close(READER_DIRECTORY + i);
+		else if (dup2(high[i], READER_DIRECTORY + i) < 0)
+			return false;
+	}
+	return close_range((unsigned)(READER_DIRECTORY + count), ~0u, 0) == 0;
+}
+
+_Noreturn static void exec_reader(
+	struct serve *s, const struct configuration_run *run, int log, int users, int sandbox)
+{
+	char generation[24];
+	char name[256];
+	char path[OPTIONS_PATH_MAX + 32];
+	struct buffer b = buffer_new(512);
+	text_add(&b, "{}", text_number(run->generation));
+	must(view_to_text(buffer_view(&b), generation, sizeof generation));
+	buffer_clear(&b);
+	text_add(&b, "{}/sekisho-config", text_raw(view_text(s->options.programs)));
+	int fds[READER_FIRST_OUT - READER_DIRECTORY + PROGRAM_IDS] = {
+		s->config_directory, users, sandbox};
+	for (int i = 1; i < PROGRAM_IDS; i++)
+		fds[READER_FIRST_OUT - READER_DIRECTORY + i - 1] = run->out[i];
+	if (!view_to_text(buffer_view(&b), path, sizeof path) ||
+		!view_to_text(s->options.name, name, sizeof name) || dup2(log, 2) < 0 ||
+		!place_descriptors(fds, READER_FIRST_OUT - READER_DIRECTORY + PROGRAM_IDS - 1))
+		_exit(71);
+	execl(path, "sekisho-config", generation, s->options.state, name, (char *)NULL);
+	_exit(72);
+}
+
+static int sandbox_file(struct serve *s)
+{
+	struct sandbox_spec spec;
+	struct program_place place = s->places[PROGRAM_CONFIG];
+	place.directories[PROGRAM_ROLE_CONFIG] = READER_DIRECTORY;
+	if (program_sandbox(program_of(PROGRAM_CONFIG), &place, &spec) != ERROR_NONE)
+		return -1;
+	bool ok = true;
+	for (int fd = READER_DIRECTORY; fd < READER_FIRST_OUT + PROGRAM_IDS - 1; fd++)
+		ok = ok && sandbox_spec_keep(&spec, fd);
+	struct buffer b = buffer_new(65536);
+	sandbox_spec_add(&b, &spec);
+	const int fd = ok ? memfd_create("sandbox", MFD_CLOEXEC) : -1;
+	if (fd >= 0 && pwrite(fd, b.data, b.length, 0) != (ssize_t)b.length)
+		must(!"a memory file takes a page");
+	buffer_free(&b);
+	return fd;
+}
+
+/* --- running the reader ------------------------------------------------------------------- */
+
+static struct configuration_run *start_reader(struct serve *s)
+{
+	struct configuration_run *run = memory_new(1, sizeof *run);
+	int log[2];
+	run->is_reader = true;
+	run->generation = s->generation + 1;
+	for (size_t i = 0; i < PROGRAM_IDS; i++)
+		run->out[i] = i ? memfd_create("snapshot", MFD_CLOEXEC | MFD_ALLOW_SEALING) : -1;
+	int users = openat(s->config_directory, "users", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int sandbox = sandbox_file(s);
+	if (sandbox < 0 || pipe2(log, O_CLOEXEC) != 0) {
+		close_fd(&users);
+		close_fd(&sandbox);
+		run_free(&run);
+		return NULL;
+	}
+	log_flush();
+	run->pid = fork();
+	if (run->pid == 0)
+		exec_reader(s, run, log[1], users, sandbox);
+	close(log[1]);
+	close_fd(&users);
+	close_fd(&sandbox);
+	run->log = log_pipe_new(s->loop, log[0], VIEW("config"));
+	if (run->pid < 0)
+		run_free(&run);
+	return run;
+}
+
+static bool is_good(const struct configuration_run *run, int status)
+{
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return true;
+	if (WIFSIGNALED(status))
+		log_error("the configuration reader died",
+			fact_number("signal", (uint64_t)WTERMSIG(status)));
+	else if (WEXITSTATUS(status) > 1)
+		log_error("the configuration reader did not run",
+			fact_number("exit", (uint64_t)WEXITSTATUS(status)));
+	(void)run;
+	return false;
+}
+
+/* The directory of all mailboxes, as the reader has written it. */
+static bool take_mailboxes(struct serve *s, int fd)
+{
+	char path[OPTIONS_PATH_MAX];
+	char text[OPTIONS_PATH_MAX];
+	const ssize_t n = pread(fd, text, sizeof text - 1, 0);
+	if (n <= 0 || !view_to_text(view_of(text, (size_t)n), path, sizeof path))
+		return false;
+	if (s->directories[PROGRAM_ROLE_MAILBOXES] >= 0)
+		return true; /* a reload: told by the programs when it differs */
+	const struct program_place *deliver = &s->places[PROGRAM_DELIVER];
+	const struct owner owner = {deliver->uid, deliver->group, s->is_root};
+	int at = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (at < 0 && errno == ENOENT)
+		at = directory_ensure(path, 02770, &owner);
+	if (at < 0)
+		log_error("the directory of the mailboxes cannot be made or opened",
+			fact_text("directory", path), fact_errno(errno));
+	s->directories[PROGRAM_ROLE_MAILBOXES] = at;
+	return at >= 0;
+}
+
+static bool adopt(struct serve *s, struct configuration_run *run)
+{
+	if (!take_mailboxes(s, run->out[PROGRAM_CONFIG]))
+		return false;
+	s->generation = run->generation;
+	for (size_t i = 1; i < PROGRAM_IDS; i++) {
+		fcntl(run->out[i], F_ADD_SEALS,
+			F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+		close_fd(&s->snapshots[i]);
+		s->snapshots[i] = run->out[i];
+		run->out[i] = -1;
+	}
+	return true;
+}
+
+bool configuration_first(struct serve *s)
+{
+	struct configuration_run *run = start_reader(s);
+	int status = 0;
+	if (!run) {
+		log_error("the configuration reader cannot be started", fact_errno(errno));
+		return false;
+	}
+	while (waitpid(run->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	const bool good = is_good(run, status) && adopt(s, run);
+	run_free(&run);
+	return good;
+}
+
+void configuration_reload(struct serve *s)
+{
+	if (s->configuring) {
+		s->reload_again = true;
+		return;
+	}
+	notify_reloading();
+	s->configuring = start_reader(s);
+	if (!s->configuring)
+		log_error("the configuration reader cannot be started", fact_errno(errno));
+}
+
+bool configuration_reap(struct serve *s, pid_t pid, int status)
+{
+	struct configuration_run *run = s->configuring;
+	if (!run || run->pid != pid)
+		return false;
+	s->configuring = NULL;
+	const bool good = is_good(run, status);
+	if (good && !run->is_reader) {
+		s->reload_again = true;
+	} else if (good && adopt(s, run)) {
+		log_info("configuration reloaded", fact_number("generation", s->generation));
+		for (size_t i = 0; i < s->child_count; i++)
+			child_configure(&s->children[i]);
+	} else {
+		log_error("the configuration was not taken over; what ran before goes on");
+	}
+	run_free(&run);
+	notify_ready();
+	if (s->reload_again) {
+		s->reload_again = false;
+		configuration_reload(s);
+	}
+	return true;
+}
+
+/* A child does it, with the parent's rights: it may wait for the lock of somebody's `sekisho user`. */
+void configuration_verifier(
+	struct serve *s, struct view name, struct view before, struct view after)
+{
+	if (s->configuring)
+		return; /* auth will say it again at the next login */
+	const struct users_change change = {
+		.kind = USERS_REPLACE, .name = name, .verifier = after, .expected = before};
+	struct configuration_run *run = memory_new(1, sizeof *run);
+	for (size_t i = 0; i < PROGRAM_IDS; i++)
+		run->out[i] = -1;
+	log_flush();
+	run->pid = fork();
+	if (run->pid == 0)
+		_exit(users_file_change(s->config_directory, &change) == ERROR_NONE ? 0 : 1);
+	if (run->pid < 0)
+		run_free(&run);
+	s->configuring = run;
+}

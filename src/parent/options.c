@@ -1,0 +1,155 @@
+#include "parent/options.h"
+
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+const char *options_config(void)
+{
+	const char *set = getenv("SEKISHO_CONFIG");
+	return set && *set ? set : "/etc/sekisho";
+}
+
+const char *options_state(void)
+{
+	const char *set = getenv("SEKISHO_STATE");
+	return set && *set ? set : "/var/lib/sekisho";
+}
+
+/* The programs lie beside the command. */
+const char *options_programs(void)
+{
+	static char path[OPTIONS_PATH_MAX];
+	const char *set = getenv("SEKISHO_PROGRAMS");
+	if (set && *set)
+		return set;
+	if (!path[0]) {
+		char self[OPTIONS_PATH_MAX];
+		const ssize_t n = readlink("/proc/self/exe", self, sizeof self);
+		const struct view v = view_of(self, n > 0 ? (size_t)n : 0);
+		const size_t slash = view_find_last(v, '/');
+		if (slash == VIEW_NOT_FOUND ||
+			!view_to_text(view_first(v, slash), path, sizeof path))
+			return "/usr/lib/sekisho";
+	}
+	return path;
+}
+
+struct option_row {
+	const char *name;
+	bool (*take)(struct serve_options *o, const char *value);
+};
+
+static bool take_config(struct serve_options *o, const char *value)
+{
+	o->config = value;
+	return true;
+}
+
+static bool take_state(struct serve_options *o, const char *value)
+{
+	o->state = value;
+	return true;
+}
+
+static bool take_address(struct serve_options *o, const char *value)
+{
+	return o->address_count < OPTIONS_ADDRESSES_MAX &&
+	       ip_parse(view_text(value), &o->addresses[o->address_count++]);
+}
+
+/* Of a base N: SMTP on N+525, POP3 on N+110, POP3 over TLS on N+995. */
+static bool take_port_base(struct serve_options *o, const char *value)
+{
+	uint32_t base;
+	if (!view_to_u32(view_text(value), 64540, &base))
+		return false;
+	o->smtp_port = (uint16_t)(base + 525);
+	o->pop3_port = (uint16_t)(base + 110);
+	o->pop3s_port = (uint16_t)(base + 995);
+	return true;
+}
+
+static bool take_port(const char *value, uint16_t *port)
+{
+	uint32_t n;
+	const bool ok = view_to_u32(view_text(value), 65535, &n);
+	*port = (uint16_t)n;
+	return ok;
+}
+
+static bool take_smtp_port(struct serve_options *o, const char *value)
+{
+	return take_port(value, &o->smtp_port);
+}
+
+static bool take_pop3_port(struct serve_options *o, const char *value)
+{
+	return take_port(value, &o->pop3_port);
+}
+
+static bool take_pop3s_port(struct serve_options *o, const char *value)
+{
+	return take_port(value, &o->pop3s_port);
+}
+
+static bool take_workers(struct serve_options *o, const char *value)
+{
+	return view_to_u32(view_text(value), 16, &o->workers) && o->workers > 0;
+}
+
+static const struct option_row rows[] = {
+	{"--config", take_config},
+	{"--state", take_state},
+	{"--address", take_address},
+	{"--port-base", take_port_base},
+	{"--smtp-port", take_smtp_port},
+	{"--pop3-port", take_pop3_port},
+	{"--pop3s-port", take_pop3s_port},
+	{"--workers", take_workers},
+};
+
+static const struct option_row *find_row(struct view name)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (view_equal(name, view_text(rows[i].name)))
+			return &rows[i];
+	return NULL;
+}
+
+bool serve_options_parse(
+	int argc, char **argv, struct serve_options *o, struct buffer *problem, bool *help_out)
+{
+	*o = (struct serve_options){.config = options_config(),
+		.state = options_state(),
+		.programs = options_programs(),
+		.smtp_port = 25,
+		.pop3_port = 110,
+		.pop3s_port = 995};
+	*help_out = false;
+	for (int i = 0; i < argc; i++) {
+		const struct view word = view_text(argv[i]);
+		const struct option_row *row = find_row(word);
+		if (view_equal(word, VIEW("--help")) || view_equal(word, VIEW("-h"))) {
+			*help_out = true;
+			return true;
+		}
+		if (!row && !view_starts(word, VIEW("-")) && o->name.length == 0) {
+			o->name = word;
+			continue;
+		}
+		if (!row) {
+			text_add(problem,
+				"\"{}\" is not an option of serve; see sekisho serve --help",
+				text_view(word));
+			return false;
+		}
+		if (i + 1 == argc || !row->take(o, argv[++i])) {
+			text_add(problem, "{} needs a fitting value; see sekisho serve --help",
+				text_view(word));
+			return false;
+		}
+	}
+	return true;
+}

@@ -1,0 +1,262 @@
+#include "base/certificate.h"
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/random.h"
+#include "base/tls.h"
+#include "parent/serve.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BACKLOG 4096
+#define CERTIFICATE_DAYS 3650
+
+/* --- users -------------------------------------------------------------------------------- */
+
+static bool find_user(struct serve *s, const struct program_row *row)
+{
+	struct program_place *place = &s->places[row->id];
+	place->empty_root = s->empty_root;
+	place->uid = (uint32_t)getuid();
+	place->gid = (uint32_t)getgid();
+	place->group = place->gid;
+	if (!s->is_root)
+		return true;
+	const struct passwd *user = getpwnam(row->user);
+	const struct group *group = row->group ? getgrnam(row->group) : NULL;
+	if (!user || user->pw_uid == 0 || (row->group && !group)) {
+		log_error("a system user is missing; `sekisho setup` makes it",
+			fact_text("user", !user || user->pw_uid == 0 ? row->user : row->group));
+		return false;
+	}
+	/* not read again by anything that parses */
+	place->uid = (uint32_t)user->pw_uid;
+	place->gid = (uint32_t)user->pw_gid;
+	place->group = group ? (uint32_t)group->gr_gid : place->gid;
+	return true;
+}
+
+static bool find_users(struct serve *s)
+{
+	for (unsigned i = 0; i < programs_count(); i++)
+		if (!find_user(s, program_at(i)))
+			return false;
+	return true;
+}
+
+/* --- directories -------------------------------------------------------------------------- */
+
+static bool path_of(const struct serve *s, const char *name, char *to, size_t room)
+{
+	struct buffer b = buffer_new(room);
+	text_add(&b, "{}/{}", text_raw(view_text(s->options.state)), text_raw(view_text(name)));
+	const bool ok = !buffer_failed(&b) && view_to_text(buffer_view(&b), to, room);
+	buffer_free(&b);
+	return ok;
+}
+
+static int ensure(const struct serve *s, const char *name, mode_t mode, const struct owner *owner)
+{
+	char path[256];
+	const int fd =
+		path_of(s, name, path, sizeof path) ? directory_ensure(path, mode, owner) : -1;
+	if (fd < 0)
+		log_error("a directory below the state directory cannot be made or owned",
+			fact_text("state", s->options.state), fact_text("directory", name),
+			fact_errno(errno));
+	return fd;
+}
+
+static struct owner owner_of(const struct serve *s, enum program_id id)
+{
+	return (struct owner){s->places[id].uid, s->places[id].gid, s->is_root};
+}
+
+static bool make_directories(struct serve *s)
+{
+	const struct owner self = {0, 0, s->is_root};
+	const struct owner spool = owner_of(s, PROGRAM_SPOOL);
+	const struct owner gate = owner_of(s, PROGRAM_GATE);
+	const int state = directory_ensure(s->options.state, 0755, &self);
+	if (state < 0) {
+		log_error("the state directory cannot be made or opened",
+			fact_text("state", s->options.state), fact_errno(errno));
+		return false;
+	}
+	close(state);
+	if (!path_of(s, "empty", s->empty_root, sizeof s->empty_root))
+		return false;
+	const int empty = ensure(s, "empty", 0555, &self);
+	s->directories[PROGRAM_ROLE_SPOOL] = ensure(s, "spool", 0700, &spool);
+	s->directories[PROGRAM_ROLE_GATE] = ensure(s, "gate", 0700, &gate);
+	s->directories[PROGRAM_ROLE_KEYS] = ensure(s, "keys", 0700, &self);
+	if (empty >= 0)
+		close(empty);
+	return empty >= 0 && s->directories[PROGRAM_ROLE_SPOOL] >= 0 &&
+	       s->directories[PROGRAM_ROLE_GATE] >= 0 && s->directories[PROGRAM_ROLE_KEYS] >= 0;
+}
+
+static bool open_config(struct serve *s)
+{
+	s->config_directory = open(s->options.config, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->config_directory < 0 &&
+		errno == ENOENT) { /* no file is required, nor the directory */
+		const struct owner self = {0, 0, s->is_root};
+		s->config_directory = directory_ensure(s->options.config, 0755, &self);
+	}
+	if (s->config_directory < 0)
+		log_error("the configuration directory cannot be opened",
+			fact_text("config", s->options.config), fact_errno(errno));
+	return s->config_directory >= 0;
+}
+
+/* --- keys --------------------------------------------------------------------------------- */
+
+/* Runs in a child, so that the parent never holds a key. */
+static void make_key(const struct serve *s, int directory)
+{
+	tls_warm();
+	const struct view name = s->options.name.length ? s->options.name : VIEW("localhost");
+	struct buffer certificate = buffer_new(CERTIFICATE_PEM_MAX);
+	struct buffer key = buffer_new(CERTIFICATE_PEM_MAX);
+	const bool ok = certificate_generate(
+				&name, 1, CERTIFICATE_DAYS, clock_wall_s(), &certificate, &key) &&
+			file_replace(directory, "key.pem", buffer_view(&key), 0600) == ERROR_NONE &&
+			file_replace(directory, "certificate.pem", buffer_view(&certificate),
+				0644) == ERROR_NONE;
+	buffer_free_secret(&key);
+	_exit(ok ? 0 : 1);
+}
+
+static bool ensure_key(struct serve *s)
+{
+	const int directory = s->directories[PROGRAM_ROLE_KEYS];
+	s->certificate = openat(directory, "certificate.pem", O_RDONLY | O_CLOEXEC);
+	if (s->certificate >= 0 && faccessat(directory, "key.pem", R_OK, 0) == 0)
+		return true;
+	log_info("there is no certificate yet: making one that is signed by itself",
+		fact_text("file", "keys/certificate.pem"));
+	log_flush();
+	const pid_t pid = fork();
+	if (pid == 0)
+		make_key(s, directory);
+	int status;
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
+		log_error("no certificate could be made");
+		return false;
+	}
+	s->certificate = openat(directory, "certificate.pem", O_RDONLY | O_CLOEXEC);
+	return s->certificate >= 0;
+}
+
+/* What unknown users' salts are made from: it must be the same after a restart, or they would be
+ * told from real ones. */
+static bool ensure_fake_salt(struct serve *s)
+{
+	const int directory = s->directories[PROGRAM_ROLE_KEYS];
+	static struct buffer salt = {.max = 64};
+	if (file_read(directory, "fake-salt", &salt) != ERROR_NONE || salt.length != 64) {
+		uint8_t octets[32];
+		random_octets(octets, sizeof octets);
+		buffer_clear(&salt);
+		buffer_add_hex(&salt, view_of(octets, sizeof octets));
+		if (file_replace(directory, "fake-salt", buffer_view(&salt), 0600) != ERROR_NONE) {
+			log_error("keys/fake-salt cannot be written");
+			return false;
+		}
+	}
+	s->fake_salt = buffer_view(&salt);
+	return true;
+}
+
+bool place_prepare(struct serve *s)
+{
+	s->is_root = geteuid() == 0;
+	return find_users(s) && make_directories(s) && open_config(s) && ensure_key(s) &&
+	       ensure_fake_salt(s);
+}
+
+/* --- listening ---------------------------------------------------------------------------- */
+
+static int bind_one(const struct ip *ip, uint16_t port)
+{
+	const int on = 1;
+	const int off = 0;
+	const bool v4 = ip_is_v4(ip);
+	const int fd =
+		socket(v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	must(view_copy(view_of(ip->octets + 12, 4), &a4.sin_addr, 4));
+	must(view_copy(view_of(ip->octets, 16), &a6.sin6_addr, 16));
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (!v4)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, ip->octets[0] ? &on : &off, sizeof on);
+	if (bind(fd, v4 ? (struct sockaddr *)&a4 : (struct sockaddr *)&a6,
+		    v4 ? sizeof a4 : sizeof a6) != 0 ||
+		listen(fd, BACKLOG) != 0) {
+		const int problem = errno;
+		close(fd);
+		errno = problem;
+		return -1;
+	}
+	return fd;
+}
+
+static bool listen_on(struct serve *s, enum parent_listen kind, const struct ip *ip, uint16_t port)
+{
+	const int fd = bind_one(ip, port);
+	if (fd >= 0 && s->listening_count < SOCKETS_MAX) {
+		s->listening[s->listening_count++] = (struct listening){kind, fd};
+		return true;
+	}
+	struct buffer text = buffer_new(64);
+	ip_add(&text, ip);
+	if (errno == EADDRINUSE)
+		log_error("this port is taken by another program; stop it, or choose other ports "
+			  "with --port-base",
+			fact_view("address", buffer_view(&text)), fact_number("port", port));
+	else if (errno == EACCES)
+		log_error("this port may be opened by root only; start as root, or choose other "
+			  "ports with --port-base",
+			fact_view("address", buffer_view(&text)), fact_number("port", port));
+	else
+		log_error("cannot listen", fact_view("address", buffer_view(&text)),
+			fact_number("port", port), fact_errno(errno));
+	buffer_free(&text);
+	return false;
+}
+
+static bool listen_all(struct serve *s, const struct ip *ip)
+{
+	const struct serve_options *o = &s->options;
+	return listen_on(s, LISTEN_SMTP, ip, o->smtp_port) &&
+	       listen_on(s, LISTEN_POP3, ip, o->pop3_port) &&
+	       listen_on(s, LISTEN_POP3S, ip, o->pop3s_port);
+}
+
+bool place_listen(struct serve *s)
+{
+	if (s->options.address_count == 0) {
+		/* one socket for both families; a machine without IPv6 gets IPv4 */
+		const struct ip any6 = {{0}};
+		const struct ip any4 = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0}};
+		const int probe = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (probe >= 0)
+			close(probe);
+		return listen_all(s, probe >= 0 ? &any6 : &any4);
+	}
+	for (size_t i = 0; i < s->options.address_count; i++)
+		if (!listen_all(s, &s->options.addresses[i]))
+			return false;
+	return true;
+}

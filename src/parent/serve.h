@@ -1,0 +1,140 @@
+/*
+ * `sekisho serve`: the parent (DESIGN §1). It starts as root or not, reads no mail, parses nothing
+ * that a stranger wrote. Files:
+ *
+ *	options.c	the command line
+ *	place.c		directories, users, sockets: what must stand before a program starts
+ *	configuration.c	runs sekisho-config, keeps the snapshots, reloads
+ *	child.c		one program: start, hand over, watch, restart with back-off
+ *	control.c	what programs say to the parent
+ *	commands.c	the local command socket
+ *	serve.c		the whole: start order, signals, drain
+ *	programs.c	THE table
+ */
+#ifndef PARENT_SERVE_H
+#define PARENT_SERVE_H
+
+#include "base/census.h"
+#include "base/channel.h"
+#include "base/log.h"
+#include "channels/parent_program.h"
+#include "parent/logs.h"
+#include "parent/options.h"
+#include "parent/programs.h"
+
+#include <sys/types.h>
+
+#define CHILDREN_MAX 64
+#define SOCKETS_MAX 16
+
+enum child_state {
+	CHILD_DOWN, /* not running: a restart is due, or we are stopping */
+	CHILD_STARTING, /* handed everything, not READY yet */
+	CHILD_UP,
+	CHILD_DRAINED,
+};
+const char *child_state_name(enum child_state state);
+
+struct child {
+	struct serve *serve;
+	const struct program_row *row;
+	uint32_t worker;
+	uint32_t workers; /* of its program */
+	enum child_state state;
+	pid_t pid;
+	int control;
+	struct watch *watch;
+	struct log_pipe *log;
+	struct timer *restart;
+	unsigned failures; /* in a row */
+	unsigned restarts;
+	uint64_t started_ms; /* monotonic */
+	char tag[32]; /* "smtpd", "smtpd.1" */
+};
+
+struct listening {
+	enum parent_listen kind;
+	int fd;
+};
+
+struct serve {
+	struct loop *loop;
+	struct serve_options options;
+	bool is_root;
+	struct program_place places[PROGRAM_IDS]; /* uid, gid, directories of each program */
+	int directories[PROGRAM_ROLES];
+	int config_directory;
+	char empty_root[256];
+	int certificate;
+	struct view fake_salt; /* 64 hexadecimal digits */
+	int census[PROGRAM_IDS];
+	struct census *census_view[PROGRAM_IDS];
+	struct listening listening[SOCKETS_MAX];
+	size_t listening_count;
+	struct child children[CHILDREN_MAX];
+	size_t child_count;
+	uint64_t generation;
+	int snapshots[PROGRAM_IDS]; /* sealed memory files of that generation */
+	struct configuration_run *configuring;
+	bool reload_again;
+	struct commands *commands;
+	bool announced; /* ready was said */
+	bool stopping;
+	struct timer *stop_timer;
+	unsigned stop_phase;
+	int exit_code;
+};
+
+/* place.c: each false after having logged what is wrong and what to do. */
+bool place_prepare(struct serve *s);
+bool place_listen(struct serve *s);
+
+/* configuration.c. The first one blocks; findings go to the log. */
+bool configuration_first(struct serve *s);
+/* Runs the reader, and when it finds no error hands new snapshots to all programs. */
+void configuration_reload(struct serve *s);
+/* The reader may have ended. */
+bool configuration_reap(struct serve *s, pid_t pid, int status);
+/* A verifier of the users file shall be replaced (auth, after a first login). */
+void configuration_verifier(
+	struct serve *s, struct view name, struct view before, struct view after);
+
+/* child.c */
+void child_init(struct serve *s, const struct program_row *row, uint32_t worker, uint32_t workers);
+/* Forks and hands over everything but the peers and GO. */
+bool child_start(struct child *c);
+/* Makes the channels between two running children whose programs are peers. */
+void child_connect(struct child *a, struct child *b);
+void child_go(struct child *c);
+/* Hands over its part of the present configuration. */
+void child_configure(struct child *c);
+/* Start, connect to all that run, go: for a restart. */
+void child_start_again(struct child *c);
+/* It has died. */
+void child_reaped(struct child *c, int status);
+must_use enum error child_send(
+	struct child *c, uint16_t code, uint32_t stream, const struct frame_value *values, int fd);
+#define child_say(c, fd, code, stream, ...) \
+	child_send((c), (code), (stream),   \
+		(const struct frame_value[]){__VA_ARGS__ __VA_OPT__(, ){.number = 0}}, (fd))
+struct child *child_find(struct serve *s, enum program_id id, uint32_t worker);
+
+/* control.c: the watch on a child's control socket. */
+void control_ready(void *child, unsigned what);
+
+/* commands.c */
+struct commands *commands_new(struct serve *s);
+void commands_free(struct commands **c);
+/* Output of a program for the asker of `stream`, and its end. */
+void commands_output(struct commands *c, uint32_t stream, struct view octets);
+void commands_done(struct commands *c, uint32_t stream, unsigned exit_code);
+/* A program died: its askers hear it. */
+void commands_lost(struct commands *c, const struct child *child);
+
+/* serve.c */
+int serve_main(int argc, char **argv);
+void serve_child_ready(struct serve *s);
+void serve_child_drained(struct serve *s);
+void serve_reload(struct serve *s);
+
+#endif

@@ -1,0 +1,84 @@
+/* Names of the enumerators of pop3_server.h, for logs and transcripts. */
+#include "protocol/pop3_server.h"
+
+const char *pop3_state_name(enum pop3_state state)
+{
+	switch (state) {
+	case POP3_STATE_GREETING:
+		return "greeting";
+	case POP3_STATE_AUTHORIZATION:
+		return "authorization";
+	case POP3_STATE_SASL:
+		return "sasl";
+	case POP3_STATE_TLS:
+		return "tls";
+	case POP3_STATE_TRANSACTION:
+		return "transaction";
+	case POP3_STATE_UPDATE:
+		return "update";
+	case POP3_STATE_CLOSED:
+		return "closed";
+	}
+	return "?";
+}
+
+const char *pop3_want_name(enum pop3_want want)
+{
+	switch (want) {
+	case POP3_WANT_INPUT:
+		return "input";
+	case POP3_WANT_FLUSH:
+		return "flush";
+	case POP3_WANT_ANSWER:
+		return "answer";
+	case POP3_WANT_CONTENT:
+		return "content";
+	case POP3_WANT_TLS:
+		return "tls";
+	case POP3_WANT_CLOSE:
+		return "close";
+	}
+	return "?";
+}
+
+const char *pop3_ask_name(enum pop3_ask_kind kind)
+{
+	switch (kind) {
+	case POP3_ASK_NONE:
+		return "none";
+	case POP3_ASK_PASSWORD:
+		return "password";
+	case POP3_ASK_SASL_START:
+		return "sasl-start";
+	case POP3_ASK_SASL_STEP:
+		return "sasl-step";
+	case POP3_ASK_CANCEL:
+		return "cancel";
+	case POP3_ASK_ROWS:
+		return "rows";
+	case POP3_ASK_FETCH:
+		return "fetch";
+	case POP3_ASK_REMOVE:
+		return "remove";
+	}
+	return "?";
+}
+
+const char *pop3_refusal_name(enum pop3_refusal refusal)
+{
+	switch (refusal) {
+	case POP3_REFUSAL_BAD:
+		return "bad";
+	case POP3_REFUSAL_SYNTAX:
+		return "syntax";
+	case POP3_REFUSAL_IN_USE:
+		return "in-use";
+	case POP3_REFUSAL_TEMPORARY:
+		return "temporary";
+	case POP3_REFUSAL_PERMANENT:
+		return "permanent";
+	case POP3_REFUSAL_DELAY:
+		return "delay";
+	}
+	return "?";
+}

@@ -1,0 +1,69 @@
+#include "protocol/reply.h"
+
+#include "base/text.h"
+
+bool reply_is_none(const struct reply *reply)
+{
+	return reply->code == 0;
+}
+
+bool reply_is_positive(const struct reply *reply)
+{
+	return reply->code >= 200 && reply->code < 400;
+}
+
+bool reply_is_temporary(const struct reply *reply)
+{
+	return reply->code >= 400 && reply->code < 500;
+}
+
+bool reply_is_permanent(const struct reply *reply)
+{
+	return reply->code >= 500 && reply->code < 600;
+}
+
+static void add_codes(struct buffer *b, const struct reply *reply)
+{
+	must(reply->code >= 200 && reply->code < 600);
+	text_add(b, "{} ", text_number(reply->code));
+	if (reply->enhanced.class)
+		text_add(b, "{}.{}.{} ", text_number(reply->enhanced.class),
+			text_number(reply->enhanced.subject), text_number(reply->enhanced.detail));
+}
+
+/* The text as it may be said: no controls, and ASCII only unless the client reads UTF-8. */
+static void add_text(struct buffer *b, struct view text, bool utf8)
+{
+	while (!utf8 && text.length) {
+		size_t run = 0;
+		while (run < text.length && text.at[run] < 0x80)
+			run++;
+		text_add_escaped(b, view_first(text, run));
+		if (run < text.length)
+			buffer_add_octet(b, '?');
+		text = view_from(text, run + 1);
+	}
+	text_add_escaped(b, text);
+}
+
+/* Cuts what stands behind `start` to a line, never inside a UTF-8 character. */
+static void cut_line(struct buffer *b, size_t start)
+{
+	size_t most = REPLY_LINE_MAX - 2;
+	if (b->length - start <= most)
+		return;
+	const struct view line = view_from(buffer_view(b), start);
+	while (most && (view_at(line, most) & 0xc0) == 0x80)
+		most--;
+	buffer_truncate(b, start + most);
+}
+
+void reply_add(struct buffer *b, const struct reply *reply, bool utf8)
+{
+	const size_t start = b->length;
+	add_codes(b, reply);
+	/* what an octet can grow to is "\x00", so this much is always enough, and bounded */
+	add_text(b, view_first(reply->text, REPLY_LINE_MAX), utf8);
+	cut_line(b, start);
+	buffer_add(b, VIEW("\r\n"));
+}

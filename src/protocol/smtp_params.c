@@ -1,0 +1,318 @@
+#include "protocol/smtp_params.h"
+
+static const struct reply bad_name =
+	REPLY(555, 5, 5, 4, "param-unknown", "This server does not know that parameter");
+static const struct reply bad_value =
+	REPLY(501, 5, 5, 4, "param-value", "The value of a parameter cannot be understood");
+static const struct reply twice = REPLY(501, 5, 5, 4, "param-twice", "A parameter was given twice");
+static const struct reply no_space = REPLY(
+	501, 5, 5, 4, "param-syntax", "Parameters follow the address after a space, as NAME=VALUE");
+static const struct reply no_binary = REPLY(555, 5, 6, 1, "binarymime",
+	"This server does not take BINARYMIME; please send the mail as 8BITMIME");
+static const struct reply no_memory =
+	REPLY(452, 4, 3, 1, "memory", "Too much was given for one mail; please try again later");
+
+/* What a parameter is read into; one of the two is null. */
+struct target {
+	struct smtp_mail *mail;
+	struct smtp_recipient *recipient;
+	struct arena *arena;
+	bool smtputf8;
+};
+
+struct param {
+	struct view name;
+	const struct reply *(*read)(struct view value, const struct target *t);
+	bool has_value;
+};
+
+static const struct reply *kept(struct arena *a, struct view v, struct view *out)
+{
+	return arena_copy(a, v, out) ? NULL : &no_memory;
+}
+
+/* --- xtext, RFC 3461 §4 ------------------------------------------------------------------------ */
+
+/* Decodes "+HH"; what comes out must be printable ASCII. The copy lies in the arena. */
+static const struct reply *xtext_decode(struct view text, struct arena *a, struct view *out)
+{
+	uint8_t *to = arena_get(a, text.length);
+	if (!to)
+		return &no_memory;
+	size_t length = 0;
+	for (size_t i = 0; i < text.length; i++) {
+		uint64_t octet = text.at[i];
+		if (octet == '=')
+			return &bad_value;
+		if (octet == '+') {
+			const struct view hex = view_part(text, i + 1, 2);
+			if (hex.length != 2 || !view_to_hex64(hex, &octet))
+				return &bad_value;
+			i += 2;
+		}
+		if (octet < 0x20 || octet > 0x7e)
+			return &bad_value;
+		to[length++] = (uint8_t)octet;
+	}
+	*out = view_of(to, length);
+	return NULL;
+}
+
+static size_t utf8_put(uint8_t *to, uint32_t c)
+{
+	if (c < 0x80) {
+		to[0] = (uint8_t)c;
+		return 1;
+	}
+	const size_t length = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+	for (size_t i = length - 1; i > 0; i--, c >>= 6)
+		to[i] = (uint8_t)(0x80 | (c & 0x3f));
+	to[0] = (uint8_t)(0xf00 >> length | c);
+	return length;
+}
+
+/* "\x{HEX}" of RFC 6533 §3 at text[i..]; the number of octets read, 0 when it is wrong. */
+static size_t embedded_char(struct view text, size_t i, uint32_t *c_out)
+{
+	const struct view rest = view_from(text, i);
+	const size_t end = view_find(rest, '}');
+	uint64_t c;
+	if (end > 9 || !view_starts(rest, VIEW("\\x{")) ||
+		!view_to_hex64(view_part(rest, 3, end - 3), &c))
+		return 0;
+	if (c < 0x20 || c == 0x7f || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	*c_out = (uint32_t)c;
+	return end + 1;
+}
+
+/* utf-8-addr-xtext and utf-8-addr-unitext (RFC 6533 §3). */
+static const struct reply *unitext_decode(struct view text, struct arena *a, struct view *out)
+{
+	uint8_t *to = arena_get(a, text.length);
+	if (!to)
+		return &no_memory;
+	size_t length = 0;
+	for (size_t i = 0; i < text.length;) {
+		uint32_t c = 0;
+		if (text.at[i] != '\\') {
+			to[length++] = text.at[i++];
+			continue;
+		}
+		const size_t read = embedded_char(text, i, &c);
+		if (read == 0)
+			return &bad_value;
+		length += utf8_put(to + length, c);
+		i += read;
+	}
+	*out = view_of(to, length);
+	return view_is_utf8(*out) ? NULL : &bad_value;
+}
+
+/* --- MAIL -------------------------------------------------------------------------------------- */
+
+static const struct reply *read_size(struct view value, const struct target *t)
+{
+	/* RFC 1870 §4 allows 20 digits; what passes 64 bits is simply as much as can be said */
+	t->mail->has_size = true;
+	t->mail->size_octets = UINT64_MAX;
+	for (size_t i = 0; i < value.length; i++)
+		if (!octet_is_digit(value.at[i]) || value.length > 20)
+			return &bad_value;
+	uint64_t n;
+	if (view_to_u64(value, UINT64_MAX, &n))
+		t->mail->size_octets = n;
+	return NULL;
+}
+
+static const struct reply *read_body(struct view value, const struct target *t)
+{
+	if (view_equal_nocase(value, VIEW("BINARYMIME")))
+		return &no_binary;
+	if (view_equal_nocase(value, VIEW("8BITMIME")))
+		t->mail->body = SMTP_BODY_8BITMIME;
+	else if (!view_equal_nocase(value, VIEW("7BIT")))
+		return &bad_value;
+	return NULL;
+}
+
+static const struct reply *read_smtputf8(struct view value, const struct target *t)
+{
+	t->mail->smtputf8 = view_is_empty(value);
+	return NULL;
+}
+
+static const struct reply *read_ret(struct view value, const struct target *t)
+{
+	if (view_equal_nocase(value, VIEW("FULL")))
+		t->mail->ret = SMTP_RET_FULL;
+	else if (view_equal_nocase(value, VIEW("HDRS")))
+		t->mail->ret = SMTP_RET_HDRS;
+	else
+		return &bad_value;
+	return NULL;
+}
+
+static const struct reply *read_envid(struct view value, const struct target *t)
+{
+	struct view decoded;
+	if (value.length > SMTP_ENVID_MAX)
+		return &bad_value;
+	const struct reply *wrong = xtext_decode(value, t->arena, &decoded);
+	return wrong ? wrong : kept(t->arena, value, &t->mail->envid);
+}
+
+static const struct reply *read_auth(struct view value, const struct target *t)
+{
+	t->mail->has_auth = true;
+	if (value.length > SMTP_AUTH_MAX)
+		return &bad_value;
+	if (view_equal(value, VIEW("<>")))
+		return NULL;
+	return xtext_decode(value, t->arena, &t->mail->auth);
+}
+
+/* --- RCPT -------------------------------------------------------------------------------------- */
+
+static unsigned notify_flag(struct view word)
+{
+	static const struct {
+		struct view name;
+		unsigned flag;
+	} flags[] = {
+		{VIEW("NEVER"), SMTP_NOTIFY_NEVER},
+		{VIEW("SUCCESS"), SMTP_NOTIFY_SUCCESS},
+		{VIEW("FAILURE"), SMTP_NOTIFY_FAILURE},
+		{VIEW("DELAY"), SMTP_NOTIFY_DELAY},
+	};
+	for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+		if (view_equal_nocase(word, flags[i].name))
+			return flags[i].flag;
+	return 0;
+}
+
+static const struct reply *read_notify(struct view value, const struct target *t)
+{
+	unsigned all = 0;
+	bool more = true;
+	while (more) {
+		struct view word;
+		more = view_split(value, ',', &word, &value);
+		const unsigned flag = notify_flag(word);
+		if (flag == 0 || all & flag)
+			return &bad_value;
+		all |= flag;
+	}
+	if (all & SMTP_NOTIFY_NEVER && all != SMTP_NOTIFY_NEVER)
+		return &bad_value;
+	t->recipient->notify = all;
+	return NULL;
+}
+
+static bool is_atom(struct view text)
+{
+	for (size_t i = 0; i < text.length; i++)
+		if (!octet_is_alnum(text.at[i]) && text.at[i] != '-')
+			return false;
+	return text.length > 0;
+}
+
+static const struct reply *read_orcpt(struct view value, const struct target *t)
+{
+	struct view type;
+	struct view address;
+	if (value.length > SMTP_ORCPT_MAX || !view_split(value, ';', &type, &address) ||
+		!is_atom(type) || view_is_empty(address))
+		return &bad_value;
+	uint8_t *lower = arena_get(t->arena, type.length);
+	if (!lower)
+		return &no_memory;
+	for (size_t i = 0; i < type.length; i++)
+		lower[i] = octet_lower(type.at[i]);
+	struct smtp_recipient *r = t->recipient;
+	r->orcpt_type = view_of(lower, type.length);
+	const struct reply *wrong = view_equal(r->orcpt_type, VIEW("utf-8"))
+					    ? unitext_decode(address, t->arena, &r->orcpt_address)
+					    : xtext_decode(address, t->arena, &r->orcpt_address);
+	return wrong ? wrong : kept(t->arena, value, &r->orcpt);
+}
+
+/* --- both -------------------------------------------------------------------------------------- */
+
+static const struct param mail_params[] = {
+	{VIEW("SIZE"), read_size, true},
+	{VIEW("BODY"), read_body, true},
+	{VIEW("SMTPUTF8"), read_smtputf8, false},
+	{VIEW("RET"), read_ret, true},
+	{VIEW("ENVID"), read_envid, true},
+	{VIEW("AUTH"), read_auth, true},
+	{.read = NULL},
+};
+
+static const struct param rcpt_params[] = {
+	{VIEW("NOTIFY"), read_notify, true},
+	{VIEW("ORCPT"), read_orcpt, true},
+	{.read = NULL},
+};
+
+/* esmtp-value: no controls, no "=", UTF-8 only where it may stand (RFC 6531 §3.3). */
+static bool is_value(struct view value, bool utf8)
+{
+	for (size_t i = 0; i < value.length; i++)
+		if (value.at[i] <= 0x20 || value.at[i] == 0x7f || value.at[i] == '=' ||
+			(value.at[i] > 0x7f && !utf8))
+			return false;
+	return value.length > 0 && view_is_utf8(value);
+}
+
+static const struct reply *read_param(
+	const struct param *params, struct view word, unsigned *seen, const struct target *t)
+{
+	struct view name;
+	struct view value;
+	const bool has_value = view_split(word, '=', &name, &value);
+	if (!is_atom(name))
+		return &no_space;
+	size_t i = 0;
+	while (params[i].read && !view_equal_nocase(name, params[i].name))
+		i++;
+	if (!params[i].read)
+		return &bad_name;
+	if (*seen & 1u << i)
+		return &twice;
+	*seen |= 1u << i;
+	if (has_value != params[i].has_value || (has_value && !is_value(value, t->smtputf8)))
+		return &bad_value;
+	return params[i].read(value, t);
+}
+
+static const struct reply *read_all(
+	const struct param *params, struct view text, const struct target *t)
+{
+	unsigned seen = 0;
+	if (text.length && text.at[0] != ' ')
+		return &no_space;
+	for (;;) {
+		while (view_at(text, 0) == ' ')
+			text = view_from(text, 1);
+		if (view_is_empty(text))
+			return NULL;
+		struct view word;
+		view_split(text, ' ', &word, &text);
+		const struct reply *wrong = read_param(params, word, &seen, t);
+		if (wrong)
+			return wrong;
+	}
+}
+
+const struct reply *smtp_params_mail(struct view text, struct arena *a, struct smtp_mail *mail)
+{
+	return read_all(mail_params, text, &(struct target){.mail = mail, .arena = a});
+}
+
+const struct reply *smtp_params_rcpt(struct view text, const struct smtp_mail *mail,
+	struct arena *a, struct smtp_recipient *recipient)
+{
+	return read_all(rcpt_params, text,
+		&(struct target){.recipient = recipient, .arena = a, .smtputf8 = mail->smtputf8});
+}

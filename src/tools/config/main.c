@@ -1,0 +1,197 @@
+/*
+ * sekisho-config, short-lived: reads and checks the configuration directory for the parent, and writes
+ * a snapshot for each program, with just what that program may see (DESIGN §1). Confined before it
+ * reads the first octet of the configuration.
+ *
+ *	sekisho-config GENERATION STATE NAME	descriptors: 3 the directory, 4 the users file (may be
+ *						missing), 5 the sandbox, 6… a memory file for each
+ *						program of channels/peers.h in order; that of `config`
+ *						itself gets the directory of all mailboxes
+ *
+ * Exit 0: snapshots written. 1: the configuration has errors, told on the log.
+ */
+#include "base/log.h"
+#include "base/sandbox.h"
+#include "channels/peers.h"
+#include "config/check.h"
+#include "config/directory.h"
+#include "config/snapshot.h"
+#include "config/suffix.h"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FD_DIRECTORY = 3, FD_USERS = 4, FD_SANDBOX = 5, FD_FIRST_OUT = 6 };
+
+static const unsigned sections[PROGRAM_IDS] = {
+	[PROGRAM_SMTPD] = SNAPSHOT_FOR_SMTPD,
+	[PROGRAM_POPD] = SNAPSHOT_FOR_POPD,
+	[PROGRAM_SPOOL] = SNAPSHOT_FOR_SPOOL,
+	[PROGRAM_DELIVER] = SNAPSHOT_FOR_DELIVER,
+	[PROGRAM_MAILBOX] = SNAPSHOT_FOR_MAILBOX,
+	[PROGRAM_AUTH] = SNAPSHOT_FOR_AUTH,
+	[PROGRAM_GATE] = SNAPSHOT_FOR_GATE,
+	[PROGRAM_KEYS] = SNAPSHOT_FOR_KEYS,
+};
+
+static bool confine(void)
+{
+	struct buffer form = buffer_new(65536);
+	static struct sandbox_spec spec;
+	struct sandbox_report report;
+	uint8_t *room = buffer_room(&form, 65536);
+	const ssize_t n = room ? pread(FD_SANDBOX, room, 65536, 0) : -1;
+	if (n <= 0)
+		return false;
+	buffer_grown(&form, (size_t)n);
+	struct cursor c = cursor_of(buffer_view(&form));
+	const bool read_it = sandbox_spec_read(&c, &spec);
+	buffer_free(&form);
+	if (!read_it)
+		return false;
+	if (sandbox_enter(&spec, &report) == ERROR_NONE)
+		return true;
+	log_error("cannot enter the sandbox", fact_text("step", report.failed),
+		fact_errno(report.failed_errno));
+	return false;
+}
+
+/* `users` may be read by few; the parent opened it for us. */
+static enum error read_users(struct buffer *out)
+{
+	struct stat facts;
+	if (fstat(FD_USERS, &facts) != 0)
+		return ERROR_MISSING;
+	for (;;) {
+		uint8_t *room =
+			buffer_room(out, 65536 < buffer_left(out) ? 65536 : buffer_left(out));
+		const size_t step = 65536 < buffer_left(out) ? 65536 : buffer_left(out);
+		if (!room || step == 0)
+			return ERROR_LIMIT;
+		const ssize_t n = pread(FD_USERS, room, step, (off_t)out->length);
+		if (n < 0)
+			return ERROR_IO;
+		if (n == 0)
+			return ERROR_NONE;
+		buffer_grown(out, (size_t)n);
+	}
+}
+
+static struct config_files plain;
+
+static enum error read_file(void *context, struct view name, struct buffer *out)
+{
+	(void)context;
+	if (view_equal(name, VIEW("users")))
+		return read_users(out);
+	return plain.read(plain.context, name, out);
+}
+
+static void log_findings(const struct findings *findings)
+{
+	static const enum log_level levels[FINDING_LEVELS] = {[FINDING_NOTE] = LOG_DEBUG,
+		[FINDING_WARNING] = LOG_WARNING,
+		[FINDING_ERROR] = LOG_ERROR};
+	for (const struct finding *f = findings->first; f; f = f->next)
+		log_at(levels[f->level], "configuration", fact_view("file", f->file),
+			fact_number("line", f->line), fact_view("what", f->text),
+			fact_view("remedy", f->remedy));
+}
+
+static bool write_out(enum program_id id, struct view octets)
+{
+	while (octets.length) {
+		const ssize_t n = write(FD_FIRST_OUT + (int)id - 1, octets.at, octets.length);
+		if (n <= 0)
+			return false;
+		octets = view_from(octets, (size_t)n);
+	}
+	return true;
+}
+
+static bool write_snapshots(const struct config *config, uint64_t generation)
+{
+	struct view before, after;
+	for (int id = 1; id < PROGRAM_IDS; id++) {
+		struct buffer blob = buffer_new(SNAPSHOT_MAX);
+		if (!sections[id])
+			continue;
+		snapshot_encode(config, sections[id], generation, &blob);
+		if (buffer_failed(&blob) || !write_out((enum program_id)id, buffer_view(&blob)))
+			return false;
+		buffer_free(&blob);
+	}
+	return mailboxes_split(config->mailboxes, &before, &after) &&
+	       write_out(PROGRAM_CONFIG, before);
+}
+
+/* Without a setting, mailboxes lie below the state directory. */
+static void default_mailboxes(struct config *config, const char *state, struct arena *a)
+{
+	struct buffer path = buffer_new(512);
+	text_add(&path, "{}/mail/LOCALPART/", text_raw(view_text(state)));
+	if (config->origins[SETTING_MAILBOXES].kind == ORIGIN_DEFAULT && !buffer_failed(&path) &&
+		!arena_copy(a, buffer_view(&path), &config->mailboxes))
+		log_error("no memory for the mailboxes' path");
+	buffer_free(&path);
+}
+
+/* The machine's own full name: what it calls itself, or what its resolver makes of that. Before the
+ * sandbox. */
+static struct view system_name(void)
+{
+	static char name[256];
+	const struct addrinfo hints = {.ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM};
+	struct addrinfo *found = NULL;
+	if (gethostname(name, sizeof name - 1) != 0)
+		return VIEW_NONE;
+	if (view_find(view_text(name), '.') != VIEW_NOT_FOUND)
+		return view_text(name);
+	if (getaddrinfo(name, NULL, &hints, &found) != 0)
+		return VIEW_NONE;
+	if (!found->ai_canonname ||
+		!view_to_text(view_text(found->ai_canonname), name, sizeof name))
+		name[0] = 0;
+	freeaddrinfo(found);
+	return view_text(name);
+}
+
+int main(int argc, char **argv)
+{
+	struct arena a = arena_new(CONFIG_ARENA_MAX);
+	struct findings findings = findings_new(&a);
+	struct config_directory directory = {.fd = FD_DIRECTORY};
+	struct config config;
+	uint64_t generation;
+	if (argc != 4 || !view_to_u64(view_text(argv[1]), UINT64_MAX, &generation)) {
+		log_error("this program is started by `sekisho serve`, not by hand");
+		log_flush();
+		return 64;
+	}
+	struct config_facts facts = {.argument = view_text(argv[3])};
+	if (facts.argument.length == 0)
+		facts.system_name = system_name();
+	suffix_warm();
+	if (!confine() || config_directory_list(&directory, &a, &plain) != ERROR_NONE) {
+		log_error("the configuration directory cannot be read");
+		log_flush();
+		return 71;
+	}
+	struct config_files files = plain;
+	files.read = read_file;
+	const bool whole = config_read(&files, &facts, &a, &findings, &config);
+	if (whole)
+		default_mailboxes(&config, argv[2], &a);
+	const bool checked = whole && config_check(&config, &findings);
+	log_findings(&findings);
+	const bool sound = checked && !findings_have_error(&findings);
+	const bool good = sound && write_snapshots(&config, generation);
+	if (!checked)
+		log_error("the configuration does not fit into memory");
+	else if (sound && !good)
+		log_error("the snapshots cannot be written");
+	log_flush();
+	return good ? 0 : 1;
+}

@@ -1,0 +1,114 @@
+#include "base/sandbox.h"
+#include "config/explain.h"
+#include "parent/programs.h"
+#include "tools/sekisho/say.h"
+#include "tools/sekisho/site.h"
+
+#define MANUAL_MAX (1u << 20)
+
+int run_man_settings(const struct call *call)
+{
+	(void)call;
+	struct buffer b = buffer_new(MANUAL_MAX);
+	settings_man(&b);
+	say_octets(buffer_view(&b));
+	const bool fits = !buffer_failed(&b);
+	buffer_free(&b);
+	return fits ? EXIT_FINE : EXIT_INTERNAL;
+}
+
+/* --- privileges --------------------------------------------------------------------------- */
+
+static int print_privileges(void)
+{
+	struct buffer b = buffer_new(MANUAL_MAX);
+	programs_print_markdown(&b);
+	say_octets(buffer_view(&b));
+	buffer_free(&b);
+	return EXIT_FINE;
+}
+
+/* What the programs will do without, here and now. */
+static void add_missing(struct buffer *b, const char *between)
+{
+	struct sandbox_report report;
+	const char *comma = "";
+	sandbox_survey(&report);
+	for (unsigned i = 0; i < SANDBOX_MEASURES; i++) {
+		if (!report.missing[i])
+			continue;
+		text_add(b, "{}{}", text_string(comma),
+			text_string(sandbox_measure_name((enum sandbox_measure)i)));
+		comma = between;
+	}
+}
+
+static void sandbox_text(struct buffer *b)
+{
+	struct sandbox_report report;
+	struct buffer names = buffer_new(4096);
+	sandbox_survey(&report);
+	add_missing(&names, ", ");
+	if (names.length)
+		text_add(b, "sandbox: not to be had here: {}", text_raw(buffer_view(&names)));
+	else
+		buffer_add(b, VIEW("sandbox: every measure holds here"));
+	text_add(b, " (Landlock ABI {})\n", text_number(report.landlock_abi));
+	buffer_free(&names);
+}
+
+/* {"ok":…} LF becomes {"ok":…,"sandbox":{…}} LF. */
+static void sandbox_json(struct buffer *b)
+{
+	struct sandbox_report report;
+	sandbox_survey(&report);
+	must(view_ends(buffer_view(b), VIEW("}\n")));
+	buffer_truncate(b, b->length - 2);
+	buffer_add(b, VIEW(",\"sandbox\":{\"landlock_abi\":"));
+	text_add(b, "{},\"missing\":[", text_number(report.landlock_abi));
+	const size_t before = b->length;
+	buffer_add_octet(b, '"');
+	add_missing(b, "\",\"");
+	if (b->length == before + 1)
+		buffer_truncate(b, before);
+	else
+		buffer_add_octet(b, '"');
+	buffer_add(b, VIEW("]}}\n"));
+}
+
+/* --- the configuration -------------------------------------------------------------------- */
+
+static int explain_site(struct site *site, const void *context, struct buffer *answer)
+{
+	const bool *json = context;
+	if (*json)
+		explain_json(answer, &site->config, &site->findings);
+	else
+		explain_text(answer, &site->config, &site->findings);
+	if (!*json && !site->has_directory)
+		buffer_add(answer, VIEW("the directory does not exist: all settings are defaults\n"));
+	return findings_have_error(&site->findings) ? EXIT_NO : EXIT_FINE;
+}
+
+int run_check(const struct call *call)
+{
+	const bool json = call_has(call, VIEW("--json"));
+	struct buffer answer = buffer_new(SITE_ANSWER_MAX);
+	const struct site_question question = {.config = call->config,
+		.state = call->state,
+		.name = call_word(call, 0),
+		.work = explain_site,
+		.context = &json};
+	if (call_has(call, VIEW("--privileges")))
+		return print_privileges();
+	const int code = site_ask(&question, &answer);
+	if (code == EXIT_FINE || code == EXIT_NO) {
+		if (json)
+			sandbox_json(&answer);
+		else
+			sandbox_text(&answer);
+	}
+	say_octets(buffer_view(&answer));
+	buffer_free(&answer);
+	return code;
+}

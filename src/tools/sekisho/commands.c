@@ -1,0 +1,178 @@
+#include "tools/sekisho/commands.h"
+
+#include "base/text.h"
+#include "parent/serve.h"
+
+static const struct command rows[] = {
+	{
+		.name = "serve",
+		.usage = "[NAME]",
+		.summary = "run the mail server in the foreground",
+		.run_raw = serve_main,
+	},
+	{
+		.name = "setup",
+		.usage = "[NAME]",
+		.summary = "make system users, directories and a first certificate",
+		.text = "Makes what the server needs to stand on this machine: as root the system\n"
+			"users and groups, the configuration directory (with the file servername,\n"
+			"when NAME is given), the state directory and a certificate that is signed\n"
+			"by itself. It may be run again: what is there stays as it is.\n"
+			"Without root it makes the directories only.\n",
+		.example = "  sekisho setup mail.example.org\n",
+		.words_max = 1,
+		.run = run_setup,
+	},
+	{
+		.name = "check",
+		.usage = "[NAME]",
+		.summary = "print every setting, where it came from, and what is wrong",
+		.text = "Reads the configuration as the server would and prints every setting, its\n"
+			"value and where it came from; then what is wrong, with file, line and\n"
+			"remedy; then which measures of the sandbox this kernel lacks. NAME is the\n"
+			"host name that would be given to serve.\n"
+			"Exit code 0: no errors. 1: the server would refuse this configuration.\n",
+		.example = "  sekisho check --json\n",
+		.options = {{"--json", NULL, "one JSON object"},
+			{"--privileges", NULL, "print instead what each program may do"}},
+		.words_max = 1,
+		.run = run_check,
+	},
+	{
+		.name = "user",
+		.usage = "add|passwd|remove|list [NAME]",
+		.summary = "add, change, remove and list those who have a mailbox",
+		.text = "add NAME     a new user; asks for the password twice, or reads one line from\n"
+			"             standard input when that is no terminal\n"
+			"passwd NAME  another password\n"
+			"remove NAME  nobody of that name can log in or be written to any more; the\n"
+			"             mailbox stays where it is\n"
+			"list         the names\n"
+			"\n"
+			"NAME is the part before the @, or the whole address in a domain of this\n"
+			"site. A running server hears of the change at once.\n",
+		.example = "  sekisho user add hana --generate\n"
+			   "  echo 'a long pass phrase' | sekisho user passwd hana\n",
+		.options = {{"--generate", NULL, "make a strong password and print it"},
+			{"--hash", "HASH", "import a hash ($6$, $y$, $2b$, $argon2id$, or !)"},
+			{"--json", NULL, "list: one JSON array"}},
+		.words_min = 1,
+		.words_max = 2,
+		.run = run_user,
+	},
+	{
+		.name = "queue",
+		.usage = "",
+		.summary = "list the mail that is accepted and not yet delivered",
+		.text = "Prints each mail that the running server has accepted and not finished:\n"
+			"its id, age, size and reverse-path, and the recipients that are open.\n",
+		.example = "  sekisho queue --json\n",
+		.options = {{"--json", NULL, "one JSON array"}},
+		.run = run_queue,
+	},
+	{
+		.name = "explain",
+		.usage = "MAIL-FROM RCPT-TO",
+		.summary = "say what would happen to a mail, and by which rule",
+		.text = "Asks the configuration, step by step, what would be answered to a mail\n"
+			"from MAIL-FROM (\"<>\" for none) to RCPT-TO, and into which mailboxes it would\n"
+			"go. Nothing is sent and no server need run.\n"
+			"Exit code 0: it would be accepted. 1: it would be refused.\n",
+		.example = "  sekisho explain --from 192.0.2.7 taro@example.org hana@example.com\n",
+		.options = {{"--from", "ADDRESS", "IP address of the client (192.0.2.1)"},
+			{"--helo", "NAME", "what it calls itself (client.example)"},
+			{"--login", "USER", "as whom it has logged in"},
+			{"--size", "N", "octets that it declares, SIZE=N"},
+			{"--json", NULL, "one JSON object"}},
+		.words_min = 2,
+		.words_max = 2,
+		.run = run_explain,
+	},
+	{
+		.name = "trace",
+		.usage = "WHAT",
+		.summary = "watch a session, an address or a channel live",
+		.text = "Prints what happens, until Ctrl-C. WHAT is\n"
+			"  an address or the id of a session (as in the log): its dialogue\n"
+			"  channel:smtpd-spool  what two programs say to each other\n"
+			"Passwords and keys are blanked by the program itself.\n",
+		.example = "  sekisho trace 192.0.2.7\n"
+			   "  sekisho trace channel:spool-deliver\n",
+		.words_min = 1,
+		.words_max = 1,
+		.run = run_trace,
+	},
+	{
+		.name = "status",
+		.usage = "",
+		.summary = "show the programs of the running server and how they are",
+		.text = "Prints each program of the running server with its state, process id,\n"
+			"restarts and age, and what the program says about itself.\n"
+			"Exit code 0: all are up. 1: not all.\n",
+		.example = "  sekisho status --json\n",
+		.options = {{"--json", NULL, "one JSON object"}},
+		.run = run_status,
+	},
+	{
+		.name = "reload",
+		.usage = "",
+		.summary = "have the running server read its configuration again",
+		.text = "Asks the running server to read its configuration again, as SIGHUP does.\n"
+			"No connection is dropped. With a configuration that has errors the old one\n"
+			"goes on, and the log says why; `sekisho check` says it beforehand.\n",
+		.example = "  sekisho check && sekisho reload\n",
+		.run = run_reload,
+	},
+	{
+		.name = "man-settings",
+		.usage = "",
+		.text = "Prints the manual page sekisho-settings(5), from the table of settings.\n",
+		.example = "  sekisho man-settings > docs/man/sekisho-settings.5\n",
+		.run = run_man_settings,
+	},
+};
+#define ROWS (sizeof rows / sizeof *rows)
+
+unsigned commands_count(void)
+{
+	return ROWS;
+}
+
+const struct command *command_at(unsigned i)
+{
+	must(i < ROWS);
+	return &rows[i];
+}
+
+const struct command *command_find(struct view name)
+{
+	for (unsigned i = 0; i < ROWS; i++)
+		if (view_equal(name, view_text(rows[i].name)))
+			return &rows[i];
+	return NULL;
+}
+
+#define SUMMARY_COLUMN 12u
+
+void commands_add_help(struct buffer *b)
+{
+	buffer_add(b, VIEW("usage: sekisho [--config DIR] [--state DIR] COMMAND …\n\n"
+			   "Sekisho is a mail server: in by SMTP, safe on disk, out by POP3.\n\n"));
+	for (unsigned i = 0; i < ROWS; i++) {
+		const size_t start = b->length;
+		if (!rows[i].summary)
+			continue;
+		text_add(b, "  {}", text_string(rows[i].name));
+		do
+			buffer_add_octet(b, ' ');
+		while (!buffer_failed(b) && b->length - start < SUMMARY_COLUMN);
+		text_add(b, "{}\n", text_string(rows[i].summary));
+	}
+	buffer_add(b, VIEW("  version   print the version\n"
+			   "  help      this text, or that of a command\n\n"
+			   "`sekisho COMMAND --help` says more about one.\n\n"
+			   "Example:\n"
+			   "  sekisho setup mail.example.org\n"
+			   "  sekisho user add hana\n"
+			   "  sekisho serve\n"));
+}

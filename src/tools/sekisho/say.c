@@ -1,0 +1,54 @@
+#include "tools/sekisho/say.h"
+
+#include "tools/sekisho/command.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#define SENTENCE_MAX 16384u
+
+static bool write_all(int fd, struct view octets)
+{
+	while (octets.length) {
+		const ssize_t n = write(fd, octets.at, octets.length);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		octets = view_from(octets, (size_t)n);
+	}
+	return true;
+}
+
+void say_to(int fd, struct view octets)
+{
+	if (!write_all(fd, octets))
+		return; /* nobody is left to tell it to */
+}
+
+void say_octets(struct view octets)
+{
+	if (!write_all(STDOUT_FILENO, octets)) {
+		say_trouble("what was to be printed cannot be written");
+		_exit(EXIT_IO);
+	}
+}
+
+void say_trouble_args(const char *format, const struct text_arg *args)
+{
+	struct buffer b = buffer_new(SENTENCE_MAX);
+	buffer_add(&b, VIEW("sekisho: "));
+	text_add_args(&b, format, args);
+	buffer_add_octet(&b, '\n');
+	say_to(STDERR_FILENO, buffer_view(&b));
+	buffer_free(&b);
+}
+
+void say_args(const char *format, const struct text_arg *args)
+{
+	struct buffer b = buffer_new(SENTENCE_MAX);
+	text_add_args(&b, format, args);
+	buffer_add_octet(&b, '\n');
+	say_octets(buffer_view(&b));
+	buffer_free_secret(&b); /* it may have been a password */
+}

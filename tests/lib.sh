@@ -1,0 +1,112 @@
+# What ./test is made of; sourced, not run. Each suite adds to $passed, $failed and $skipped.
+
+build_packages="gcc libc6-dev meson ninja-build pkg-config libevent-dev libssl-dev libgsasl-dev
+	libsodium-dev libidn2-dev libpsl-dev libseccomp-dev liblmdb-dev libcrypt-dev"
+test_packages="libcmocka-dev clang-14 clang-format-14 clang-tidy-14 cppcheck libclang-rt-14-dev
+	python3 swaks curl msmtp mpop fetchmail s-nail gsasl openssl procps"
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+# install PACKAGE...: those that are missing
+install() {
+	local p missing=
+	for p in "$@"; do
+		dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q ' installed$' || missing="$missing $p"
+	done
+	[ -z "$missing" ] && return 0
+	echo "installing:$missing"
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq >/dev/null 2>&1
+	as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends $missing >build/apt.log 2>&1 || {
+		tail -n 5 build/apt.log >&2
+		echo "these packages could not be installed; as root: apt-get install$missing" >&2
+		return 1
+	}
+}
+
+needs_packages() {
+	mkdir -p build
+	install $build_packages $test_packages
+}
+
+# one NAME COMMAND...: runs it, prints its output only when it fails
+one() {
+	local name=$1 log
+	shift
+	log=$(mktemp)
+	if "$@" >"$log" 2>&1; then
+		passed=$((passed + 1))
+		echo "ok   $name"
+	else
+		failed=$((failed + 1))
+		echo "FAIL $name"
+		tail -n 60 "$log" | sed 's/^/     /'
+	fi
+	rm -f "$log"
+}
+
+# configure DIR OPTION...: a build directory, once
+configure() {
+	local dir=$1
+	shift
+	[ -f "$dir/build.ninja" ] || meson setup "$dir" "$@" >"$dir.log" 2>&1 ||
+		{ tail -n 20 "$dir.log"; return 1; }
+}
+
+compile() {
+	ninja -C "$1" >"$1.log" 2>&1 || { grep -E 'error|warning|FAILED' "$1.log" | head -n 40; return 1; }
+}
+
+build_asan() {
+	configure build/asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false &&
+		compile build/asan
+}
+
+build_release() {
+	configure build/release --buildtype=release -Dtests=false && compile build/release
+}
+
+# runs the tests of Meson's suite $1 one by one, so that each counts
+meson_suite() {
+	one "build with sanitizers" build_asan
+	[ "$failed" -eq 0 ] || return 0
+	local line log=build/asan/meson-logs/testlog.txt
+	meson test -C build/asan --no-rebuild --suite "$1" --print-errorlogs \
+		${SEKISHO_TEST_LONG:+-t 10} >build/meson-$1.log 2>&1
+	while read -r line; do
+		case $line in
+		*" OK "*) passed=$((passed + 1)) ;;
+		*" SKIP "*) skipped=$((skipped + 1)) ;;
+		*) failed=$((failed + 1)); echo "FAIL $line" ;;
+		esac
+	done < <(grep -E '^ *[0-9]+/[0-9]+ ' build/meson-$1.log)
+	if grep -qE ' (FAIL|ERROR|TIMEOUT) ' build/meson-$1.log; then
+		sed -n '/^=/,$p' build/meson-$1.log | head -n 120
+	fi
+}
+
+suite_unit() { meson_suite unit; }
+suite_transcripts() { meson_suite transcripts; }
+suite_faults() { meson_suite faults; }
+
+suite_checks() {
+	local check
+	for check in banned arrows headers format citations shell selftest; do
+		one "check $check" "tests/checks/$check"
+	done
+}
+
+suite_fuzz() {
+	one "fuzz targets" tests/fuzz/short
+}
+
+suite_system() {
+	one "build as released" build_release
+	[ "$failed" -eq 0 ] || return 0
+	local t
+	for t in tests/system/test_*; do
+		[ -e "$t" ] && one "system $(basename "$t")" "$t"
+	done
+}

@@ -1,0 +1,500 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "channels/any_gate.h"
+#include "keepers/gate/gated.h"
+#include "keepers/gate/kinds.h"
+#include "store/gate_lmdb.h"
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+/* --- a gate with clients ------------------------------------------------------------------ */
+
+struct client {
+	struct channel *channel;
+	unsigned answers;
+	uint16_t code; /* of the last answer */
+	uint32_t stream;
+	uint64_t number;
+	char facts[600];
+	bool closed;
+};
+
+struct stage {
+	struct loop *loop;
+	struct gated gated;
+	unsigned broken;
+	unsigned drained;
+};
+
+static uint32_t client_state(void *context, uint32_t stream)
+{
+	(void)context;
+	(void)stream;
+	return GATE_STATE_ASKED;
+}
+
+static void client_said(void *context, const struct frame *f)
+{
+	struct client *c = context;
+	c->answers++;
+	c->code = f->row->code;
+	c->stream = f->stream;
+	c->number = 0;
+	c->facts[0] = 0;
+	if (f->row->code == GATE_ROW) {
+		assert_true(view_to_text(f->values[0].bytes, c->facts, sizeof c->facts));
+		c->number = f->values[1].number;
+	} else if (f->row->code == GATE_COUNTED || f->row->code == GATE_FAILED) {
+		c->number = f->values[0].number;
+	}
+}
+
+static void client_closed(void *context, const char *why)
+{
+	(void)why;
+	((struct client *)context)->closed = true;
+}
+
+static const struct channel_handler client_handler = {client_state, client_said, client_closed};
+
+static void stage_broken(void *context, enum program_id id, const char *why)
+{
+	(void)id;
+	assert_non_null(why);
+	((struct stage *)context)->broken++;
+}
+
+static void stage_drained(void *context)
+{
+	((struct stage *)context)->drained++;
+}
+
+static struct stage *stage_new(struct gate_store *store)
+{
+	static const struct workers_limits limits = {.threads = 1, .queue_max = 2};
+	static const struct gate_limits table_limits = {1000, 1000000};
+	struct stage *s = calloc(1, sizeof *s);
+	struct gate_clock_facts facts = {
+		.wall_s = clock_wall_s(), .monotonic_ms = clock_monotonic_ms(), .boot = {1}};
+	s->loop = loop_new();
+	s->gated.loop = s->loop;
+	s->gated.broken = stage_broken;
+	s->gated.drained = stage_drained;
+	s->gated.context = s;
+	gated_begin(&s->gated, &table_limits, (struct gate_seed){1, 2}, &facts, store);
+	gated_go(&s->gated, s->loop, workers_new(&limits, "gate-store"));
+	return s;
+}
+
+static void stage_free(struct stage *s)
+{
+	for (size_t i = 0; i < GATE_PEERS_MAX; i++)
+		channel_free(&s->gated.peers[i].channel);
+	watch_free(&s->gated.journal.reaper);
+	workers_free(&s->gated.journal.workers);
+	timer_free(&s->gated.journal.timer);
+	timer_free(&s->gated.tick);
+	buffer_free(&s->gated.journal.waiting);
+	buffer_free(&s->gated.journal.writing);
+	buffer_free(&s->gated.journal.mark);
+	gate_store_free(&s->gated.journal.store);
+	gate_table_free(&s->gated.table);
+	loop_free(&s->loop);
+	free(s);
+}
+
+static void join(struct stage *s, struct client *c, enum program_id id, uint32_t worker)
+{
+	int fds[2];
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+	*c = (struct client){0};
+	c->channel = channel_new(s->loop, &any_gate, FRAME_A, fds[0], &client_handler, c);
+	gated_connect(&s->gated, id, worker, fds[1]);
+}
+
+static void turn_until(struct stage *s, struct client *c, unsigned answers)
+{
+	for (unsigned i = 0; i < 200 && c->answers < answers; i++)
+		loop_turn(s->loop, 10);
+	assert_int_equal(c->answers, answers);
+}
+
+struct question {
+	enum any_gate_code code;
+	const char *key;
+	const char *first; /* facts, or old */
+	const char *second;
+	uint32_t number;
+	uint32_t window_s;
+};
+
+static void say(struct client *c, uint32_t stream, const struct question *q)
+{
+	struct frame_value v[4] = {frame_bytes(view_text(q->key)), frame_bytes(view_text(q->first)),
+		frame_number(q->number), frame_number(q->number)};
+	if (q->code == GATE_CHANGE)
+		v[2] = frame_bytes(view_text(q->second));
+	if (q->code == GATE_COUNT) {
+		v[1] = frame_number(q->number);
+		v[2] = frame_number(q->window_s);
+	}
+	channel_send(c->channel, (uint16_t)q->code, stream, v);
+}
+
+static void ask(struct stage *s, struct client *c, const struct question *q)
+{
+	say(c, 5, q);
+	turn_until(s, c, c->answers + 1);
+	assert_int_equal(c->stream, 5);
+}
+
+/* Protects: every operation over a live channel, as any_gate.h says, with its answers. */
+static void test_operations(void **state)
+{
+	(void)state;
+	static const struct {
+		struct question question;
+		enum any_gate_code code;
+		const char *facts;
+		uint64_t number;
+	} cases[] = {
+		{{GATE_LOOKUP, "seen:a", "", "", 0, 0}, GATE_NONE, "", 0},
+		{{GATE_CLAIM, "seen:a", "one", "", 100, 0}, GATE_ROW, "one", 100},
+		{{GATE_CLAIM, "seen:a", "two", "", 100, 0}, GATE_ROW, "one", 100},
+		{{GATE_CHANGE, "seen:a", "two", "three", 50, 0}, GATE_NONE, "", 0},
+		{{GATE_CHANGE, "seen:a", "one", "three", 50, 0}, GATE_ROW, "three", 50},
+		{{GATE_LOOKUP, "seen:a", "", "", 0, 0}, GATE_ROW, "three", 50},
+		{{GATE_CLOSE, "seen:a", "one", "", 0, 0}, GATE_NONE, "", 0},
+		{{GATE_LOOKUP, "seen:a", "", "", 0, 0}, GATE_ROW, "three", 50},
+		{{GATE_CLOSE, "seen:a", "", "", 0, 0}, GATE_NONE, "", 0},
+		{{GATE_LOOKUP, "seen:a", "", "", 0, 0}, GATE_NONE, "", 0},
+		{{GATE_OPEN, "seen:a", "", "", 9, 0}, GATE_ROW, "", 9},
+		{{GATE_OPEN, "nonsense:a", "", "", 9, 0}, GATE_FAILED, "", ERROR_DENIED},
+		{{GATE_OPEN, "", "", "", 9, 0}, GATE_FAILED, "", ERROR_DENIED},
+		{{GATE_COUNT, "seen:a", "", "", 1, 9}, GATE_FAILED, "", ERROR_DENIED},
+		{{GATE_COUNT, "guess:a", "", "", 1, 9}, GATE_FAILED, "", ERROR_DENIED},
+	};
+	struct stage *s = stage_new(gate_store_memory());
+	struct client c;
+	join(s, &c, PROGRAM_DELIVER, 0);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		ask(s, &c, &cases[i].question);
+		if (c.code != cases[i].code || strcmp(c.facts, cases[i].facts) != 0 ||
+			c.number != cases[i].number)
+			fail_msg("case %zu: %u %s %llu", i, c.code, c.facts,
+				(unsigned long long)c.number);
+	}
+	channel_free(&c.channel);
+	stage_free(s);
+}
+
+/* Protects: a program may ask its own kinds only, a reader may not write. */
+static void test_kinds(void **state)
+{
+	(void)state;
+	static const struct {
+		enum program_id id;
+		const char *key;
+		enum any_gate_code code;
+		bool looks;
+		bool allowed;
+	} cases[] = {
+		{PROGRAM_AUTH, "guess:x", GATE_COUNT, false, true},
+		{PROGRAM_AUTH, "guess:x", GATE_OPEN, false, false},
+		{PROGRAM_AUTH, "known:x", GATE_OPEN, false, true},
+		{PROGRAM_AUTH, "seen:x", GATE_LOOKUP, false, false},
+		{PROGRAM_SMTPD, "guess:x", GATE_COUNT, false, false},
+		{PROGRAM_SMTPD, "guess:x", GATE_COUNT, true, false},
+		{PROGRAM_SMTPD, "guess:x", GATE_CLOSE, false, false},
+		{PROGRAM_SMTPD, "known:x", GATE_OPEN, false, false},
+		{PROGRAM_SMTPD, "open:x", GATE_LOOKUP, false, true},
+		{PROGRAM_SMTPD, "open:x", GATE_OPEN, false, false},
+		{PROGRAM_SMTPD, "open:x", GATE_CLAIM, false, false},
+		{PROGRAM_SMTPD, "open:x", GATE_CHANGE, false, false},
+		{PROGRAM_SMTPD, "open:x", GATE_CLOSE, false, false},
+		{PROGRAM_POPD, "open:x", GATE_OPEN, false, true},
+		{PROGRAM_SMTPD, "rate:x", GATE_COUNT, false, true},
+		{PROGRAM_DELIVER, "seen:x", GATE_CLAIM, false, true},
+		{PROGRAM_MAILBOX, "seen:x", GATE_LOOKUP, false, false},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct gate_kind *kind = gate_kind_of(view_text(cases[i].key));
+		assert_non_null(kind);
+		if (gate_kind_allows(kind, cases[i].id, cases[i].code, cases[i].looks) !=
+			cases[i].allowed)
+			fail_msg("case %zu", i);
+	}
+	assert_null(gate_kind_of(VIEW("guess")));
+	assert_null(gate_kind_of(VIEW("other:")));
+}
+
+/* Protects: many questions at once, of many workers, each answered on its stream; a broken peer harms
+ * nobody else and is told of. */
+static void test_peers(void **state)
+{
+	(void)state;
+	struct stage *s = stage_new(gate_store_memory());
+	struct client one;
+	struct client two;
+	join(s, &one, PROGRAM_SMTPD, 0);
+	join(s, &two, PROGRAM_SMTPD, 1);
+	const struct question q = {GATE_COUNT, "rate:a", "", "", 1, 60};
+	for (uint32_t i = 0; i < 500; i++) {
+		say(&one, i, &q);
+		say(&two, i, &q);
+	}
+	turn_until(s, &one, 500);
+	turn_until(s, &two, 500);
+	assert_true(one.number == 1000 || two.number == 1000);
+	ask(s, &two, &q);
+	/* a frame that no row allows: the answer's code from the asking side */
+	static const uint8_t bad[FRAME_HEADER] = {0, 0, 0, 0, GATE_NONE};
+	int fds[2];
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	gated_connect(&s->gated, PROGRAM_SMTPD, 2, fds[1]);
+	assert_int_equal(write(fds[0], bad, sizeof bad), sizeof bad);
+	for (unsigned i = 0; i < 50 && !s->broken; i++)
+		loop_turn(s->loop, 10);
+	assert_int_equal(s->broken, 1);
+	close(fds[0]);
+	ask(s, &one, &q);
+	assert_int_equal(one.code, GATE_COUNTED);
+	/* a fresh channel replaces the old one of that worker */
+	struct client again;
+	join(s, &again, PROGRAM_SMTPD, 0);
+	ask(s, &again, &q);
+	for (unsigned i = 0; i < 50 && !one.closed; i++)
+		loop_turn(s->loop, 10);
+	assert_true(one.closed);
+	channel_free(&one.channel);
+	channel_free(&two.channel);
+	channel_free(&again.channel);
+	stage_free(s);
+}
+
+/* Protects: channels that are too many are refused, the bound on both sides. */
+static void test_peers_max(void **state)
+{
+	(void)state;
+	static struct client clients[GATE_PEERS_MAX + 1];
+	struct stage *s = stage_new(gate_store_memory());
+	for (uint32_t i = 0; i <= GATE_PEERS_MAX; i++)
+		join(s, &clients[i], PROGRAM_SMTPD, i);
+	const struct question q = {GATE_COUNT, "rate:a", "", "", 1, 60};
+	ask(s, &clients[GATE_PEERS_MAX - 1], &q);
+	for (unsigned i = 0; i < 50 && !clients[GATE_PEERS_MAX].closed; i++)
+		loop_turn(s->loop, 10);
+	assert_true(clients[GATE_PEERS_MAX].closed);
+	for (uint32_t i = 0; i <= GATE_PEERS_MAX; i++)
+		channel_free(&clients[i].channel);
+	stage_free(s);
+}
+
+/* --- durability --------------------------------------------------------------------------- */
+
+static char directory[64];
+
+static struct gate_store *open_store(void)
+{
+	struct gate_store *store = NULL;
+	bool damaged;
+	assert_int_equal(gate_lmdb_open(directory, (size_t)4 << 20, &damaged, &store), ERROR_NONE);
+	return store;
+}
+
+static bool is_written(const struct stage *s)
+{
+	const struct journal *j = &s->gated.journal;
+	return j->batches > 0 && !j->busy && !j->anew && j->waiting.length == 0;
+}
+
+static void wait_for_disk(struct stage *s)
+{
+	for (unsigned i = 0; i < 500 && !is_written(s); i++)
+		loop_turn(s->loop, 10);
+	assert_true(is_written(s));
+}
+
+/* Protects: durable rows and removals outlive the process, counters do not; drain writes what waits. */
+static void test_durable(void **state)
+{
+	(void)state;
+	snprintf(directory, sizeof directory, "/tmp/test-gated-XXXXXX");
+	assert_non_null(mkdtemp(directory));
+	static const struct question steps[] = {
+		{GATE_OPEN, "known:a", "x", "", 1000, 0},
+		{GATE_OPEN, "known:b", "y", "", 1000, 0},
+		{GATE_COUNT, "guess:a", "", "", 7, 60},
+	};
+	static const struct question close_b = {GATE_CLOSE, "known:b", "", "", 0, 0};
+	static const struct question look_a = {GATE_LOOKUP, "known:a", "", "", 0, 0};
+	static const struct question look_b = {GATE_LOOKUP, "known:b", "", "", 0, 0};
+	static const struct question look_c = {GATE_COUNT, "guess:a", "", "", 0, 60};
+	struct client c;
+	struct stage *s = stage_new(open_store());
+	join(s, &c, PROGRAM_AUTH, 0);
+	for (size_t i = 0; i < COUNT(steps); i++)
+		ask(s, &c, &steps[i]);
+	wait_for_disk(s);
+	channel_free(&c.channel);
+	stage_free(s); /* no drain: as if killed after the batch */
+	s = stage_new(open_store());
+	join(s, &c, PROGRAM_AUTH, 0);
+	ask(s, &c, &look_a);
+	assert_string_equal(c.facts, "x");
+	assert_true(c.number <= 1000 && c.number > 990);
+	ask(s, &c, &look_c);
+	assert_int_equal(c.number, 0);
+	ask(s, &c, &close_b);
+	gated_drain(&s->gated);
+	for (unsigned i = 0; i < 500 && !s->drained; i++)
+		loop_turn(s->loop, 10);
+	assert_int_equal(s->drained, 1);
+	channel_free(&c.channel);
+	stage_free(s);
+	s = stage_new(open_store());
+	join(s, &c, PROGRAM_AUTH, 0);
+	ask(s, &c, &look_a);
+	assert_int_equal(c.code, GATE_ROW);
+	ask(s, &c, &look_b);
+	assert_int_equal(c.code, GATE_NONE);
+	channel_free(&c.channel);
+	stage_free(s);
+	char path[128];
+	snprintf(path, sizeof path, "%s/gate.mdb", directory);
+	unlink(path);
+	rmdir(directory);
+}
+
+/* A store whose disk is full until told otherwise. */
+struct sick_store {
+	struct gate_store head;
+	bool sick;
+	unsigned steps; /* of the last batch that worked */
+	unsigned cleared;
+};
+
+static enum error sick_load(struct gate_store *store, gate_store_row *each, void *context)
+{
+	(void)store;
+	(void)each;
+	(void)context;
+	return ERROR_NONE;
+}
+
+static enum error sick_apply(struct gate_store *store, struct view batch, struct view mark)
+{
+	struct sick_store *s = (struct sick_store *)store;
+	struct cursor c = cursor_of(batch);
+	struct gate_batch_step step;
+	(void)mark;
+	if (s->sick)
+		return ERROR_SPACE;
+	s->steps = 0;
+	while (gate_batch_read(&c, &step)) {
+		s->steps++;
+		s->cleared += step.kind == GATE_BATCH_CLEAR;
+	}
+	return ERROR_NONE;
+}
+
+static void sick_close(struct gate_store *store)
+{
+	(void)store;
+}
+
+/* Protects: while the disk is full the gate answers, and afterwards everything is written anew. */
+static void test_store_fails(void **state)
+{
+	(void)state;
+	static const struct gate_store_ops ops = {sick_load, sick_apply, sick_close};
+	static struct sick_store store = {.head = {.ops = &ops}, .sick = true};
+	static const struct question open_a = {GATE_OPEN, "known:a", "x", "", 1000, 0};
+	static const struct question open_b = {GATE_OPEN, "known:b", "x", "", 1000, 0};
+	struct client c;
+	struct stage *s = stage_new(&store.head);
+	join(s, &c, PROGRAM_AUTH, 0);
+	ask(s, &c, &open_a);
+	for (unsigned i = 0; i < 100 && !s->gated.journal.failing; i++)
+		loop_turn(s->loop, 10);
+	assert_int_equal(s->gated.journal.failing, ERROR_SPACE);
+	ask(s, &c, &open_b);
+	assert_int_equal(c.code, GATE_ROW);
+	store.sick = false;
+	timer_set(s->gated.journal.timer, 0); /* not after JOURNAL_RETRY_MS */
+	wait_for_disk(s);
+	assert_int_equal(s->gated.journal.failing, ERROR_NONE);
+	assert_int_equal(store.cleared, 1);
+	assert_int_equal(store.steps, 3);
+	channel_free(&c.channel);
+	stage_free(s);
+}
+
+/* --- commands ----------------------------------------------------------------------------- */
+
+static void collect(void *context, struct view octets)
+{
+	buffer_add(context, octets);
+}
+
+/* Protects: what people ask is answered, escaped, with exit codes. */
+static void test_commands(void **state)
+{
+	(void)state;
+	static const struct {
+		struct view words;
+		unsigned exit_code;
+		struct view has;
+	} cases[] = {
+		{VIEW("list"), 0, VIEW("known:a\\x0ab  1000 s left, durable\n")},
+		{VIEW("gate\0list\0--json"), 0,
+			VIEW("{\"key\":\"known:a\\u000ab\",\"facts\":\"78\",\"seconds\":1000,"
+			     "\"durable\":true}")},
+		{VIEW("gate\0counts"), 0, VIEW("known: 1  ")},
+		{VIEW("status"), 0, VIEW("rows=1 counters=0 ")},
+		{VIEW("gate"), 64, VIEW("list [--json]")},
+		{VIEW("nonsense"), 64, VIEW("list [--json]")},
+		{VIEW(""), 64, VIEW("list [--json]")},
+	};
+	struct stage *s = stage_new(gate_store_memory());
+	struct client c;
+	join(s, &c, PROGRAM_AUTH, 0);
+	ask(s, &c, &(struct question){GATE_OPEN, "known:a\nb", "x", "", 1000, 0});
+	struct buffer out = buffer_new(100000);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		buffer_clear(&out);
+		assert_int_equal(gated_command(&s->gated, cases[i].words, collect, &out),
+			cases[i].exit_code);
+		if (view_search(buffer_view(&out), cases[i].has) == VIEW_NOT_FOUND)
+			fail_msg("case %zu: %.*s", i, (int)out.length, (const char *)out.data);
+	}
+	buffer_free(&out);
+	channel_free(&c.channel);
+	stage_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_operations),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_peers),
+		cmocka_unit_test(test_peers_max),
+		cmocka_unit_test(test_durable),
+		cmocka_unit_test(test_store_fails),
+		cmocka_unit_test(test_commands),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
