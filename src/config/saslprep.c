@@ -4,10 +4,23 @@
 
 #define TEXT_MAX 8192u
 
-static bool add_prepared(const char *text, struct buffer *out)
+/* libgsasl 2.2 takes its flag the wrong way round: 0 is what allows unassigned characters. Whichever way
+ * another version has it, one of the two does, and the prepared form is the same. */
+static char *prepare(const char *text)
 {
 	char *prepared = NULL;
-	if (gsasl_saslprep(text, GSASL_ALLOW_UNASSIGNED, &prepared, NULL) != GSASL_OK || !prepared)
+	if (gsasl_saslprep(text, 0, &prepared, NULL) == GSASL_OK && prepared)
+		return prepared;
+	prepared = NULL;
+	if (gsasl_saslprep(text, GSASL_ALLOW_UNASSIGNED, &prepared, NULL) == GSASL_OK)
+		return prepared;
+	return NULL;
+}
+
+static bool add_prepared(const char *text, struct buffer *out)
+{
+	char *prepared = prepare(text);
+	if (!prepared)
 		return false;
 	const struct view v = view_text(prepared);
 	const bool fine = v.length > 0 && v.length <= buffer_left(out) && !buffer_failed(out);

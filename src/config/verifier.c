@@ -31,13 +31,20 @@ void verifier_warm(void)
 	must(sodium_init() >= 0);
 }
 
+/* libsodium takes no null, even for nothing. */
+static const uint8_t *octets_of(struct view v)
+{
+	static const uint8_t nothing;
+	return v.at ? v.at : &nothing;
+}
+
 /* --- SCRAM (RFC 5802 §3) ------------------------------------------------------------------ */
 
 static void mac(const uint8_t *key, struct view text, uint8_t out[MAC_OCTETS])
 {
 	struct crypto_auth_hmacsha256_state state;
 	crypto_auth_hmacsha256_init(&state, key, MAC_OCTETS);
-	crypto_auth_hmacsha256_update(&state, text.at, text.length);
+	crypto_auth_hmacsha256_update(&state, octets_of(text), text.length);
 	crypto_auth_hmacsha256_final(&state, out);
 	bytes_wipe(&state, sizeof state);
 }
@@ -48,9 +55,9 @@ void verifier_mac(const uint8_t *key, struct view label, struct view text,
 	const uint8_t nul = 0;
 	struct crypto_auth_hmacsha256_state state;
 	crypto_auth_hmacsha256_init(&state, key, VERIFIER_KEY_OCTETS);
-	crypto_auth_hmacsha256_update(&state, label.at, label.length);
+	crypto_auth_hmacsha256_update(&state, octets_of(label), label.length);
 	crypto_auth_hmacsha256_update(&state, &nul, 1);
-	crypto_auth_hmacsha256_update(&state, text.at, text.length);
+	crypto_auth_hmacsha256_update(&state, octets_of(text), text.length);
 	crypto_auth_hmacsha256_final(&state, mac_out);
 	bytes_wipe(&state, sizeof state);
 }
@@ -62,10 +69,10 @@ static void salted_password(
 {
 	static const uint8_t first_block[4] = {0, 0, 0, 1};
 	struct crypto_auth_hmacsha256_state keyed;
-	crypto_auth_hmacsha256_init(&keyed, password.at, password.length);
+	crypto_auth_hmacsha256_init(&keyed, octets_of(password), password.length);
 	struct crypto_auth_hmacsha256_state state = keyed;
 	uint8_t u[MAC_OCTETS];
-	crypto_auth_hmacsha256_update(&state, salt.at, salt.length);
+	crypto_auth_hmacsha256_update(&state, octets_of(salt), salt.length);
 	crypto_auth_hmacsha256_update(&state, first_block, sizeof first_block);
 	crypto_auth_hmacsha256_final(&state, u);
 	must(view_copy(view_of(u, sizeof u), out, MAC_OCTETS));
@@ -149,7 +156,8 @@ static enum verifier_result check_scram(
 static enum verifier_result check_argon2(const char *verifier, struct view password)
 {
 	errno = 0;
-	if (crypto_pwhash_str_verify(verifier, (const char *)password.at, password.length) == 0)
+	if (crypto_pwhash_str_verify(
+		    verifier, (const char *)octets_of(password), password.length) == 0)
 		return VERIFIER_MATCHES;
 	return errno == ENOMEM ? VERIFIER_FAILED : VERIFIER_DIFFERS;
 }

@@ -67,8 +67,8 @@ static bool is_own(struct view middle)
 	struct view birth, id, recipient, rest;
 	uint32_t n;
 	return view_split(middle, '_', &birth, &rest) && is_hex16(birth) &&
-		view_split(rest, '_', &id, &recipient) && is_hex16(id) &&
-		view_to_u32(recipient, UINT32_MAX, &n);
+	       view_split(rest, '_', &id, &recipient) && is_hex16(id) &&
+	       view_to_u32(recipient, UINT32_MAX, &n);
 }
 
 static void unique_hash(
@@ -117,21 +117,20 @@ static struct maildir_row *next_row(struct maildir_list *list)
 		uint32_t capacity = list->capacity ? list->capacity * 2 : ROWS_FIRST;
 		if (capacity > list->max)
 			capacity = list->max;
-		list->rows = memory_resize(
-			list->rows, list->capacity, capacity, sizeof *list->rows);
+		list->rows =
+			memory_resize(list->rows, list->capacity, capacity, sizeof *list->rows);
 		list->capacity = capacity;
 	}
 	return &list->rows[list->count];
 }
 
 /* What the name does not say is asked of the file; false: it is no message. */
-static enum error complete_row(
-	const struct maildir_entry *entry, struct view base, struct maildir_row *row, bool *is_message)
+static enum error complete_row(const struct maildir_entry *entry, struct view base,
+	struct maildir_row *row, bool *is_message)
 {
 	struct stat facts;
 	*is_message = true;
-	if (arrival_of(base, &row->arrival_s) && size_of(base, &row->octets) &&
-		entry->is_regular)
+	if (arrival_of(base, &row->arrival_s) && size_of(base, &row->octets) && entry->is_regular)
 		return ERROR_NONE;
 	if (fstatat(entry->directory, entry->text, &facts, AT_SYMLINK_NOFOLLOW) != 0) {
 		*is_message = false; /* moved meanwhile: cur/ is read after new/ */
@@ -145,7 +144,8 @@ static enum error complete_row(
 	return ERROR_NONE;
 }
 
-static enum error add_entry(struct maildir_list *list, const struct maildir_entry *entry, bool is_new)
+static enum error add_entry(
+	struct maildir_list *list, const struct maildir_entry *entry, bool is_new)
 {
 	struct maildir_row *row = next_row(list);
 	const struct view base = maildir_base(entry->name);
@@ -239,8 +239,8 @@ static bool same_unique(const struct maildir_list *list, uint32_t a, uint32_t b)
 }
 
 /* All that share a unique-id get one of their own, by their place among them. */
-static void part_run(
-	struct maildir_list *list, const uint32_t *order, uint32_t first, uint32_t end, uint32_t round)
+static void part_run(struct maildir_list *list, const uint32_t *order, uint32_t first, uint32_t end,
+	uint32_t round)
 {
 	for (uint32_t i = first; i < end; i++)
 		unique_hash(list, &list->rows[order[i]], 1 + i - first, round);

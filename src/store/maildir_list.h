@@ -85,7 +85,7 @@ must_use enum error maildir_list_open(const struct maildir_place *place, struct 
 	struct maildir_row *row, int *fd_out);
 
 struct maildir_removal {
-	uint32_t next;	  /* row to go on with; begin with 0, over at `count` */
+	uint32_t next; /* row to go on with; begin with 0, over at `count` */
 	uint32_t removed; /* not there any more, whoever did it */
 	uint32_t failed;
 	enum error error; /* the last failure's */

@@ -23,8 +23,8 @@ static enum error open_places(const struct maildir_place *place, struct places *
 	if (error)
 		return error == ERROR_MISSING ? ERROR_NONE : error;
 	for (size_t i = 0; i < 2; i++) {
-		p->directories[i] = openat(p->maildir, below[i],
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		p->directories[i] = openat(
+			p->maildir, below[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (p->directories[i] < 0 && errno != ENOENT)
 			error = ERROR_IO;
 	}
@@ -113,7 +113,7 @@ static enum error rename_row(
 	row->name_at = (uint32_t)at;
 	row->name_length = (uint8_t)name.length;
 	row->flags = (uint8_t)((row->flags & ~(unsigned)(MAILDIR_ROW_NEW | MAILDIR_ROW_GONE)) |
-		(is_new ? MAILDIR_ROW_NEW : 0u));
+			       (is_new ? MAILDIR_ROW_NEW : 0u));
 	return ERROR_NONE;
 }
 

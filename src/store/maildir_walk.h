@@ -28,7 +28,8 @@ struct maildir_entry {
 
 /* `below`: "new" or "cur". ERROR_MISSING when it is not there, and only then. To be ended also after
  * an error. */
-must_use enum error maildir_walk_begin(int maildir, const char *below, struct maildir_walk *walk_out);
+must_use enum error maildir_walk_begin(
+	int maildir, const char *below, struct maildir_walk *walk_out);
 /* The next name; false at the end, or when `error` is set. The entry lives until the next call. */
 bool maildir_walk_next(struct maildir_walk *walk, struct maildir_entry *entry_out);
 void maildir_walk_end(struct maildir_walk *walk);

@@ -23,8 +23,7 @@ static void refuse_login(struct session *s, enum pop3_refusal refusal, const cha
 {
 	log_refused(s, rule);
 	s->user_length = 0;
-	session_answer(s,
-		&(struct pop3_answer){.kind = POP3_ANSWER_REFUSED, .refusal = refusal});
+	session_answer(s, &(struct pop3_answer){.kind = POP3_ANSWER_REFUSED, .refusal = refusal});
 }
 
 /* auth said SUCCESS, and nothing came of it. */
@@ -120,9 +119,8 @@ void ask_login_answered(void *session, const struct auth_answer *answer)
 	switch (answer->kind) {
 	case AUTH_ANSWER_CHALLENGE:
 		if (s->waiting)
-			session_answer(s,
-				&(struct pop3_answer){.kind = POP3_ANSWER_CHALLENGE,
-					.challenge = answer->octets});
+			session_answer(s, &(struct pop3_answer){.kind = POP3_ANSWER_CHALLENGE,
+						  .challenge = answer->octets});
 		break;
 	case AUTH_ANSWER_SUCCESS:
 		must(view_copy(answer->octets, s->user, sizeof s->user));
@@ -152,9 +150,8 @@ void ask_opened(struct session *s, uint32_t count, uint64_t octets)
 		fact_text("tls", tls ? tls_session_facts(tls).version : "none"),
 		fact_number("messages", count), fact_number("octets", octets));
 	buffer_free(&client);
-	session_answer(s,
-		&(struct pop3_answer){
-			.kind = POP3_ANSWER_OPENED, .count = count, .octets = octets});
+	session_answer(s, &(struct pop3_answer){
+				  .kind = POP3_ANSWER_OPENED, .count = count, .octets = octets});
 	session_continue(s);
 }
 
@@ -200,9 +197,9 @@ void ask_page(struct session *s, struct view packed)
 	if (pop3_server_ask(s->pop3)->kind == POP3_ASK_FETCH) {
 		session_answer(s, &(struct pop3_answer){.kind = POP3_ANSWER_MISSING});
 	} else if (read_rows(packed, rows, &count)) {
-		session_answer(s,
-			&(struct pop3_answer){
-				.kind = POP3_ANSWER_ROWS, .rows = rows, .row_count = count});
+		session_answer(
+			s, &(struct pop3_answer){
+				   .kind = POP3_ANSWER_ROWS, .rows = rows, .row_count = count});
 	} else {
 		log_error("mailbox sent rows that do not parse", fact_hex("session", s->id));
 		trouble(s);
@@ -222,9 +219,8 @@ void ask_content(struct session *s)
 	}
 	if (!s->answered) {
 		s->answered = true;
-		session_answer(s,
-			&(struct pop3_answer){
-				.kind = POP3_ANSWER_CONTENT, .octets = s->size_octets});
+		session_answer(s, &(struct pop3_answer){
+					  .kind = POP3_ANSWER_CONTENT, .octets = s->size_octets});
 	}
 	if (s->content_gone) {
 		log_warning("a message broke off", fact_hex("session", s->id));
@@ -316,7 +312,7 @@ static bool waits_for_mailbox(const struct session *s)
 {
 	const enum pop3_ask_kind kind = pop3_server_ask(s->pop3)->kind;
 	return s->waiting &&
-		(kind == POP3_ASK_ROWS || kind == POP3_ASK_FETCH || kind == POP3_ASK_REMOVE);
+	       (kind == POP3_ASK_ROWS || kind == POP3_ASK_FETCH || kind == POP3_ASK_REMOVE);
 }
 
 void ask_mailbox_ready(struct session *s)

@@ -12,15 +12,15 @@ static struct view early_octets(int fd, uint8_t *room, size_t size)
 static bool is_inside(const struct session *s)
 {
 	return ip_is_loopback(&s->client) ||
-		snapshot_has_network(s->generation->snapshot, &s->client);
+	       snapshot_has_network(s->generation->snapshot, &s->client);
 }
 
 static void turn_away(struct session *s, const char *rule, struct view words)
 {
 	struct buffer client = buffer_new(IP_TEXT_MAX);
 	s->popd->counts.turned_away++;
-	log_info("connection refused", fact_hex("session", s->id),
-		session_client_fact(s, &client), fact_text("rule", rule));
+	log_info("connection refused", fact_hex("session", s->id), session_client_fact(s, &client),
+		fact_text("rule", rule));
 	buffer_free(&client);
 	if (!s->handshake) { /* else there is nobody to read it yet */
 		buffer_add(connection_out(s->connection), VIEW("-ERR [SYS/TEMP] "));

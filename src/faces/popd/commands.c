@@ -8,8 +8,8 @@ static void say_status(struct popd *d, uint32_t stream)
 	for (const struct session *s = d->oldest; s; s = s->newer)
 		logged_in += pop3_server_is_logged_in(s->pop3);
 	text_add(&b, "worker={}\nsessions={}\nlogged_in={}\nsessions_all={}\nlogins={}\n",
-		text_number(d->program->worker), text_number(d->sessions),
-		text_number(logged_in), text_number(n->sessions), text_number(n->logins));
+		text_number(d->program->worker), text_number(d->sessions), text_number(logged_in),
+		text_number(n->sessions), text_number(n->logins));
 	text_add(&b, "logins_refused={}\nturned_away={}\nretrieved={}\nremoved={}\n",
 		text_number(n->refused), text_number(n->turned_away), text_number(n->retrieved),
 		text_number(n->removed));

@@ -1,15 +1,31 @@
 #include "faces/smtpd/smtpd.h"
 
-static void say_status(struct program *p, uint32_t stream)
+static void say_status(struct smtpd *d, uint32_t stream)
 {
-	struct smtpd *d = p->state ? p->state : NULL;
-	(void)d;
-	(void)stream;
+	struct buffer b = buffer_new(1024);
+	text_add(&b,
+		"sessions={}\nsessions_all_workers={}\nsessions_since_start={}\nmails={}\n"
+		"refused={}\ngeneration={}\n",
+		text_number(d->sessions), text_number(census_total(d->census)),
+		text_number(d->counts.sessions), text_number(d->counts.mails),
+		text_number(d->counts.refused), text_number(d->generation->snapshot->generation));
+	program_output(d->program, stream, buffer_view(&b));
+	buffer_free(&b);
+	program_done(d->program, stream, 0);
 }
 
 void smtpd_command(struct program *p, uint32_t stream, struct view words)
 {
+	struct smtpd *d = p->state;
 	if (view_equal(program_word(words, 0), VIEW("status")))
-		say_status(p, stream);
-	program_done(p, stream, 0);
+		say_status(d, stream);
+	else if (view_equal(program_word(words, 0), VIEW("trace")))
+		trace_start(d, stream, program_word(words, 1));
+	else
+		program_done(p, stream, 64);
+}
+
+void smtpd_cancel(struct program *p, uint32_t stream)
+{
+	trace_stop(p->state, stream);
 }

@@ -118,6 +118,7 @@ static void begin(struct program *p)
 {
 	tls_warm();
 	smtpd.program = p;
+	p->state = &smtpd;
 	smtpd.streams = streams_new(65536);
 	smtpd.keys = keys_client_new(p);
 	smtpd.auth = auth_client_new(p, session_login_answered);
@@ -132,6 +133,7 @@ int main(int argc, char **argv)
 		.given = on_given,
 		.go = go,
 		.drain = drain,
-		.command = smtpd_command};
+		.command = smtpd_command,
+		.cancel = smtpd_cancel};
 	return program_main(PROGRAM_SMTPD, &ops, argc, argv);
 }

@@ -85,6 +85,20 @@ static void renew_generation(struct session *s)
 	s->facts.side = route_client(s->generation->snapshot, &s->facts.client, s->facts.login);
 }
 
+static enum smtp_want step(struct session *s, struct cursor *in)
+{
+	struct buffer *out = connection_out(s->connection);
+	if (!trace_is_on(s))
+		return smtp_server_step(&s->smtp, in, out);
+	const enum smtp_state before = smtp_server_state(&s->smtp);
+	const size_t consumed = in->at;
+	const size_t said = out->length;
+	const enum smtp_want want = smtp_server_step(&s->smtp, in, out);
+	trace_input(s, before, view_part(in->all, consumed, in->at - consumed));
+	trace_output(s, view_from(buffer_view(out), said));
+	return want;
+}
+
 enum drive { DRIVE_WAITS, DRIVE_GONE };
 
 /* Steps until the machine waits for something. The session may be gone afterwards. */
@@ -93,7 +107,7 @@ static enum drive drive(struct session *s, struct cursor *in)
 	for (;;) {
 		if (s->waiting)
 			return DRIVE_WAITS;
-		switch (smtp_server_step(&s->smtp, in, connection_out(s->connection))) {
+		switch (step(s, in)) {
 		case SMTP_WANT_INPUT:
 			return DRIVE_WAITS;
 		case SMTP_WANT_OUTPUT:

@@ -8,6 +8,7 @@
  *	asks.c		the machine's questions: who may, to whom (config/route.h), login
  *	transaction.c	a mail under way: its mailboxes, its content on the way to spool, its envelope
  *	spool_client.c	the channel to spool
+ *	trace.c		the dialogue of sessions for who watches
  *	commands.c	what operators ask: status, trace
  *
  * Limits per address and in all hold across workers (base/census.h). At the session limit the
@@ -148,5 +149,15 @@ void spool_abort(struct smtpd *d, struct stream **stream);
 
 /* commands.c */
 void smtpd_command(struct program *p, uint32_t stream, struct view words);
+void smtpd_cancel(struct program *p, uint32_t stream);
+
+/* trace.c */
+bool trace_is_on(const struct session *s);
+/* What the machine consumed, from the state it was in before; what it said. */
+void trace_input(const struct session *s, enum smtp_state before, struct view octets);
+void trace_output(const struct session *s, struct view octets);
+void trace_frames(void *context, struct view line);
+void trace_start(struct smtpd *d, uint32_t stream, struct view what);
+void trace_stop(struct smtpd *d, uint32_t stream);
 
 #endif

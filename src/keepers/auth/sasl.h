@@ -58,7 +58,7 @@ must_use struct sasl *sasl_new(enum sasl_mechanism mechanism, enum auth_binding 
 must_use enum sasl_event sasl_step(struct sasl *s, struct view response, struct buffer *output);
 /* As the client sent them, once sasl_step has seen them; live as long as the exchange. */
 struct view sasl_authid(const struct sasl *s);
-struct view sasl_authzid(const struct sasl *s); /* empty: the same */
+struct view sasl_authzid(const struct sasl *s); /* empty, or equal to the authid: the same */
 struct view sasl_password(const struct sasl *s);
 const char *sasl_reason(const struct sasl *s);
 /* Wipes. */

@@ -33,8 +33,7 @@ static enum error read_chunk(struct visit *v)
 		uint8_t *room = buffer_room(&v->chunk, left);
 		if (!room)
 			return ERROR_MEMORY;
-		const ssize_t n =
-			pread(v->fd, room, left, (off_t)(v->offset + v->chunk.length));
+		const ssize_t n = pread(v->fd, room, left, (off_t)(v->offset + v->chunk.length));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)

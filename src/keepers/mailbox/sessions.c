@@ -30,8 +30,7 @@ static void open_mailbox(struct popd_end *popd, struct grant *g, uint32_t stream
 	if (!g) {
 		log_warning("a mailbox was asked for without a grant",
 			fact_number("worker", popd->worker), fact_number("stream", stream));
-		channel_say(popd->channel, MAILBOX_FAILED, stream,
-			frame_number(MAILBOX_NO_GRANT));
+		channel_say(popd->channel, MAILBOX_FAILED, stream, frame_number(MAILBOX_NO_GRANT));
 		return;
 	}
 	g->state = MAILBOX_STATE_OPENING;

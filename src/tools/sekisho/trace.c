@@ -1,6 +1,130 @@
-#include "tools/sekisho/command.h"
+/* `sekisho trace`: lines of one or more programs, as they come, until Ctrl-C. */
+#include "channels/peers.h"
+#include "parent/programs.h"
+#include "tools/sekisho/ask.h"
+#include "tools/sekisho/call.h"
+#include "tools/sekisho/say.h"
+#include "tools/sekisho/trace.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+#define LINE_ROOM (1u << 20)
+
+struct source {
+	struct ask ask;
+	struct view program;
+	struct buffer line; /* not ended yet: lines of two programs do not mix */
+	bool open;
+};
+
+bool trace_programs(struct view what, struct view programs_out[TRACE_PROGRAMS])
+{
+	struct view left, right;
+	programs_out[0] = VIEW("smtpd");
+	programs_out[1] = VIEW("popd");
+	if (!view_starts(what, VIEW("channel:")))
+		return !view_is_empty(what);
+	if (!view_split(view_from(what, VIEW("channel:").length), '-', &left, &right))
+		return false;
+	const struct program_row *a = program_find(left);
+	const struct program_row *b = program_find(right);
+	if (!a || !b || !program_is_peer(a->id, b->id))
+		return false;
+	/* both ends see every frame: one is enough */
+	programs_out[0] = left;
+	programs_out[1] = VIEW_NONE;
+	return true;
+}
+
+static void print_lines(void *context, struct view octets)
+{
+	struct source *s = context;
+	if (octets.length > buffer_left(&s->line)) { /* a line without end */
+		say_octets(buffer_view(&s->line));
+		buffer_clear(&s->line);
+	}
+	buffer_add(&s->line, octets);
+	const size_t end = view_find_last(buffer_view(&s->line), '\n');
+	if (end == VIEW_NOT_FOUND)
+		return;
+	say_octets(view_first(buffer_view(&s->line), end + 1));
+	buffer_drop(&s->line, end + 1);
+}
+
+static int begin(struct source *s, const char *state, struct view program, struct view what)
+{
+	struct buffer words = buffer_new(ASK_WORDS_MAX + 1);
+	s->program = program;
+	s->line = buffer_new(LINE_ROOM);
+	buffer_add(&words, VIEW("trace\0"));
+	buffer_add(&words, what);
+	const int code = ask_begin(&s->ask, state, program, buffer_view(&words));
+	s->open = code == EXIT_FINE;
+	buffer_free(&words);
+	return code;
+}
+
+static void finish(struct source *s)
+{
+	say_octets(buffer_view(&s->line));
+	buffer_clear(&s->line);
+	
+	if (s->ask.exit_code == EXIT_USAGE)
+		say_trouble("{} cannot trace that", text_view(s->program));
+	else if (s->ask.exit_code == EXIT_LATER)
+		say_trouble("{} is gone for now", text_view(s->program));
+	s->open = false;
+	ask_end(&s->ask);
+}
+
+static void follow(struct source *sources, size_t count)
+{
+	for (;;) {
+		struct pollfd polls[TRACE_PROGRAMS];
+		bool any = false;
+		for (size_t i = 0; i < count; i++) {
+			polls[i] = (struct pollfd){
+				.fd = sources[i].open ? sources[i].ask.fd : -1, .events = POLLIN};
+			any = any || sources[i].open;
+		}
+		if (!any)
+			return;
+		if (poll(polls, count, -1) < 0 && errno != EINTR)
+			return;
+		for (size_t i = 0; i < count; i++) {
+			if (!sources[i].open || !polls[i].revents)
+				continue;
+			ask_step(&sources[i].ask, print_lines, &sources[i]);
+			if (sources[i].ask.done)
+				finish(&sources[i]);
+		}
+	}
+}
+
 int run_trace(const struct call *call)
 {
-	(void)call;
-	return EXIT_INTERNAL;
+	struct source sources[TRACE_PROGRAMS] = {{.open = false}};
+	struct view programs[TRACE_PROGRAMS];
+	size_t count = 0;
+	int code = EXIT_FINE;
+	if (!trace_programs(call_word(call, 0), programs)) {
+		say_trouble("\"{}\" is neither an address nor a session nor a channel such as "
+			    "channel:smtpd-spool",
+			text_view(call_word(call, 0)));
+		return EXIT_USAGE;
+	}
+	while (count < TRACE_PROGRAMS && code == EXIT_FINE && !view_is_empty(programs[count])) {
+		code = begin(&sources[count], call->state, programs[count], call_word(call, 0));
+		count++;
+	}
+	if (code == EXIT_FINE)
+		follow(sources, count);
+	for (size_t i = 0; i < count; i++) {
+		code = sources[i].ask.exit_code > code ? sources[i].ask.exit_code : code;
+		ask_end(&sources[i].ask);
+		buffer_free(&sources[i].line);
+	}
+	return code;
 }
