@@ -157,6 +157,8 @@ bool visit_job_over(struct visit *v);
 /* deliver's answer. */
 void visit_settled(struct visit *v, enum error error);
 void visits_tick(struct mailboxd *d);
+/* Tells the parent when a drain is over. */
+void mailboxd_check_drained(struct mailboxd *d);
 uint64_t mailbox_hash(struct view mailbox);
 
 /* content.c */
@@ -187,6 +189,5 @@ void disk_work_learn(struct visit *v, uint64_t device);
 
 /* commands.c */
 void mailboxd_command(struct program *p, uint32_t stream, struct view words);
-void mailboxd_check_drained(struct mailboxd *d);
 
 #endif

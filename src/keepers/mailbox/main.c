@@ -80,15 +80,6 @@ static void go(struct program *p)
 	timer_set(mailboxd.tick, TICK_MS);
 }
 
-void mailboxd_check_drained(struct mailboxd *d)
-{
-	static bool said;
-	if (said || !d->program->draining || d->visit_count)
-		return;
-	said = true;
-	program_drained(d->program);
-}
-
 static void drain(struct program *p)
 {
 	(void)p;

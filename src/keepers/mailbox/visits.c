@@ -54,6 +54,15 @@ void visit_enter(struct visit *v, enum visit_phase phase)
 	v->phase_ms = loop_now_ms(v->mailboxd->program->loop);
 }
 
+void mailboxd_check_drained(struct mailboxd *d)
+{
+	static bool said;
+	if (said || !d->program->draining || d->visit_count)
+		return;
+	said = true;
+	program_drained(d->program);
+}
+
 static void free_visit(struct visit *v)
 {
 	struct mailboxd *d = v->mailboxd;

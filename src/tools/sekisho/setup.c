@@ -1,6 +1,218 @@
-#include "tools/sekisho/command.h"
+#include "tools/sekisho/setup.h"
+
+#include "base/certificate.h"
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/tls.h"
+#include "mail/domain.h"
+#include "parent/programs.h"
+#include "tools/sekisho/call.h"
+#include "tools/sekisho/say.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PATH_ROOM 512u
+#define NAME_FILE_MAX 65536u
+#define CERTIFICATE_DAYS 3650u /* parent/place.c makes the same one */
+
+/* --- directories -------------------------------------------------------------------------- */
+
+static int trouble_with(const char *path, int problem)
+{
+	say_trouble("{}: {}", text_string(path), text_string(strerrordesc_np(problem)));
+	return problem == EACCES || problem == EPERM ? EXIT_PERMISSION : EXIT_CANNOT_MAKE;
+}
+
+static int make_directory(const char *path, mode_t mode, const struct owner *owner, int *fd_out)
+{
+	const bool was_there = access(path, F_OK) == 0;
+	*fd_out = directory_ensure(path, mode, owner);
+	if (*fd_out < 0)
+		return trouble_with(path, errno);
+	if (!was_there)
+		say("made the directory {}", text_string(path));
+	return EXIT_FINE;
+}
+
+/* What an operator has made keeps its mode. */
+static int open_config(const char *path, int *fd_out)
+{
+	const struct owner self = {0, 0, geteuid() == 0};
+	*fd_out = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*fd_out >= 0)
+		return EXIT_FINE;
+	return errno == ENOENT ? make_directory(path, 0755, &self, fd_out)
+			       : trouble_with(path, errno);
+}
+
+static int make_below(const char *state, const char *name, mode_t mode, const char *user, int *fd_out)
+{
+	struct buffer b = buffer_new(PATH_ROOM);
+	char path[PATH_ROOM + 1];
+	const struct passwd *found = user && geteuid() == 0 ? getpwnam(user) : NULL;
+	const struct owner owner = {found ? found->pw_uid : 0, found ? found->pw_gid : 0,
+		geteuid() == 0};
+	text_add(&b, "{}/{}", text_raw(view_text(state)), text_raw(view_text(name)));
+	const bool fits = !buffer_failed(&b) && view_to_text(buffer_view(&b), path, sizeof path);
+	buffer_free(&b);
+	return fits ? make_directory(path, mode, &owner, fd_out) : trouble_with(state, ENAMETOOLONG);
+}
+
+/* As parent/place.c makes them; the mailboxes' directory is a setting and comes with `serve`. */
+static int make_state(const char *state, int *keys_out)
+{
+	static const struct {
+		const char *name;
+		mode_t mode;
+		enum program_id owner; /* PROGRAM_NONE: root */
+	} rows[] = {{"empty", 0555, PROGRAM_NONE}, {"spool", 0700, PROGRAM_SPOOL},
+		{"gate", 0700, PROGRAM_GATE}, {"keys", 0700, PROGRAM_NONE}};
+	const struct owner self = {0, 0, geteuid() == 0};
+	int fd;
+	int code = make_directory(state, 0755, &self, &fd);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows && code == EXIT_FINE; i++) {
+		close(fd); /* that of keys, the last one, stays open */
+		const char *user = rows[i].owner ? program_of(rows[i].owner)->user : NULL;
+		code = make_below(state, rows[i].name, rows[i].mode, user, &fd);
+	}
+	*keys_out = code == EXIT_FINE ? fd : -1;
+	return code;
+}
+
+/* --- the name ----------------------------------------------------------------------------- */
+
+struct view setup_first_line(struct view text)
+{
+	struct view line;
+	struct view rest = text;
+	do {
+		const struct view whole = rest;
+		struct view comment;
+		view_split(whole, '\n', &line, &rest);
+		const struct view all = line;
+		view_split(all, '#', &line, &comment);
+		if (view_ends(line, VIEW("\r")))
+			line = view_first(line, line.length - 1);
+		line = view_trim(line);
+	} while (view_is_empty(line) && !view_is_empty(rest));
+	return line;
+}
+
+static int write_name(int directory, struct view name)
+{
+	struct buffer b = buffer_new(NAME_FILE_MAX);
+	const enum error error = file_read(directory, "servername", &b);
+	const struct view old = setup_first_line(buffer_view(&b));
+	if (error == ERROR_NONE && view_equal_nocase(old, name)) {
+		buffer_free(&b);
+		return EXIT_FINE;
+	}
+	if (error == ERROR_NONE && old.length)
+		say("servername was {}", text_view(old));
+	buffer_clear(&b);
+	text_add(&b, "{}\n", text_raw(name));
+	const bool ok = (error == ERROR_NONE || error == ERROR_MISSING) &&
+		file_replace(directory, "servername", buffer_view(&b), 0644) == ERROR_NONE;
+	buffer_free(&b);
+	if (ok)
+		say("servername is {}", text_view(name));
+	else
+		say_trouble("the file servername cannot be written");
+	return ok ? EXIT_FINE : EXIT_CANNOT_MAKE;
+}
+
+/* The one given, else that of the file; empty when neither is there. */
+static struct view known_name(int directory, struct view given, struct buffer *room)
+{
+	if (given.length)
+		return given;
+	if (file_read(directory, "servername", room) != ERROR_NONE)
+		return VIEW_NONE;
+	return setup_first_line(buffer_view(room));
+}
+
+/* --- the certificate ---------------------------------------------------------------------- */
+
+static int make_certificate(int keys, struct view name)
+{
+	struct buffer certificate = buffer_new(CERTIFICATE_PEM_MAX);
+	struct buffer key = buffer_new(CERTIFICATE_PEM_MAX);
+	tls_warm();
+	const bool ok = certificate_generate(
+				&name, 1, CERTIFICATE_DAYS, clock_wall_s(), &certificate, &key) &&
+		file_replace(keys, "key.pem", buffer_view(&key), 0600) == ERROR_NONE &&
+		file_replace(keys, "certificate.pem", buffer_view(&certificate), 0644) == ERROR_NONE;
+	buffer_free_secret(&key);
+	buffer_free(&certificate);
+	if (ok)
+		say("made a certificate for {}, signed by itself: keys/certificate.pem",
+			text_view(name));
+	else
+		say_trouble("no certificate could be made for {}", text_view(name));
+	return ok ? EXIT_FINE : EXIT_CANNOT_MAKE;
+}
+
+static int ensure_certificate(int keys, struct view name)
+{
+	if (faccessat(keys, "certificate.pem", F_OK, 0) == 0 &&
+		faccessat(keys, "key.pem", F_OK, 0) == 0)
+		return EXIT_FINE;
+	if (faccessat(keys, "key.pem", F_OK, 0) == 0) {
+		say_trouble("keys/key.pem is there without keys/certificate.pem; put its "
+			    "certificate there, or move it away");
+		return EXIT_CANNOT_MAKE;
+	}
+	if (name.length)
+		return make_certificate(keys, name);
+	say("no host name is known yet: `sekisho serve NAME` makes the certificate");
+	return EXIT_FINE;
+}
+
+/* --- all together ------------------------------------------------------------------------- */
+
+static int set_up(const struct call *call, struct view name)
+{
+	struct buffer room = buffer_new(NAME_FILE_MAX);
+	int config = -1;
+	int keys = -1;
+	int code = geteuid() == 0 ? setup_users() : EXIT_FINE;
+	if (code == EXIT_FINE)
+		code = open_config(call->config, &config);
+	if (code == EXIT_FINE && name.length)
+		code = write_name(config, name);
+	if (code == EXIT_FINE)
+		code = make_state(call->state, &keys);
+	if (code == EXIT_FINE)
+		code = ensure_certificate(keys, known_name(config, name, &room));
+	if (config >= 0)
+		close(config);
+	if (keys >= 0)
+		close(keys);
+	buffer_free(&room);
+	return code;
+}
+
 int run_setup(const struct call *call)
 {
-	(void)call;
-	return EXIT_INTERNAL;
+	struct arena a = arena_new(65536);
+	struct domain name = {VIEW_NONE};
+	const struct view given = call_word(call, 0);
+	if (call->word_count &&
+		(domain_parse(given, true, &a, &name) != ADDRESS_OK || !domain_is_full(name))) {
+		say_trouble("\"{}\" is no full host name, such as mail.example.org",
+			text_view(given));
+		arena_reset(&a);
+		return EXIT_DATA;
+	}
+	if (geteuid() != 0)
+		say("not root: no system users are made; the server will run as you");
+	const int code = set_up(call, name.name);
+	arena_reset(&a);
+	if (code == EXIT_FINE)
+		say("ready; next: sekisho user add NAME, then sekisho serve");
+	return code;
 }

@@ -62,6 +62,8 @@ static void merge(struct status_pair *old, const struct status_pair *new)
 		*old = *new;
 	else if (view_equal(old->key, VIEW("generation")))
 		old->number = new->number < old->number ? new->number : old->number;
+	else if (view_ends(old->key, VIEW("_all")))
+		old->number = new->number > old->number ? new->number : old->number;
 	else if (UINT64_MAX - old->number < new->number)
 		old->number = UINT64_MAX;
 	else
@@ -71,7 +73,8 @@ static void merge(struct status_pair *old, const struct status_pair *new)
 static void take_pair(struct status_pairs *p, struct view word)
 {
 	struct status_pair pair = {.number = 0};
-	if (!view_split(word, '=', &pair.key, &pair.word) || view_is_empty(pair.key))
+	if (!view_split(word, '=', &pair.key, &pair.word) || view_is_empty(pair.key) ||
+		view_equal(pair.key, VIEW("worker")))
 		return;
 	pair.is_number = view_to_u64(pair.word, UINT64_MAX, &pair.number);
 	for (unsigned i = 0; i < p->count; i++)

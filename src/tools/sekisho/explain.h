@@ -1,0 +1,50 @@
+/*
+ * What would happen to a mail (DESIGN §7): asks config/route.h what the SMTP shell would ask, in the
+ * same order, and stops at the first refusal. Nothing is sent, nothing is looked up. Pure.
+ */
+#ifndef TOOLS_SEKISHO_EXPLAIN_H
+#define TOOLS_SEKISHO_EXPLAIN_H
+
+#include "config/route.h"
+
+enum explain_stage {
+	EXPLAIN_CONNECT,
+	EXPLAIN_HELO,
+	EXPLAIN_MAIL,
+	EXPLAIN_SIZE,
+	EXPLAIN_RCPT,
+};
+#define EXPLAIN_STAGES 5
+const char *explain_stage_name(enum explain_stage stage);
+
+/* As given on the command line; empty is the default. */
+struct explain_question {
+	struct view reverse_path; /* with or without <> */
+	struct view forward_path;
+	struct view client; /* IP address */
+	struct view helo;
+	struct view login;
+	struct view size;
+};
+
+#define EXPLAIN_CLIENT VIEW("192.0.2.1") /* a stranger, RFC 5737 */
+#define EXPLAIN_HELO_NAME VIEW("client.example")
+
+struct explain_answer {
+	struct route_facts facts;
+	struct route_verdict verdicts[EXPLAIN_STAGES];
+	unsigned stages; /* verdicts that were asked for; all but the last accept */
+	bool accepted;
+	struct address forward_path;
+	struct route_set mailboxes;
+};
+
+/* Null, or a sentence about what was given that is no good (no address, no user of that name). */
+const char *explain_envelope(const struct snapshot *s, const struct explain_question *question,
+	struct arena *a, struct explain_answer *answer_out);
+
+void explain_answer_text(struct buffer *b, const struct snapshot *s, const struct explain_answer *e);
+/* One object and LF. */
+void explain_answer_json(struct buffer *b, const struct snapshot *s, const struct explain_answer *e);
+
+#endif

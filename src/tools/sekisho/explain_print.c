@@ -1,0 +1,149 @@
+#include "tools/sekisho/explain.h"
+
+#include "base/text.h"
+
+#define EXPANSION_LINES_MAX 100u
+#define STAGE_COLUMN 10u
+
+/* --- how the recipient was expanded ------------------------------------------------------- */
+
+struct expansion {
+	struct buffer *out;
+	const struct snapshot *snapshot;
+	unsigned lines;
+};
+
+static void indent(struct buffer *b, unsigned depth)
+{
+	for (unsigned i = 0; i < STAGE_COLUMN + 2 * depth; i++)
+		buffer_add_octet(b, ' ');
+}
+
+static void add_destination(struct buffer *b, struct view local, struct domain domain)
+{
+	text_add(b, "{}", text_view(local));
+	if (!view_is_empty(domain.name))
+		text_add(b, "@{}", text_view(domain.name));
+}
+
+/* The depth is bounded by a constant of ours, as route_expand's is. */
+static void add_alias(struct expansion *x, uint32_t index, unsigned depth)
+{
+	const struct config_aliases *all = &x->snapshot->aliases;
+	const struct config_alias *alias = &all->aliases[index];
+	for (uint32_t i = 0; i < alias->count; i++) {
+		const struct alias_destination *to = &all->destinations[alias->first + i];
+		const struct name name = name_find_destination(x->snapshot, index, to);
+		if (x->lines++ >= EXPANSION_LINES_MAX)
+			return;
+		indent(x->out, depth);
+		buffer_add(x->out, VIEW("→ "));
+		add_destination(x->out, to->local, to->domain);
+		if (name.kind == NAME_ALIAS)
+			text_add(x->out, " (aliases:{})",
+				text_number(all->aliases[name.index].line));
+		buffer_add_octet(x->out, '\n');
+		if (name.kind == NAME_ALIAS && depth < NAME_DEPTH_MAX)
+			add_alias(x, name.index, depth + 1);
+	}
+}
+
+static void add_expansion(struct buffer *b, const struct snapshot *s, const struct explain_answer *e)
+{
+	struct expansion x = {b, s, 0};
+	const struct name name =
+		name_find(s, e->forward_path.local_plain, e->forward_path.domain);
+	if (name.kind != NAME_ALIAS)
+		return;
+	indent(b, 0);
+	text_add(b, "{} (aliases:{})\n", text_view(e->forward_path.local_part),
+		text_number(s->aliases.aliases[name.index].line));
+	add_alias(&x, name.index, 1);
+	if (x.lines > EXPANSION_LINES_MAX) {
+		indent(b, 1);
+		buffer_add(b, VIEW("… and more\n"));
+	}
+}
+
+/* --- for people --------------------------------------------------------------------------- */
+
+static void add_stage(struct buffer *b, enum explain_stage stage, const struct route_verdict *v)
+{
+	const size_t start = b->length;
+	buffer_add(b, view_text(explain_stage_name(stage)));
+	while (!buffer_failed(b) && b->length - start < STAGE_COLUMN)
+		buffer_add_octet(b, ' ');
+	text_add(b, "{}, rule {}", text_string(v->accepted ? "accepted" : "refused"),
+		text_view(v->rule));
+	if (stage == EXPLAIN_RCPT)
+		text_add(b, ", class {}", text_string(route_class_name(v->class)));
+	buffer_add_octet(b, '\n');
+}
+
+static void add_outcome(struct buffer *b, const struct snapshot *s, const struct explain_answer *e)
+{
+	const struct route_verdict *last = &e->verdicts[e->stages - 1];
+	if (!e->accepted) {
+		text_add(b, "would be refused at {}: {} {} {}\n",
+			text_string(explain_stage_name((enum explain_stage)(e->stages - 1))),
+			text_number(last->code), text_string(last->enhanced), text_view(last->text));
+		return;
+	}
+	buffer_add(b, VIEW("would be accepted for: "));
+	for (uint32_t i = 0; i < e->mailboxes.count; i++) {
+		buffer_add(b, i ? VIEW(", ") : VIEW(""));
+		route_add_user(b, s, e->mailboxes.mailboxes[i].user);
+	}
+	buffer_add_octet(b, '\n');
+}
+
+void explain_answer_text(struct buffer *b, const struct snapshot *s, const struct explain_answer *e)
+{
+	buffer_add(b, VIEW("client    "));
+	ip_add(b, &e->facts.client);
+	text_add(b, ", {}\n", text_string(route_side_name(e->facts.side)));
+	for (unsigned i = 0; i < e->stages; i++)
+		add_stage(b, (enum explain_stage)i, &e->verdicts[i]);
+	if (e->stages == EXPLAIN_STAGES)
+		add_expansion(b, s, e);
+	add_outcome(b, s, e);
+}
+
+/* --- for programs ------------------------------------------------------------------------- */
+
+static void add_json_stage(struct buffer *b, enum explain_stage stage, const struct route_verdict *v)
+{
+	text_add(b, "{\"stage\":\"{}\",\"accepted\":{},\"code\":{},\"enhanced\":\"{}\",\"text\":",
+		text_string(explain_stage_name(stage)),
+		text_string(v->accepted ? "true" : "false"), text_number(v->code),
+		text_string(v->enhanced));
+	text_add_json(b, v->text);
+	buffer_add(b, VIEW(",\"rule\":"));
+	text_add_json(b, v->rule);
+	if (stage == EXPLAIN_RCPT)
+		text_add(b, ",\"class\":\"{}\"", text_string(route_class_name(v->class)));
+	buffer_add_octet(b, '}');
+}
+
+void explain_answer_json(struct buffer *b, const struct snapshot *s, const struct explain_answer *e)
+{
+	struct buffer one = buffer_new(ADDRESS_PATH_MAX);
+	buffer_add(b, VIEW("{\"client\":\""));
+	ip_add(b, &e->facts.client);
+	text_add(b, "\",\"side\":\"{}\",\"accepted\":{},\"stages\":[",
+		text_string(route_side_name(e->facts.side)),
+		text_string(e->accepted ? "true" : "false"));
+	for (unsigned i = 0; i < e->stages; i++) {
+		buffer_add(b, i ? VIEW(",") : VIEW(""));
+		add_json_stage(b, (enum explain_stage)i, &e->verdicts[i]);
+	}
+	buffer_add(b, VIEW("],\"mailboxes\":["));
+	for (uint32_t i = 0; e->accepted && i < e->mailboxes.count; i++) {
+		buffer_clear(&one);
+		route_add_user(&one, s, e->mailboxes.mailboxes[i].user);
+		buffer_add(b, i ? VIEW(",") : VIEW(""));
+		text_add_json(b, buffer_view(&one));
+	}
+	buffer_add(b, VIEW("]}\n"));
+	buffer_free(&one);
+}

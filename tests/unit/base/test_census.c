@@ -1,0 +1,70 @@
+#include "base/census.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void counts_hold_across_workers(void **state)
+{
+	(void)state;
+	const uint8_t v4[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1};
+	const uint8_t other[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 2};
+	const int fd = census_create(2);
+	assert_true(fd >= 0);
+	struct census *one = census_map(fd, 0, 2);
+	struct census *two = census_map(fd, 1, 2);
+	assert_non_null(one);
+	assert_non_null(two);
+	census_enter(one, v4);
+	census_enter(one, v4);
+	census_enter(two, v4);
+	assert_int_equal(census_count(one, v4), 3);
+	assert_int_equal(census_count(two, v4), 3);
+	assert_int_equal(census_total(two), 3);
+	assert_int_equal(census_count(one, other), 0);
+	census_leave(two, v4);
+	assert_int_equal(census_count(one, v4), 2);
+	/* a worker died: the parent empties its column */
+	census_clear(two, 0);
+	assert_int_equal(census_total(one), 0);
+	memory_free(one);
+	memory_free(two);
+	close(fd);
+}
+
+static void neighbours_of_one_v6_site_count_together(void **state)
+{
+	(void)state;
+	const uint8_t a[16] = {0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 1};
+	const uint8_t b[16] = {0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 2};
+	const uint8_t c[16] = {0x20, 1, 0xd, 0xb8, 0, 0, 0, 2, 1};
+	const int fd = census_create(1);
+	struct census *s = census_map(fd, 0, 1);
+	census_enter(s, a);
+	assert_int_equal(census_count(s, b), 1);
+	assert_int_equal(census_count(s, c), 0);
+	memory_free(s);
+	close(fd);
+}
+
+static void a_file_of_another_size_is_refused(void **state)
+{
+	(void)state;
+	const int fd = census_create(1);
+	assert_null(census_map(fd, 0, 2));
+	assert_null(census_map(fd, 1, 1));
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(counts_hold_across_workers),
+		cmocka_unit_test(neighbours_of_one_v6_site_count_together),
+		cmocka_unit_test(a_file_of_another_size_is_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
