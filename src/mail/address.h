@@ -22,14 +22,14 @@
 /* mailbox = local-part "@" ( domain / address literal ) */
 struct address {
 	/* All views lie in the arena that the address was parsed into. */
-	struct view local_part;	  /* as given, quotes included */
+	struct view local_part; /* as given, quotes included */
 	struct view domain_given; /* as given: U-labels stay; a literal with its brackets */
-	struct view local_plain;  /* quotes and backslashes removed: what is compared */
-	struct domain domain;	  /* empty name when it is a literal */
+	struct view local_plain; /* quotes and backslashes removed: what is compared */
+	struct domain domain; /* empty name when it is a literal */
 	bool is_literal;
-	bool is_utf8;		  /* has non-ASCII anywhere as given: needs SMTPUTF8 */
-	struct ip literal;	  /* when is_literal and IPv4/IPv6; other tags are refused */
-	bool is_old_form;	  /* unquoted local-part with dots as only the carriers gave them out:
+	bool is_utf8; /* has non-ASCII anywhere as given: needs SMTPUTF8 */
+	struct ip literal; /* when is_literal and IPv4/IPv6; other tags are refused */
+	bool is_old_form; /* unquoted local-part with dots as only the carriers gave them out:
 				   * two together or one at the end. A next host may not know it. */
 };
 
@@ -44,9 +44,10 @@ void address_add(struct buffer *b, const struct address *a);
 bool address_is_null(const struct address *a);
 
 enum path_flags {
-	PATH_UTF8 = 1,	      /* SMTPUTF8 is in force */
-	PATH_NULL_OK = 2,     /* "<>" is fine (MAIL) */
-	PATH_POSTMASTER_OK = 4, /* "<postmaster>" without domain is fine (RCPT, RFC 5321 §4.1.1.3) */
+	PATH_UTF8 = 1, /* SMTPUTF8 is in force */
+	PATH_NULL_OK = 2, /* "<>" is fine (MAIL) */
+	PATH_POSTMASTER_OK =
+		4, /* "<postmaster>" without domain is fine (RCPT, RFC 5321 §4.1.1.3) */
 };
 /* Reads one path from the front of `c`: "<" [ A-d-l ":" ] mailbox ">". A source route is accepted
  * and told by *had_route_out, its hosts dropped (RFC 5321 appendix C); policy refuses it later. A
@@ -65,6 +66,7 @@ struct helo_name {
 			* client: letters, digits, hyphen, underscore, dot, colon, brackets (phones, printers) */
 };
 /* ADDRESS_OK also for loose names; the caller looks at `is_loose` and domain_is_full. */
-must_use enum address_problem helo_parse(struct view text, struct arena *a, struct helo_name *name_out);
+must_use enum address_problem helo_parse(
+	struct view text, struct arena *a, struct helo_name *name_out);
 
 #endif

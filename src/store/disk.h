@@ -24,8 +24,8 @@
 #define DISK_PARTS_MAX 8
 
 enum disk_mode {
-	DISK_READ,   /* must exist */
-	DISK_WRITE,  /* must exist; read and write */
+	DISK_READ, /* must exist */
+	DISK_WRITE, /* must exist; read and write */
 	DISK_CREATE, /* must not exist (ERROR_EXISTS); read and write */
 };
 

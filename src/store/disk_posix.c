@@ -151,8 +151,7 @@ static enum error posix_sync_directory(struct disk *disk, struct view directory)
 	char text[DISK_NAME_MAX + 1];
 	if (!name_text(directory, text))
 		return ERROR_SYNTAX;
-	const int descriptor =
-		openat(directory_of(disk), text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const int descriptor = openat(directory_of(disk), text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (descriptor < 0)
 		return error_of_errno(errno);
 	const enum error error = result(fsync(descriptor));
@@ -199,8 +198,7 @@ static enum error posix_list(struct disk *disk, struct view directory, struct bu
 	char text[DISK_NAME_MAX + 1];
 	if (!name_text(directory, text))
 		return ERROR_SYNTAX;
-	const int descriptor =
-		openat(directory_of(disk), text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const int descriptor = openat(directory_of(disk), text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (descriptor < 0)
 		return error_of_errno(errno);
 	DIR *stream = fdopendir(descriptor);

@@ -106,8 +106,8 @@ void entry_end(struct spool *spool, struct spool_entry *entry)
 	const uint32_t generation = segment_of(spool, entry->segment)->generation;
 	bool backwards = true;
 	for (uint32_t i = 0; i < entry->recipient_count; i++)
-		backwards &= segment_of(spool, entry->recipients[i].segment)->generation >=
-			generation;
+		backwards &=
+			segment_of(spool, entry->recipients[i].segment)->generation >= generation;
 	if (backwards)
 		entry_finish(spool, entry, true);
 	else if (!spool->recovering) /* recovery waits: the record may be there already */
@@ -132,8 +132,8 @@ void entry_finish(struct spool *spool, struct spool_entry *entry, bool holds)
 	if (!spool->recovering) {
 		if (entry->large)
 			removal_add(spool, entry->large);
-		outcome_add(spool,
-			&(struct spool_outcome){.kind = SPOOL_FINISHED, .id = entry->id});
+		outcome_add(
+			spool, &(struct spool_outcome){.kind = SPOOL_FINISHED, .id = entry->id});
 	}
 	index_remove(spool, entry);
 }
@@ -144,9 +144,9 @@ void entry_finish(struct spool *spool, struct spool_entry *entry, bool holds)
 static bool limits_make_sense(const struct spool_limits *limits)
 {
 	const uint64_t roster = RECORD_OCTETS + ROSTER_FIXED_OCTETS +
-		(uint64_t)ROSTER_ENTRY_OCTETS * limits->segments_max;
+				(uint64_t)ROSTER_ENTRY_OCTETS * limits->segments_max;
 	const uint64_t record = (uint64_t)RECORD_OCTETS + MESSAGE_FIXED_OCTETS +
-		limits->envelope_octets + limits->inline_octets + 8;
+				limits->envelope_octets + limits->inline_octets + 8;
 	const uint64_t moves = limits->compact_step_octets + record;
 	return limits->segment_octets % BLOCK_OCTETS == 0 && record <= limits->batch_octets &&
 	       BLOCK_OCTETS * 2 + roster + moves + 2ull * limits->batch_octets <=
@@ -177,7 +177,8 @@ enum error spool_open(struct disk *disk, const struct spool_limits *limits, stru
 	struct spool *spool = memory_new(1, sizeof *spool);
 	spool->disk = disk;
 	spool->limits = *limits;
-	must(boot_id.length == SPOOL_BOOT_OCTETS && view_copy(boot_id, spool->boot, SPOOL_BOOT_OCTETS));
+	must(boot_id.length == SPOOL_BOOT_OCTETS &&
+		view_copy(boot_id, spool->boot, SPOOL_BOOT_OCTETS));
 	spool->random = random;
 	spool->current = SPOOL_NOWHERE;
 	spool->newest = SPOOL_NOWHERE;
@@ -251,11 +252,12 @@ bool space_can_come(const struct spool *spool)
 	if (ready > spool->limits.segments_reserve)
 		return true;
 	const bool may_make = segments_total(spool) < spool->limits.segments_max &&
-		!spool->prepare_failed && spool->free_octets >= spool->limits.free_floor_octets;
+			      !spool->prepare_failed &&
+			      spool->free_octets >= spool->limits.free_floor_octets;
 	bool drained = false; /* of those, abandoned ones give a file away, not a segment */
 	for (uint32_t i = 0; i < spool->segment_count; i++)
 		drained |= spool->segments[i].state == SEGMENT_DRAINED &&
-			!spool->segments[i].abandoned;
+			   !spool->segments[i].abandoned;
 	return drained || may_make || segments_in(spool, SEGMENT_PREPARING);
 }
 
@@ -265,11 +267,10 @@ void space_settle(struct spool *spool)
 		return;
 	for (size_t i = 0; i < spool->message_list.count; i++) {
 		struct pending *pending = &spool->message_list.items[i];
-		outcome_add(spool,
-			&(struct spool_outcome){.kind = SPOOL_REFUSED,
-				.error = ERROR_SPACE,
-				.id = {pending->id},
-				.ticket = pending->ticket});
+		outcome_add(spool, &(struct spool_outcome){.kind = SPOOL_REFUSED,
+					   .error = ERROR_SPACE,
+					   .id = {pending->id},
+					   .ticket = pending->ticket});
 		spool_large_abort(spool, &pending->large);
 	}
 	spool->message_list.count = 0;
@@ -299,7 +300,7 @@ static enum error message_check(
 			      message->content_count > SPOOL_CONTENT_PARTS_MAX))
 		return ERROR_LIMIT;
 	const uint64_t octets = RECORD_OCTETS + MESSAGE_FIXED_OCTETS + message->envelope.length +
-		(large ? 0 : content) + 8;
+				(large ? 0 : content) + 8;
 	if (spool->free_octets < limits->free_floor_octets ||
 		(large && spool->large_octets + large->octets > limits->large_total_octets) ||
 		(!message_fits_current(spool, octets) && !space_can_come(spool)))
@@ -310,8 +311,8 @@ static enum error message_check(
 }
 
 /* One pass: each part is summed while it is warm from being copied. */
-static void message_encode(struct buffer *b, const struct spool_message *message, uint64_t id,
-	uint64_t content)
+static void message_encode(
+	struct buffer *b, const struct spool_message *message, uint64_t id, uint64_t content)
 {
 	const struct spool_large *large = message->large;
 	const struct message_body body = {.arrival_s = message->arrival_s,
@@ -452,7 +453,8 @@ void spool_status(const struct spool *spool, struct spool_status *status_out)
 		.failures = spool->failures,
 		.last_error = spool->last_error,
 		.oldest_arrival_s = spool->oldest ? spool->oldest->arrival_s : 0,
-		.messages_refused = spool->free_octets < spool->limits.free_floor_octets ||
+		.messages_refused =
+			spool->free_octets < spool->limits.free_floor_octets ||
 			(!space_can_come(spool) && !message_fits_current(spool, BLOCK_OCTETS)),
 	};
 }

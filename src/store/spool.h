@@ -102,34 +102,34 @@
 #define SPOOL_CONTENT_PARTS_MAX 1024
 
 struct spool_limits {
-	uint32_t segment_octets;	 /* multiple of 4096 */
-	uint32_t segments_max;		 /* files of the log; only the reserve may go beyond */
-	uint32_t segments_reserve;	 /* ready ones kept for states and compaction; at least 1 */
-	uint32_t segments_spare;	 /* ready ones kept besides, ahead of need; at least 1 */
-	uint32_t segments_idle_max;	 /* ready ones beyond this are removed */
-	uint32_t batch_octets;		 /* messages in one batch */
-	uint32_t lazy_octets;		 /* unsynced octets after which a batch is synced anyway */
-	uint32_t states_octets;		 /* state records waiting for a batch */
-	uint32_t envelope_octets;	 /* of one message */
-	uint32_t inline_octets;		 /* contents of this size or more must be large */
-	uint64_t large_octets;		 /* of one large content */
-	uint64_t large_total_octets;	 /* of all large contents */
+	uint32_t segment_octets; /* multiple of 4096 */
+	uint32_t segments_max; /* files of the log; only the reserve may go beyond */
+	uint32_t segments_reserve; /* ready ones kept for states and compaction; at least 1 */
+	uint32_t segments_spare; /* ready ones kept besides, ahead of need; at least 1 */
+	uint32_t segments_idle_max; /* ready ones beyond this are removed */
+	uint32_t batch_octets; /* messages in one batch */
+	uint32_t lazy_octets; /* unsynced octets after which a batch is synced anyway */
+	uint32_t states_octets; /* state records waiting for a batch */
+	uint32_t envelope_octets; /* of one message */
+	uint32_t inline_octets; /* contents of this size or more must be large */
+	uint64_t large_octets; /* of one large content */
+	uint64_t large_total_octets; /* of all large contents */
 	uint32_t recipients_per_message;
-	uint64_t recipients_max;	 /* in the index */
-	uint64_t free_floor_octets;	 /* free space that messages leave untouched */
-	uint32_t compact_step_octets;	 /* read in one chore of compaction */
-	uint32_t compact_live_percent;	 /* a segment with more living octets is not compacted */
-	uint32_t compact_segments_min;	 /* no compaction below this many closed segments */
+	uint64_t recipients_max; /* in the index */
+	uint64_t free_floor_octets; /* free space that messages leave untouched */
+	uint32_t compact_step_octets; /* read in one chore of compaction */
+	uint32_t compact_live_percent; /* a segment with more living octets is not compacted */
+	uint32_t compact_segments_min; /* no compaction below this many closed segments */
 };
 extern const struct spool_limits spool_limits_default;
 
 enum spool_state {
-	SPOOL_WAITING,	 /* no record yet */
-	SPOOL_PLACED,	 /* the Maildir file has its name, unsynced */
-	SPOOL_DEFERRED,	 /* tried; again at next_attempt_s */
+	SPOOL_WAITING, /* no record yet */
+	SPOOL_PLACED, /* the Maildir file has its name, unsynced */
+	SPOOL_DEFERRED, /* tried; again at next_attempt_s */
 	SPOOL_DELIVERED, /* final, as are the next two */
-	SPOOL_FAILED,	 /* its DSN, if any, is spooled */
-	SPOOL_DROPPED,	 /* by a named rule */
+	SPOOL_FAILED, /* its DSN, if any, is spooled */
+	SPOOL_DROPPED, /* by a named rule */
 };
 const char *spool_state_name(enum spool_state state);
 bool spool_state_is_final(enum spool_state state);
@@ -141,15 +141,15 @@ struct spool_chore;
 
 /* What recovery found; all counts. */
 struct spool_report {
-	uint64_t segments;	     /* read */
+	uint64_t segments; /* read */
 	uint64_t records;
-	uint64_t messages;	     /* living */
-	uint64_t recipients;	     /* of living messages */
-	uint64_t torn_octets;	     /* after the last whole record of the newest opening */
-	uint64_t corrupt_records;    /* lost in the durable region: each also logged as an error */
-	uint64_t corrupt_segments;   /* kept aside: header unreadable, chain short, file missing */
-	uint64_t large_orphans;	     /* files to be removed */
-	uint64_t large_missing;	     /* messages whose content is gone */
+	uint64_t messages; /* living */
+	uint64_t recipients; /* of living messages */
+	uint64_t torn_octets; /* after the last whole record of the newest opening */
+	uint64_t corrupt_records; /* lost in the durable region: each also logged as an error */
+	uint64_t corrupt_segments; /* kept aside: header unreadable, chain short, file missing */
+	uint64_t large_orphans; /* files to be removed */
+	uint64_t large_missing; /* messages whose content is gone */
 };
 
 /* Opens (and recovers, or begins) the spool on `disk` (kept). Blocks. `boot_id`: SPOOL_BOOT_OCTETS
@@ -168,13 +168,13 @@ uint64_t spool_birth(const struct spool *spool);
 /* --- accepting ---------------------------------------------------------------------------- */
 
 struct spool_message {
-	int64_t arrival_s;	     /* wall clock */
-	uint32_t recipients;	     /* 1 … limits.recipients_per_message */
-	struct view envelope;	     /* opaque */
-	const struct view *content;  /* parts, in order; ignored when `large` is set */
-	size_t content_count;	     /* at most SPOOL_CONTENT_PARTS_MAX */
-	struct spool_large *large;   /* null, or a finished stream; taken over on success */
-	uint64_t ticket;	     /* the shell's own; comes back in the outcome */
+	int64_t arrival_s; /* wall clock */
+	uint32_t recipients; /* 1 … limits.recipients_per_message */
+	struct view envelope; /* opaque */
+	const struct view *content; /* parts, in order; ignored when `large` is set */
+	size_t content_count; /* at most SPOOL_CONTENT_PARTS_MAX */
+	struct spool_large *large; /* null, or a finished stream; taken over on success */
+	uint64_t ticket; /* the shell's own; comes back in the outcome */
 };
 
 /* Copies the message into the batch being collected. Nothing is promised until its outcome.
@@ -184,7 +184,7 @@ must_use enum error spool_append(
 
 enum spool_outcome_kind {
 	SPOOL_ACCEPTED, /* durable: answer 250 */
-	SPOOL_REFUSED,	/* not stored: answer 451, or 452 for ERROR_SPACE; the id is void */
+	SPOOL_REFUSED, /* not stored: answer 451, or 452 for ERROR_SPACE; the id is void */
 	SPOOL_FINISHED, /* all recipients final, durably; the id is void from now on */
 };
 
@@ -192,9 +192,9 @@ struct spool_outcome {
 	enum spool_outcome_kind kind;
 	enum error error; /* of SPOOL_REFUSED */
 	struct spool_id id;
-	uint64_t ticket;      /* of accepted and refused */
+	uint64_t ticket; /* of accepted and refused */
 	struct view envelope; /* of accepted: in memory until the next spool_batch_take */
-	struct view content;  /* the same; empty when large */
+	struct view content; /* the same; empty when large */
 };
 
 /* The next outcome of what was brought back; false when there is none. Drain after every _done. */
@@ -241,9 +241,9 @@ void spool_tick(struct spool *spool, uint64_t free_octets);
 
 struct spool_change {
 	enum spool_state state; /* not SPOOL_WAITING */
-	uint16_t attempts;	/* of deferred */
+	uint16_t attempts; /* of deferred */
 	int64_t next_attempt_s; /* of deferred; wall clock */
-	struct view reason;	/* of deferred and failed; may be empty */
+	struct view reason; /* of deferred and failed; may be empty */
 };
 
 /* Records what became of recipient `recipient` (0…). Visible at once, written with the next batch,
@@ -281,8 +281,8 @@ struct spool_entry {
 	uint32_t offset;
 	uint32_t recipient_count;
 	uint32_t open_count; /* recipients not final, as reported */
-	uint32_t unsettled;  /* recipients not final durably */
-	bool moving;	     /* a copy is on its way */
+	uint32_t unsettled; /* recipients not final durably */
+	bool moving; /* a copy is on its way */
 	struct spool_recipient recipients[];
 };
 
@@ -321,17 +321,17 @@ must_use enum error spool_read_reason(struct disk *disk, const struct spool_reci
 struct spool_status {
 	uint64_t messages;
 	uint64_t recipients;
-	uint64_t octets;	  /* contents and envelopes of living messages */
-	uint64_t large_octets;	  /* of those, in files of their own */
-	uint32_t segments;	  /* all files */
+	uint64_t octets; /* contents and envelopes of living messages */
+	uint64_t large_octets; /* of those, in files of their own */
+	uint32_t segments; /* all files */
 	uint32_t segments_ready;
 	uint32_t segments_abandoned;
 	uint32_t segments_corrupt;
 	uint64_t batches;
-	uint64_t failures;	  /* of batches */
+	uint64_t failures; /* of batches */
 	enum error last_error;
 	int64_t oldest_arrival_s; /* 0 when empty */
-	bool messages_refused;	  /* for lack of space, at present */
+	bool messages_refused; /* for lack of space, at present */
 };
 void spool_status(const struct spool *spool, struct spool_status *status_out);
 

@@ -44,7 +44,7 @@ static bool batch_plan(const struct spool *spool, struct batch_plan *plan)
 	const uint64_t always = spool->moves.length + states + BLOCK_OCTETS;
 	const uint32_t ready = segments_in(spool, SEGMENT_READY);
 	plan->opens = spool->current == SPOOL_NOWHERE ||
-		always + spool->messages.length > batch_room(spool);
+		      always + spool->messages.length > batch_room(spool);
 	if (!plan->opens)
 		return true;
 	if (plan->messages && ready <= spool->limits.segments_reserve)
@@ -52,7 +52,7 @@ static bool batch_plan(const struct spool *spool, struct batch_plan *plan)
 	if (!plan->messages && !plan->states && !spool->move_list.count && !spool->force)
 		return false;
 	plan->opens = spool->current == SPOOL_NOWHERE ||
-		always + (plan->messages ? spool->messages.length : 0) > batch_room(spool);
+		      always + (plan->messages ? spool->messages.length : 0) > batch_room(spool);
 	return !plan->opens || ready > 0;
 }
 
@@ -90,9 +90,9 @@ static void lead_add(struct spool *spool, struct spool_batch *batch, struct reco
 			.generation = other->generation,
 			.salt = other->salt,
 			.flags = (other->abandoned ? ROSTER_ABANDONED : 0) |
-				(other->corrupt ? ROSTER_CORRUPT : 0),
-			.end_sequence = i == spool->current ? spool->next_sequence
-							    : other->end_sequence};
+				 (other->corrupt ? ROSTER_CORRUPT : 0),
+			.end_sequence =
+				i == spool->current ? spool->next_sequence : other->end_sequence};
 		roster_entry_add(&batch->lead, &entry);
 	}
 	record_end(&batch->lead, at, SIZE_MAX);
@@ -104,8 +104,7 @@ static void seal_all(struct spool_batch *batch, struct buffer *b, size_t from, u
 {
 	size_t at = from;
 	while (at < b->length) {
-		const uint8_t flags =
-			batch->sync && b == last && at == last_at ? RECORD_LAST : 0;
+		const uint8_t flags = batch->sync && b == last && at == last_at ? RECORD_LAST : 0;
 		at += record_seal(b, at, key, flags);
 		key->sequence++;
 	}
@@ -113,8 +112,8 @@ static void seal_all(struct spool_batch *batch, struct buffer *b, size_t from, u
 }
 
 /* Moves `count` pending records to `sent`; those of moves and messages know where they are. */
-static void pending_send(struct spool *spool, struct pending_list *list, size_t count,
-	uint64_t offset)
+static void pending_send(
+	struct spool *spool, struct pending_list *list, size_t count, uint64_t offset)
 {
 	const struct spool_batch *batch = &spool->batch;
 	for (size_t i = 0; i < count; i++) {
@@ -141,10 +140,8 @@ static size_t states_add(struct spool *spool, size_t count, uint64_t offset)
 		octets += pending->length;
 		pending->at = spool->sent_states.length;
 		buffer_add(&spool->sent_states, body);
-		const bool is_end =
-			pending->kind == PENDING_DONE || pending->kind == PENDING_END;
-		last = record_begin(&batch->tail,
-			is_end ? RECORD_DONE : RECORD_STATE, pending->id);
+		const bool is_end = pending->kind == PENDING_DONE || pending->kind == PENDING_END;
+		last = record_begin(&batch->tail, is_end ? RECORD_DONE : RECORD_STATE, pending->id);
 		buffer_add(&batch->tail, body);
 		record_end(&batch->tail, last, SIZE_MAX);
 		pending->segment = batch->number;
@@ -247,8 +244,7 @@ static struct spool_batch *batch_fill(struct spool *spool, const struct batch_pl
 		batch_opening(spool, &key);
 	} else {
 		const struct segment *segment = segment_of(spool, spool->current);
-		key = (struct record_key){
-			segment->generation, segment->salt, spool->next_sequence};
+		key = (struct record_key){segment->generation, segment->salt, spool->next_sequence};
 		batch->number = spool->current;
 		batch->offset = segment->end;
 		batch->file = spool->file;
@@ -269,7 +265,7 @@ static struct spool_batch *batch_fill(struct spool *spool, const struct batch_pl
 		record_end(&batch->tail, last = record_begin(&batch->tail, RECORD_NOTE, 0), 0);
 	const uint64_t octets = offset + batch->tail.length - batch->offset;
 	batch->sync = plan->opens || plan->messages || batch->moves.length || spool->force ||
-		spool->flush || spool->unsynced + octets > spool->limits.lazy_octets;
+		      spool->flush || spool->unsynced + octets > spool->limits.lazy_octets;
 	batch_seal(spool, &key, last);
 	spool->batch_out = true;
 	return batch;
@@ -351,11 +347,10 @@ enum error spool_batch_write(struct disk *disk, struct spool_batch *batch)
 
 static void message_refuse(struct spool *spool, struct pending *pending, enum error error)
 {
-	outcome_add(spool,
-		&(struct spool_outcome){.kind = SPOOL_REFUSED,
-			.error = error,
-			.id = {pending->id},
-			.ticket = pending->ticket});
+	outcome_add(spool, &(struct spool_outcome){.kind = SPOOL_REFUSED,
+				   .error = error,
+				   .id = {pending->id},
+				   .ticket = pending->ticket});
 	spool_large_abort(spool, &pending->large);
 }
 
@@ -386,12 +381,11 @@ static void message_settle(struct spool *spool, struct pending *pending)
 	segment_saw_message(spool, entry->segment, pending->id);
 	if (pending->large)
 		large_free(spool, &pending->large);
-	outcome_add(spool,
-		&(struct spool_outcome){.kind = SPOOL_ACCEPTED,
-			.id = entry->id,
-			.ticket = pending->ticket,
-			.envelope = body.envelope,
-			.content = body.content});
+	outcome_add(spool, &(struct spool_outcome){.kind = SPOOL_ACCEPTED,
+				   .id = entry->id,
+				   .ticket = pending->ticket,
+				   .envelope = body.envelope,
+				   .content = body.content});
 }
 
 static void move_settle(struct spool *spool, const struct pending *pending)
@@ -399,8 +393,7 @@ static void move_settle(struct spool *spool, const struct pending *pending)
 	struct spool_entry *entry = index_find(spool, pending->id);
 	must(entry && entry->moving);
 	const uint32_t before = entry->segment;
-	const uint64_t octets =
-		entry->envelope_octets + (entry->large ? 0 : entry->content_octets);
+	const uint64_t octets = entry->envelope_octets + (entry->large ? 0 : entry->content_octets);
 	entry->segment = pending->segment;
 	entry->offset = pending->offset;
 	entry->moving = false;

@@ -25,8 +25,7 @@ static bool is_listed(const struct spool *spool, const struct segment *segment)
 /* Ready ones that are too many, or of a size that is no longer wanted. */
 static bool ready_surplus(struct spool *spool, struct spool_chore *chore)
 {
-	const bool many =
-		segments_in(spool, SEGMENT_READY) > spool->limits.segments_idle_max;
+	const bool many = segments_in(spool, SEGMENT_READY) > spool->limits.segments_idle_max;
 	for (uint32_t i = 0; i < spool->segment_count; i++) {
 		struct segment *segment = &spool->segments[i];
 		if (segment->state != SEGMENT_READY ||
@@ -49,8 +48,8 @@ static bool take_drained(struct spool *spool, struct spool_chore *chore)
 		struct segment *segment = &spool->segments[i];
 		if (segment->state != SEGMENT_DRAINED)
 			continue;
-		const bool keep = !segment->abandoned &&
-			segment->octets == spool->limits.segment_octets;
+		const bool keep =
+			!segment->abandoned && segment->octets == spool->limits.segment_octets;
 		if (!keep && is_listed(spool, segment))
 			continue;
 		chore->kind = keep ? CHORE_BLANK : CHORE_RETIRE;
@@ -72,8 +71,7 @@ static bool take_removals(struct spool *spool, struct spool_chore *chore)
 	chore->kind = CHORE_REMOVE;
 	chore->removal_count = 0;
 	while (spool->removal_count && chore->removal_count < CHORE_REMOVALS_MAX)
-		chore->removals[chore->removal_count++] =
-			spool->removals[--spool->removal_count];
+		chore->removals[chore->removal_count++] = spool->removals[--spool->removal_count];
 	return true;
 }
 
@@ -85,8 +83,8 @@ static bool prepare_wanted(const struct spool *spool)
 		segments_in(spool, SEGMENT_READY) + segments_in(spool, SEGMENT_DRAINED);
 	const bool room = spool->free_octets >= limits->free_floor_octets;
 	const uint32_t wanted = limits->segments_reserve + (room ? limits->segments_spare : 0);
-	const uint32_t most = ready < limits->segments_reserve ? 2 * limits->segments_max
-							       : limits->segments_max;
+	const uint32_t most =
+		ready < limits->segments_reserve ? 2 * limits->segments_max : limits->segments_max;
 	return ready < wanted && segments_total(spool) < most && !spool->prepare_failed;
 }
 
@@ -95,8 +93,7 @@ static bool take_prepare(struct spool *spool, struct spool_chore *chore)
 	if (!prepare_wanted(spool))
 		return false;
 	uint32_t number = 0;
-	while (number < spool->segment_count &&
-		spool->segments[number].state != SEGMENT_ABSENT)
+	while (number < spool->segment_count && spool->segments[number].state != SEGMENT_ABSENT)
 		number++;
 	if (number >= SEGMENT_NUMBER_MAX)
 		return false;
@@ -134,7 +131,8 @@ static enum error write_zeros(
 	static const uint8_t zeros[ZEROS_OCTETS];
 	enum error error = ERROR_NONE;
 	while (octets && error == ERROR_NONE) {
-		const struct view part = view_of(zeros, octets < ZEROS_OCTETS ? octets : ZEROS_OCTETS);
+		const struct view part =
+			view_of(zeros, octets < ZEROS_OCTETS ? octets : ZEROS_OCTETS);
 		error = disk_write(disk, file, from, &part, 1);
 		from += part.length;
 		octets -= part.length;

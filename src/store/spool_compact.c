@@ -12,8 +12,7 @@ void compact_inherit(struct spool *spool, uint32_t number, uint64_t id)
 	if (compaction->victim == SPOOL_NOWHERE || number == compaction->victim)
 		return;
 	for (uint32_t i = 0; i < compaction->holds_at_start; i++) {
-		const struct segment_hold hold =
-			segment_of(spool, compaction->victim)->holds[i];
+		const struct segment_hold hold = segment_of(spool, compaction->victim)->holds[i];
 		const struct segment *older = segment_of(spool, hold.number);
 		if (segment_hold_stands(spool, &hold) && id >= older->id_low &&
 			id <= older->id_high)
@@ -44,8 +43,8 @@ static void done_copy(struct spool *spool, uint64_t id)
 	state_queue(spool, NULL, PENDING_DONE, id);
 }
 
-static void message_copy(
-	struct spool *spool, const struct record *record, struct spool_entry *entry, uint32_t offset)
+static void message_copy(struct spool *spool, const struct record *record,
+	struct spool_entry *entry, uint32_t offset)
 {
 	struct compaction *compaction = &spool->compaction;
 	if (entry->segment != compaction->victim || entry->offset != offset) {
@@ -67,8 +66,8 @@ static void message_copy(
 	compaction->outstanding++;
 }
 
-static void state_copy(
-	struct spool *spool, const struct record *record, struct spool_entry *entry, uint32_t offset)
+static void state_copy(struct spool *spool, const struct record *record, struct spool_entry *entry,
+	uint32_t offset)
 {
 	struct compaction *compaction = &spool->compaction;
 	struct state_body body;

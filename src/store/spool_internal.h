@@ -21,12 +21,12 @@
 
 enum segment_state {
 	SEGMENT_ABSENT = 0, /* no file */
-	SEGMENT_PREPARING,  /* a chore makes it */
-	SEGMENT_READY,	    /* BLANK, synced */
-	SEGMENT_CURRENT,    /* appended to */
-	SEGMENT_CLOSED,	    /* has records that something needs */
-	SEGMENT_DRAINED,    /* nothing needs it; still OPEN on disk */
-	SEGMENT_ASIDE,	    /* unreadable header: kept for a person to look at */
+	SEGMENT_PREPARING, /* a chore makes it */
+	SEGMENT_READY, /* BLANK, synced */
+	SEGMENT_CURRENT, /* appended to */
+	SEGMENT_CLOSED, /* has records that something needs */
+	SEGMENT_DRAINED, /* nothing needs it; still OPEN on disk */
+	SEGMENT_ASIDE, /* unreadable header: kept for a person to look at */
 };
 
 /* "I make records obsolete which are still on disk in that older opening." */
@@ -38,12 +38,12 @@ struct segment_hold {
 struct segment {
 	enum segment_state state;
 	bool abandoned; /* a write or sync failed: never written again */
-	bool corrupt;	/* a hole in the durable region: never recycled */
+	bool corrupt; /* a hole in the durable region: never recycled */
 	bool in_chore;
 	uint32_t generation;
 	uint32_t salt;
 	uint32_t octets; /* of the file */
-	uint32_t end;	 /* offset after the last record */
+	uint32_t end; /* offset after the last record */
 	uint64_t end_sequence;
 	uint32_t live; /* records of messages not finished, and their present states */
 	uint32_t pins;
@@ -60,11 +60,11 @@ struct segment {
 /* A record that is not yet durable. */
 enum pending_kind {
 	PENDING_MESSAGE,
-	PENDING_MOVE,  /* a copy of a message, by compaction */
+	PENDING_MOVE, /* a copy of a message, by compaction */
 	PENDING_STATE,
 	PENDING_RELOG, /* a copy of a state, by compaction */
-	PENDING_DONE,  /* a finished message's end, again, by compaction */
-	PENDING_END,   /* the end of a message whose states lie before its record */
+	PENDING_DONE, /* a finished message's end, again, by compaction */
+	PENDING_END, /* the end of a message whose states lie before its record */
 };
 
 struct pending {
@@ -74,7 +74,7 @@ struct pending {
 	uint32_t recipient;
 	uint32_t segment;
 	uint32_t offset;
-	size_t at;     /* in its buffer: header of a message or move, body of a state */
+	size_t at; /* in its buffer: header of a message or move, body of a state */
 	size_t length; /* of the state's body */
 	uint64_t id;
 	uint64_t ticket;
@@ -166,8 +166,8 @@ struct spool {
 	/* the log */
 	struct segment *segments;
 	uint32_t segment_count; /* of the table */
-	uint32_t current;	/* SPOOL_NOWHERE: none */
-	uint32_t newest;	/* holds the newest durable roster */
+	uint32_t current; /* SPOOL_NOWHERE: none */
+	uint32_t newest; /* holds the newest durable roster */
 	struct disk_file *file;
 	uint32_t generation;
 	uint64_t next_sequence;
@@ -175,7 +175,7 @@ struct spool {
 	uint64_t next_id;
 	uint64_t next_large;
 	uint64_t unsynced; /* octets written since the last sync */
-	bool force;	   /* a batch is wanted even if nothing waits */
+	bool force; /* a batch is wanted even if nothing waits */
 	bool flush;
 	bool paused; /* until the next tick */
 	uint32_t failures_in_row;
@@ -226,13 +226,13 @@ struct spool {
 };
 
 /* Room for one more in a growing array. */
-#define ARRAY_GROW(array, count, room)                                                             \
-	do {                                                                                       \
-		if ((count) == (room)) {                                                           \
-			const size_t more_ = (room) ? (size_t)(room) * 2 : 16;                     \
-			(array) = memory_resize((array), (room), more_, sizeof *(array));          \
-			(room) = more_;                                                            \
-		}                                                                                  \
+#define ARRAY_GROW(array, count, room)                                                    \
+	do {                                                                              \
+		if ((count) == (room)) {                                                  \
+			const size_t more_ = (room) ? (size_t)(room)*2 : 16;              \
+			(array) = memory_resize((array), (room), more_, sizeof *(array)); \
+			(room) = more_;                                                   \
+		}                                                                         \
 	} while (0)
 
 /* spool.c */
@@ -244,16 +244,16 @@ void removal_add(struct spool *spool, uint64_t large);
 void recipient_apply(struct spool_entry *entry, struct spool_recipient *recipient,
 	enum spool_state state, uint16_t attempts, int64_t next_attempt_s, bool this_boot);
 /* Its present state record is now at `segment`, `offset`. */
-void recipient_settle(struct spool *spool, struct spool_recipient *recipient, uint32_t segment,
-	uint32_t offset);
+void recipient_settle(
+	struct spool *spool, struct spool_recipient *recipient, uint32_t segment, uint32_t offset);
 /* Nothing is unsettled: out of the index; or, when a state lies in an older segment than the message
  * itself (which has moved since), a record of the end first: holds then only point backwards. */
 void entry_end(struct spool *spool, struct spool_entry *entry);
 /* Out of the index; with `holds` the segments of its states hold that of its record. */
 void entry_finish(struct spool *spool, struct spool_entry *entry, bool holds);
 /* Queues a state body (null for PENDING_DONE and PENDING_END) with its pending record. */
-void state_queue(struct spool *spool, const struct state_body *body, enum pending_kind kind,
-	uint64_t id);
+void state_queue(
+	struct spool *spool, const struct state_body *body, enum pending_kind kind, uint64_t id);
 /* Whether collected messages can still hope for a place in the log. */
 bool space_can_come(const struct spool *spool);
 /* Refuses what was collected when no place can come. */
@@ -273,8 +273,7 @@ void segment_live_add(struct spool *spool, uint32_t number, uint64_t octets);
 void segment_live_drop(struct spool *spool, uint32_t number, uint64_t octets);
 /* `number` holds records that make some in `older` obsolete. */
 void segment_hold(struct spool *spool, uint32_t number, uint32_t older);
-void segment_hold_opening(
-	struct spool *spool, uint32_t number, const struct segment_hold *older);
+void segment_hold_opening(struct spool *spool, uint32_t number, const struct segment_hold *older);
 bool segment_hold_stands(const struct spool *spool, const struct segment_hold *hold);
 void segment_saw_message(struct spool *spool, uint32_t number, uint64_t id);
 void segment_check(struct spool *spool, uint32_t number);

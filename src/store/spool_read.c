@@ -1,7 +1,6 @@
 #include "store/spool_internal.h"
 
-enum error spool_read_begin(
-	struct spool *spool, struct spool_id id, struct spool_where *where_out)
+enum error spool_read_begin(struct spool *spool, struct spool_id id, struct spool_where *where_out)
 {
 	*where_out = (struct spool_where){.segment = SPOOL_NOWHERE};
 	const struct spool_entry *entry = index_find(spool, id.value);
@@ -9,8 +8,7 @@ enum error spool_read_begin(
 		return ERROR_MISSING;
 	segment_of(spool, entry->segment)->pins++;
 	where_out->segment = entry->segment;
-	where_out->envelope_offset =
-		(uint64_t)entry->offset + RECORD_OCTETS + MESSAGE_FIXED_OCTETS;
+	where_out->envelope_offset = (uint64_t)entry->offset + RECORD_OCTETS + MESSAGE_FIXED_OCTETS;
 	where_out->envelope_octets = entry->envelope_octets;
 	where_out->large = entry->large;
 	where_out->content_offset =
@@ -79,8 +77,8 @@ enum error spool_read_reason(struct disk *disk, const struct spool_recipient *re
 	uint8_t octets[RECORD_OCTETS + STATE_FIXED_OCTETS + SPOOL_REASON_MAX];
 	const struct spool_name name = segment_name(recipient->segment);
 	size_t length;
-	const enum error error = read_part(disk, name_view(&name), recipient->offset, octets,
-		sizeof octets, &length);
+	const enum error error = read_part(
+		disk, name_view(&name), recipient->offset, octets, sizeof octets, &length);
 	if (error != ERROR_NONE && error != ERROR_CORRUPT) /* the file may end sooner */
 		return error;
 	struct record record;
@@ -90,8 +88,8 @@ enum error spool_read_reason(struct disk *disk, const struct spool_recipient *re
 	struct record_key key = {.generation = cursor_u32(&c), .salt = cursor_u32(&c)};
 	key.sequence = cursor_u64(&c);
 	if (record_parse(view_of(octets, length), &key, &record) != RECORD_WHOLE ||
-		record.type != RECORD_STATE || record.id != id.value || !record_body_good(&record) ||
-		!state_body_parse(record.body, &body))
+		record.type != RECORD_STATE || record.id != id.value ||
+		!record_body_good(&record) || !state_body_parse(record.body, &body))
 		return ERROR_CORRUPT;
 	buffer_add(reason, body.reason);
 	return buffer_failed(reason) ? ERROR_MEMORY : ERROR_NONE;

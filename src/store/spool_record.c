@@ -4,7 +4,7 @@
 #include "store/crc32c.h"
 
 #define SEGMENT_MAGIC 0x31676f4c6f686b53ull /* "SkhoLog1" */
-#define RECORD_MAGIC 0x52686b53u	    /* "SkhR" */
+#define RECORD_MAGIC 0x52686b53u /* "SkhR" */
 #define SEGMENT_HEADER_OCTETS 64u
 #define SEGMENT_SUM_AT 12u
 
@@ -112,9 +112,8 @@ enum record_check record_parse(
 	const uint8_t type = cursor_u8(&c);
 	record_out->flags = cursor_u8(&c);
 	if (magic != RECORD_MAGIC || generation != key->generation || salt != key->salt ||
-		sequence != key->sequence || sum != header_sum(v, AT_SUM) ||
-		type < RECORD_ROSTER || type > RECORD_DONE ||
-		record_out->summed > record_out->length)
+		sequence != key->sequence || sum != header_sum(v, AT_SUM) || type < RECORD_ROSTER ||
+		type > RECORD_DONE || record_out->summed > record_out->length)
 		return RECORD_BROKEN;
 	record_out->type = (enum record_type)type;
 	record_out->body = view_part(window, RECORD_OCTETS, record_out->length);

@@ -64,9 +64,9 @@ struct record {
 };
 
 enum record_check {
-	RECORD_WHOLE,  /* header good, body wholly in the window (not yet checked) */
-	RECORD_SHORT,  /* header good, body not wholly in the window */
-	RECORD_CUT,    /* the window ends inside the header */
+	RECORD_WHOLE, /* header good, body wholly in the window (not yet checked) */
+	RECORD_SHORT, /* header good, body not wholly in the window */
+	RECORD_CUT, /* the window ends inside the header */
 	RECORD_BROKEN, /* no record of this key */
 };
 

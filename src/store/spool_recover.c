@@ -35,7 +35,7 @@ struct recovery {
 	struct spool *spool;
 	struct spool_report *report;
 	struct segment_header *headers; /* by number; octets 0: none */
-	struct roster_entry *roster;	/* of the newest opening */
+	struct roster_entry *roster; /* of the newest opening */
 	size_t roster_count;
 	uint32_t newest;
 	uint8_t *window;
@@ -96,7 +96,7 @@ static enum error chain_peek(struct recovery *r, struct chain *chain, bool bodie
 	if (*check_out == RECORD_CUT)
 		*check_out = RECORD_BROKEN;
 	if (*check_out != RECORD_BROKEN && chain->offset + record_octets(record_out->length) >
-			r->headers[chain->number].octets)
+						   r->headers[chain->number].octets)
 		*check_out = RECORD_BROKEN;
 	if (*check_out != RECORD_SHORT)
 		return ERROR_NONE;
@@ -164,8 +164,8 @@ static enum error header_read(struct recovery *r, struct view name, uint32_t num
 	segment->generation = header.generation;
 	segment->salt = header.salt;
 	if (!header.open) {
-		const bool usable = header.octets == spool->limits.segment_octets &&
-			header.octets == octets;
+		const bool usable =
+			header.octets == spool->limits.segment_octets && header.octets == octets;
 		segment->state = usable ? SEGMENT_READY : SEGMENT_DRAINED;
 		segment->abandoned = !usable;
 		return ERROR_NONE;
@@ -255,8 +255,8 @@ static enum error newest_find(struct recovery *r)
 			r->newest = best;
 			break;
 		}
-		log_warning("spool opening without a whole roster: void",
-			fact_number("segment", best));
+		log_warning(
+			"spool opening without a whole roster: void", fact_number("segment", best));
 		below = r->headers[best].generation;
 	}
 	return ERROR_NONE;
@@ -325,8 +325,7 @@ static void state_read(
 		.offset = offset,
 		.attempts = body.attempts,
 		.state = (uint8_t)body.state,
-		.this_boot = view_equal(
-			body.boot, view_of(r->spool->boot, SPOOL_BOOT_OCTETS))};
+		.this_boot = view_equal(body.boot, view_of(r->spool->boot, SPOOL_BOOT_OCTETS))};
 	struct spool_entry *entry = index_find(r->spool, record->id);
 	if (entry) {
 		state_apply(r, entry, &state);
@@ -485,8 +484,7 @@ static enum error listed_read(struct recovery *r, const struct roster_entry *ent
 		error = chain_replay(r, &chain, entry->end_sequence, entry->end_sequence);
 	disk_close(r->spool->disk, &chain.file);
 	if (error == ERROR_NONE && chain.key.sequence < entry->end_sequence) {
-		log_error("spool segment ends too early",
-			fact_number("segment", entry->number),
+		log_error("spool segment ends too early", fact_number("segment", entry->number),
 			fact_number("offset", chain.offset),
 			fact_number("records", entry->end_sequence - chain.key.sequence));
 		segment->corrupt = true;
@@ -629,8 +627,7 @@ static enum error recover(struct recovery *r)
 
 enum error spool_recover(struct spool *spool, struct spool_report *report)
 {
-	struct recovery r = {
-		.spool = spool, .report = report, .newest = SPOOL_NOWHERE};
+	struct recovery r = {.spool = spool, .report = report, .newest = SPOOL_NOWHERE};
 	r.window_room = WINDOW_OCTETS;
 	r.window = memory_new(1, r.window_room);
 	r.headers = memory_new(SEGMENT_NUMBER_MAX, sizeof *r.headers);

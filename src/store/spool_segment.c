@@ -100,8 +100,8 @@ static bool holds_settle(const struct spool *spool, struct segment *segment)
 void segment_check(struct spool *spool, uint32_t number)
 {
 	struct segment *segment = segment_of(spool, number);
-	if (spool->recovering || segment->state != SEGMENT_CLOSED || segment->live || segment->pins ||
-		segment->corrupt || number == spool->newest ||
+	if (spool->recovering || segment->state != SEGMENT_CLOSED || segment->live ||
+		segment->pins || segment->corrupt || number == spool->newest ||
 		number == spool->compaction.victim || !holds_settle(spool, segment))
 		return;
 	segment->state = SEGMENT_DRAINED;

@@ -8,9 +8,9 @@
 
 struct inode {
 	struct inode *next; /* of all */
-	uint8_t *now;	    /* what reads see */
-	uint8_t *kept;	    /* what a power cut leaves */
-	uint8_t *dirty;	    /* a flag for each sector */
+	uint8_t *now; /* what reads see */
+	uint8_t *kept; /* what a power cut leaves */
+	uint8_t *dirty; /* a flag for each sector */
 	uint64_t size;
 	uint64_t kept_size;
 	uint64_t room;
@@ -80,7 +80,7 @@ static enum fate fate_of(struct sim_disk *s, bool sync)
 		return FATE_CUT;
 	}
 	const bool fails = (s->fail_at && s->operations == s->fail_at) ||
-		draw(s) % 65536 < (sync ? s->sync_chance : s->chance);
+			   draw(s) % 65536 < (sync ? s->sync_chance : s->chance);
 	s->failures += fails;
 	return fails ? FATE_FAIL : FATE_GOOD;
 }
@@ -148,7 +148,8 @@ static uint64_t used(const struct sim_disk *s)
 static void sector_keep(struct inode *inode, uint64_t sector)
 {
 	memcpy(inode->kept + sector * SECTOR, inode->now + sector * SECTOR, SECTOR);
-	const uint64_t end = (sector + 1) * SECTOR < inode->size ? (sector + 1) * SECTOR : inode->size;
+	const uint64_t end =
+		(sector + 1) * SECTOR < inode->size ? (sector + 1) * SECTOR : inode->size;
 	if (end > inode->kept_size)
 		inode->kept_size = end;
 }
@@ -227,8 +228,8 @@ static enum error sim_read(struct disk *disk, struct disk_file *file, uint64_t o
 	return ERROR_NONE;
 }
 
-static void write_octet_run(struct sim_disk *s, struct inode *inode, uint64_t offset,
-	const uint8_t *at, size_t length)
+static void write_octet_run(
+	struct sim_disk *s, struct inode *inode, uint64_t offset, const uint8_t *at, size_t length)
 {
 	inode_room(inode, offset + length);
 	if (offset + length > inode->size)
@@ -254,8 +255,8 @@ static enum error sim_write(struct disk *disk, struct disk_file *file, uint64_t 
 	for (size_t i = 0; i < count; i++)
 		total += parts[i].length;
 	const uint64_t end = offset + total;
-	const bool full = end > file->inode->size &&
-		used(s) + (end - file->inode->size) > s->capacity;
+	const bool full =
+		end > file->inode->size && used(s) + (end - file->inode->size) > s->capacity;
 	uint64_t limit = fate == FATE_GOOD && !full ? total : total ? draw(s) % total : 0;
 	const uint64_t torn = limit < total ? (offset + limit) % SECTOR : 0;
 	limit -= torn < limit ? torn : limit; /* sectors are whole, as disk.h promises */
@@ -383,9 +384,9 @@ static enum error sim_space(struct disk *disk, uint64_t *free_octets_out)
 	return ERROR_NONE;
 }
 
-static const struct disk_operations operations = {sim_open, sim_close, sim_size, sim_read, sim_write,
-	sim_sync, sim_sync_directory, sim_make_directory, sim_rename, sim_remove, sim_list,
-	sim_space};
+static const struct disk_operations operations = {sim_open, sim_close, sim_size, sim_read,
+	sim_write, sim_sync, sim_sync_directory, sim_make_directory, sim_rename, sim_remove,
+	sim_list, sim_space};
 
 struct sim_disk *sim_disk_new(uint64_t seed, uint64_t capacity_octets)
 {

@@ -17,11 +17,11 @@
 
 enum sim_plant {
 	SIM_PLANT_NONE,
-	SIM_PLANT_SYNC_IGNORED,	     /* says yes, writes nothing */
-	SIM_PLANT_SYNC_HALF,	     /* says yes, leaves one sector out */
+	SIM_PLANT_SYNC_IGNORED, /* says yes, writes nothing */
+	SIM_PLANT_SYNC_HALF, /* says yes, leaves one sector out */
 	SIM_PLANT_SYNC_FAILURE_HIDDEN, /* a failed sync says yes */
 	SIM_PLANT_DIRECTORY_IGNORED, /* sync_directory says yes, does nothing */
-	SIM_PLANT_WRITE_LOST,	     /* now and then a write is not done */
+	SIM_PLANT_WRITE_LOST, /* now and then a write is not done */
 };
 
 struct sim_disk;

@@ -53,8 +53,8 @@ enum plant {
 	PLANT_SYNC_FAILURE_HIDDEN,
 	PLANT_DIRECTORY_IGNORED,
 	PLANT_WRITE_LOST,
-	PLANT_EARLY_ANSWER,   /* 250 before the batch was written */
-	PLANT_RECYCLE_EARLY,  /* "blanked", but the header was not written */
+	PLANT_EARLY_ANSWER, /* 250 before the batch was written */
+	PLANT_RECYCLE_EARLY, /* "blanked", but the header was not written */
 	PLANT_COUNT,
 };
 static const char *const plant_names[] = {"none", "sync ignored", "sync leaves a sector out",
@@ -62,9 +62,9 @@ static const char *const plant_names[] = {"none", "sync ignored", "sync leaves a
 	"recycled without a blank header"};
 
 enum fate {
-	FATE_OPEN,     /* appended, no outcome seen */
+	FATE_OPEN, /* appended, no outcome seen */
 	FATE_ACCEPTED, /* must be there */
-	FATE_MAYBE,    /* died unanswered: may be there or not */
+	FATE_MAYBE, /* died unanswered: may be there or not */
 	FATE_REFUSED,
 	FATE_FINISHED,
 	FATE_GONE, /* was found absent, rightly: must stay so */
@@ -113,18 +113,18 @@ struct world {
 	char why[200];
 };
 
-#define FAIL(w, ...)                                                                               \
-	do {                                                                                       \
-		if (!(w)->failed)                                                                  \
-			snprintf((w)->why, sizeof (w)->why, __VA_ARGS__);                          \
-		(w)->failed = true;                                                                \
+#define FAIL(w, ...)                                                     \
+	do {                                                             \
+		if (!(w)->failed)                                        \
+			snprintf((w)->why, sizeof(w)->why, __VA_ARGS__); \
+		(w)->failed = true;                                      \
 	} while (0)
 
 static bool verbose;
-#define TRACE(...)                                                                                 \
-	do {                                                                                       \
-		if (verbose)                                                                       \
-			log_flush(), printf(__VA_ARGS__);                                                      \
+#define TRACE(...)                                        \
+	do {                                              \
+		if (verbose)                              \
+			log_flush(), printf(__VA_ARGS__); \
 	} while (0)
 
 static uint64_t draw(struct world *w)
@@ -199,7 +199,8 @@ static void check_content(struct world *w, const struct model_message *m)
 static bool step_equal(const struct step *s, const struct spool_recipient *r, uint32_t boot)
 {
 	const bool placed = s->state == SPOOL_PLACED && s->boot == boot;
-	return r->placed_this_boot == placed && r->state == s->state && r->attempts == s->attempts && r->next_attempt_s == s->next;
+	return r->placed_this_boot == placed && r->state == s->state &&
+	       r->attempts == s->attempts && r->next_attempt_s == s->next;
 }
 
 /* The state found must be one that was reported, at or after the durable one. */
@@ -217,8 +218,11 @@ static void check_states(struct world *w, struct model_message *m, const struct 
 		if (m->floor[i] == 0 && r->state == SPOOL_WAITING)
 			found = found == UINT32_MAX ? 0 : found;
 		if (found == UINT32_MAX) {
-			FAIL(w, "id %llx/%u: state %s attempts %u is older than durable, or invented",
-				(unsigned long long)m->id, i, spool_state_name(r->state), r->attempts);
+			FAIL(w,
+				"id %llx/%u: state %s attempts %u is older than durable, or "
+				"invented",
+				(unsigned long long)m->id, i, spool_state_name(r->state),
+				r->attempts);
 			return;
 		}
 		m->steps[i] = found;
@@ -229,8 +233,7 @@ static void check_states(struct world *w, struct model_message *m, const struct 
 static bool all_final(const struct model_message *m)
 {
 	for (uint32_t i = 0; i < m->recipients; i++)
-		if (!m->steps[i] ||
-			!spool_state_is_final(m->history[i][m->steps[i] - 1].state))
+		if (!m->steps[i] || !spool_state_is_final(m->history[i][m->steps[i] - 1].state))
 			return false;
 	return true;
 }
@@ -436,8 +439,7 @@ static struct model_message *pick(struct world *w)
 {
 	for (uint32_t tries = 0; w->count && tries < 20; tries++) {
 		struct model_message *m = &w->messages[below(w, (uint32_t)w->count)];
-		if (m->fate == FATE_ACCEPTED &&
-			spool_find(w->spool, (struct spool_id){m->id}))
+		if (m->fate == FATE_ACCEPTED && spool_find(w->spool, (struct spool_id){m->id}))
 			return m;
 	}
 	return NULL;
@@ -476,9 +478,9 @@ static void act_batch(struct world *w)
 	} else {
 		const bool synced = w->batch->sync && w->batch->error == ERROR_NONE;
 		const bool opened = w->batch->opens;
-		TRACE("  batch segment %u offset %u octets %llu sync %d error %s\n", w->batch->number,
-			w->batch->offset, (unsigned long long)w->batch->octets, w->batch->sync,
-			error_name(w->batch->error));
+		TRACE("  batch segment %u offset %u octets %llu sync %d error %s\n",
+			w->batch->number, w->batch->offset, (unsigned long long)w->batch->octets,
+			w->batch->sync, error_name(w->batch->error));
 		spool_batch_done(w->spool, w->batch);
 		w->batch = NULL;
 		see_outcomes(w);
@@ -548,10 +550,11 @@ static void recover(struct world *w, bool may_cut)
 		if (tries >= 3)
 			sim_disk_fail(w->sim, 0, 0);
 		const uint64_t failures = sim_disk_failures(w->sim);
-		const enum error error = spool_open(w->disk, &tiny,
-			view_of(boot, sizeof boot), draw(w), &w->spool, &report);
+		const enum error error = spool_open(
+			w->disk, &tiny, view_of(boot, sizeof boot), draw(w), &w->spool, &report);
 		sim_disk_cut_nth(w->sim, 0);
-		const bool clean = sim_disk_failures(w->sim) == failures && !sim_disk_is_dead(w->sim);
+		const bool clean =
+			sim_disk_failures(w->sim) == failures && !sim_disk_is_dead(w->sim);
 		w->recoveries++;
 		TRACE("recovery %u: %s, %llu messages, next sequence %llu\n", w->recoveries,
 			error_name(error), (unsigned long long)report.messages,
@@ -646,12 +649,11 @@ static void end_of_life(struct world *w)
 			struct model_message *m = &w->messages[i];
 			if (m->fate == FATE_MAYBE)
 				m->fate = spool_find(w->spool, (struct spool_id){m->id})
-					? FATE_ACCEPTED
-					: FATE_GONE;
+						  ? FATE_ACCEPTED
+						  : FATE_GONE;
 			for (uint32_t k = 0; m->fate == FATE_ACCEPTED && k < m->recipients; k++)
 				if (!m->steps[k] ||
-					!spool_state_is_final(
-						m->history[k][m->steps[k] - 1].state))
+					!spool_state_is_final(m->history[k][m->steps[k] - 1].state))
 					set_state(w, m, k, SPOOL_DELIVERED);
 		}
 		if (w->large)

@@ -184,8 +184,7 @@ static void collect(void *context, struct view octets)
 	buffer_add(context, octets);
 }
 
-int ask_text(
-	const char *state, struct view program, struct view words, struct buffer *answer)
+int ask_text(const char *state, struct view program, struct view words, struct buffer *answer)
 {
 	return ask_all(state, program, words, collect, answer);
 }

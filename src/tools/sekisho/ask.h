@@ -21,8 +21,7 @@ typedef void ask_output(void *context, struct view octets);
 
 /* Connects and asks. `words` are separated by NUL. EXIT_FINE, or an exit code after having said on
  * standard error why not: 69 when no server runs there, 77 when it may not be asked. */
-must_use int ask_begin(
-	struct ask *ask, const char *state, struct view program, struct view words);
+must_use int ask_begin(struct ask *ask, const char *state, struct view program, struct view words);
 /* Waits for some of the answer and hands it to `output`; sets `done` at its end. A server that goes
  * away, or says what it may not, ends it with 75 or 77. */
 void ask_step(struct ask *ask, ask_output *output, void *context);
@@ -32,8 +31,8 @@ void ask_end(struct ask *ask);
 must_use int ask_all(const char *state, struct view program, struct view words, ask_output *output,
 	void *context);
 /* The same into a buffer; what does not fit fails the buffer. */
-must_use int ask_text(const char *state, struct view program, struct view words,
-	struct buffer *answer);
+must_use int ask_text(
+	const char *state, struct view program, struct view words, struct buffer *answer);
 /* Whether a server listens there. */
 bool ask_is_running(const char *state);
 

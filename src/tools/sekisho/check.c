@@ -86,7 +86,8 @@ static int explain_site(struct site *site, const void *context, struct buffer *a
 	else
 		explain_text(answer, &site->config, &site->findings);
 	if (!*json && !site->has_directory)
-		buffer_add(answer, VIEW("the directory does not exist: all settings are defaults\n"));
+		buffer_add(
+			answer, VIEW("the directory does not exist: all settings are defaults\n"));
 	return findings_have_error(&site->findings) ? EXIT_NO : EXIT_FINE;
 }
 

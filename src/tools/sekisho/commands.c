@@ -16,7 +16,8 @@ static const struct command rows[] = {
 		.summary = "make system users, directories and a first certificate",
 		.text = "Makes what the server needs to stand on this machine: as root the system\n"
 			"users and groups, the configuration directory (with the file servername,\n"
-			"when NAME is given), the state directory and a certificate that is signed\n"
+			"when NAME is given), the state directory and a certificate that is "
+			"signed\n"
 			"by itself. It may be run again: what is there stays as it is.\n"
 			"Without root it makes the directories only.\n",
 		.example = "  sekisho setup mail.example.org\n",
@@ -27,9 +28,11 @@ static const struct command rows[] = {
 		.name = "check",
 		.usage = "[NAME]",
 		.summary = "print every setting, where it came from, and what is wrong",
-		.text = "Reads the configuration as the server would and prints every setting, its\n"
+		.text = "Reads the configuration as the server would and prints every setting, "
+			"its\n"
 			"value and where it came from; then what is wrong, with file, line and\n"
-			"remedy; then which measures of the sandbox this kernel lacks. NAME is the\n"
+			"remedy; then which measures of the sandbox this kernel lacks. NAME is "
+			"the\n"
 			"host name that would be given to serve.\n"
 			"Exit code 0: no errors. 1: the server would refuse this configuration.\n",
 		.example = "  sekisho check --json\n",
@@ -42,10 +45,12 @@ static const struct command rows[] = {
 		.name = "user",
 		.usage = "add|passwd|remove|list [NAME]",
 		.summary = "add, change, remove and list those who have a mailbox",
-		.text = "add NAME     a new user; asks for the password twice, or reads one line from\n"
+		.text = "add NAME     a new user; asks for the password twice, or reads one line "
+			"from\n"
 			"             standard input when that is no terminal\n"
 			"passwd NAME  another password\n"
-			"remove NAME  nobody of that name can log in or be written to any more; the\n"
+			"remove NAME  nobody of that name can log in or be written to any more; "
+			"the\n"
 			"             mailbox stays where it is\n"
 			"list         the names\n"
 			"\n"
@@ -75,7 +80,8 @@ static const struct command rows[] = {
 		.usage = "MAIL-FROM RCPT-TO",
 		.summary = "say what would happen to a mail, and by which rule",
 		.text = "Asks the configuration, step by step, what would be answered to a mail\n"
-			"from MAIL-FROM (\"<>\" for none) to RCPT-TO, and into which mailboxes it would\n"
+			"from MAIL-FROM (\"<>\" for none) to RCPT-TO, and into which mailboxes it "
+			"would\n"
 			"go. Nothing is sent and no server need run.\n"
 			"Exit code 0: it would be accepted. 1: it would be refused.\n",
 		.example = "  sekisho explain --from 192.0.2.7 taro@example.org hana@example.com\n",
@@ -118,7 +124,8 @@ static const struct command rows[] = {
 		.usage = "",
 		.summary = "have the running server read its configuration again",
 		.text = "Asks the running server to read its configuration again, as SIGHUP does.\n"
-			"No connection is dropped. With a configuration that has errors the old one\n"
+			"No connection is dropped. With a configuration that has errors the old "
+			"one\n"
 			"goes on, and the log says why; `sekisho check` says it beforehand.\n",
 		.example = "  sekisho check && sekisho reload\n",
 		.run = run_reload,

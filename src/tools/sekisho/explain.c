@@ -61,13 +61,12 @@ static int ask_site(struct site *site, const void *context, struct buffer *answe
 
 int run_explain(const struct call *call)
 {
-	const struct request request = {
-		.question = {.reverse_path = call_word(call, 0),
-			.forward_path = call_word(call, 1),
-			.client = call_value(call, VIEW("--from")),
-			.helo = call_value(call, VIEW("--helo")),
-			.login = call_value(call, VIEW("--login")),
-			.size = call_value(call, VIEW("--size"))},
+	const struct request request = {.question = {.reverse_path = call_word(call, 0),
+						.forward_path = call_word(call, 1),
+						.client = call_value(call, VIEW("--from")),
+						.helo = call_value(call, VIEW("--helo")),
+						.login = call_value(call, VIEW("--login")),
+						.size = call_value(call, VIEW("--size"))},
 		.json = call_has(call, VIEW("--json"))};
 	const struct site_question question = {.config = call->config,
 		.state = call->state,

@@ -43,8 +43,10 @@ struct explain_answer {
 const char *explain_envelope(const struct snapshot *s, const struct explain_question *question,
 	struct arena *a, struct explain_answer *answer_out);
 
-void explain_answer_text(struct buffer *b, const struct snapshot *s, const struct explain_answer *e);
+void explain_answer_text(
+	struct buffer *b, const struct snapshot *s, const struct explain_answer *e);
 /* One object and LF. */
-void explain_answer_json(struct buffer *b, const struct snapshot *s, const struct explain_answer *e);
+void explain_answer_json(
+	struct buffer *b, const struct snapshot *s, const struct explain_answer *e);
 
 #endif

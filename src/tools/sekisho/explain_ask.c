@@ -35,8 +35,8 @@ static bool note(struct asking *ask, struct route_verdict verdict)
 }
 
 /* What the protocol machine refuses before it asks anybody. */
-static bool refuse(struct asking *ask, uint16_t code, const char *enhanced, const char *rule,
-	const char *text)
+static bool refuse(
+	struct asking *ask, uint16_t code, const char *enhanced, const char *rule, const char *text)
 {
 	return note(ask, (struct route_verdict){.code = code,
 				 .enhanced = enhanced,
@@ -115,14 +115,14 @@ static bool ask_rcpt(struct asking *ask)
 {
 	struct explain_answer *e = ask->answer;
 	bool had_route = false;
-	const enum address_problem problem = read_path(ask, ask->question->forward_path,
-		PATH_POSTMASTER_OK, &e->forward_path, &had_route);
+	const enum address_problem problem = read_path(
+		ask, ask->question->forward_path, PATH_POSTMASTER_OK, &e->forward_path, &had_route);
 	if (problem != ADDRESS_OK)
 		return refuse(ask, 501, "5.1.3", "rcpt-syntax", address_problem_text(problem));
 	const struct route_recipient recipient = {
 		.forward_path = &e->forward_path, .had_route = had_route};
-	return note(ask,
-		route_rcpt(ask->snapshot, &e->facts, &recipient, &e->mailboxes, ask->arena));
+	return note(
+		ask, route_rcpt(ask->snapshot, &e->facts, &recipient, &e->mailboxes, ask->arena));
 }
 
 static const char *take_facts(struct asking *ask)
@@ -131,8 +131,7 @@ static const char *take_facts(struct asking *ask)
 	struct route_facts *facts = &ask->answer->facts;
 	if (!ip_parse(q->client.length ? q->client : EXPLAIN_CLIENT, &facts->client))
 		return "--from takes the IP address of a client, such as 192.0.2.7";
-	if (q->login.length &&
-		snapshot_find_login(ask->snapshot, q->login) == SNAPSHOT_NOT_FOUND)
+	if (q->login.length && snapshot_find_login(ask->snapshot, q->login) == SNAPSHOT_NOT_FOUND)
 		return "--login takes a user of this site; `sekisho user list` shows who there is";
 	facts->login = q->login;
 	facts->side = route_client(ask->snapshot, &facts->client, facts->login);

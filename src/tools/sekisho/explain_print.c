@@ -48,11 +48,11 @@ static void add_alias(struct expansion *x, uint32_t index, unsigned depth)
 	}
 }
 
-static void add_expansion(struct buffer *b, const struct snapshot *s, const struct explain_answer *e)
+static void add_expansion(
+	struct buffer *b, const struct snapshot *s, const struct explain_answer *e)
 {
 	struct expansion x = {b, s, 0};
-	const struct name name =
-		name_find(s, e->forward_path.local_plain, e->forward_path.domain);
+	const struct name name = name_find(s, e->forward_path.local_plain, e->forward_path.domain);
 	if (name.kind != NAME_ALIAS)
 		return;
 	indent(b, 0);
@@ -86,7 +86,8 @@ static void add_outcome(struct buffer *b, const struct snapshot *s, const struct
 	if (!e->accepted) {
 		text_add(b, "would be refused at {}: {} {} {}\n",
 			text_string(explain_stage_name((enum explain_stage)(e->stages - 1))),
-			text_number(last->code), text_string(last->enhanced), text_view(last->text));
+			text_number(last->code), text_string(last->enhanced),
+			text_view(last->text));
 		return;
 	}
 	buffer_add(b, VIEW("would be accepted for: "));
@@ -111,12 +112,12 @@ void explain_answer_text(struct buffer *b, const struct snapshot *s, const struc
 
 /* --- for programs ------------------------------------------------------------------------- */
 
-static void add_json_stage(struct buffer *b, enum explain_stage stage, const struct route_verdict *v)
+static void add_json_stage(
+	struct buffer *b, enum explain_stage stage, const struct route_verdict *v)
 {
 	text_add(b, "{\"stage\":\"{}\",\"accepted\":{},\"code\":{},\"enhanced\":\"{}\",\"text\":",
-		text_string(explain_stage_name(stage)),
-		text_string(v->accepted ? "true" : "false"), text_number(v->code),
-		text_string(v->enhanced));
+		text_string(explain_stage_name(stage)), text_string(v->accepted ? "true" : "false"),
+		text_number(v->code), text_string(v->enhanced));
 	text_add_json(b, v->text);
 	buffer_add(b, VIEW(",\"rule\":"));
 	text_add_json(b, v->rule);

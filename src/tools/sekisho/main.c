@@ -4,8 +4,8 @@
  * server over its command socket.
  */
 #include "parent/options.h"
-#include "tools/sekisho/commands.h"
 #include "tools/sekisho/call.h"
+#include "tools/sekisho/commands.h"
 #include "tools/sekisho/say.h"
 
 #include <stdlib.h>

@@ -13,13 +13,12 @@ void say_octets(struct view octets);
 void say_to(int fd, struct view octets);
 /* `sekisho: ` sentence LF on standard error. */
 void say_trouble_args(const char *format, const struct text_arg *args);
-#define say_trouble(format, ...)                                                                   \
-	say_trouble_args((format),                                                                 \
-		(const struct text_arg[]){__VA_ARGS__ __VA_OPT__(, ){.kind = TEXT_END}})
+#define say_trouble(format, ...) \
+	say_trouble_args(        \
+		(format), (const struct text_arg[]){__VA_ARGS__ __VA_OPT__(, ){.kind = TEXT_END}})
 /* The same on standard output, without the name, with LF. */
 void say_args(const char *format, const struct text_arg *args);
-#define say(format, ...)                                                                           \
-	say_args((format),                                                                         \
-		(const struct text_arg[]){__VA_ARGS__ __VA_OPT__(, ){.kind = TEXT_END}})
+#define say(format, ...) \
+	say_args((format), (const struct text_arg[]){__VA_ARGS__ __VA_OPT__(, ){.kind = TEXT_END}})
 
 #endif

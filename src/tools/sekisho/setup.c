@@ -49,17 +49,19 @@ static int open_config(const char *path, int *fd_out)
 			       : trouble_with(path, errno);
 }
 
-static int make_below(const char *state, const char *name, mode_t mode, const char *user, int *fd_out)
+static int make_below(
+	const char *state, const char *name, mode_t mode, const char *user, int *fd_out)
 {
 	struct buffer b = buffer_new(PATH_ROOM);
 	char path[PATH_ROOM + 1];
 	const struct passwd *found = user && geteuid() == 0 ? getpwnam(user) : NULL;
-	const struct owner owner = {found ? found->pw_uid : 0, found ? found->pw_gid : 0,
-		geteuid() == 0};
+	const struct owner owner = {
+		found ? found->pw_uid : 0, found ? found->pw_gid : 0, geteuid() == 0};
 	text_add(&b, "{}/{}", text_raw(view_text(state)), text_raw(view_text(name)));
 	const bool fits = !buffer_failed(&b) && view_to_text(buffer_view(&b), path, sizeof path);
 	buffer_free(&b);
-	return fits ? make_directory(path, mode, &owner, fd_out) : trouble_with(state, ENAMETOOLONG);
+	return fits ? make_directory(path, mode, &owner, fd_out)
+		    : trouble_with(state, ENAMETOOLONG);
 }
 
 /* As parent/place.c makes them; the mailboxes' directory is a setting and comes with `serve`. */
@@ -116,7 +118,7 @@ static int write_name(int directory, struct view name)
 	buffer_clear(&b);
 	text_add(&b, "{}\n", text_raw(name));
 	const bool ok = (error == ERROR_NONE || error == ERROR_MISSING) &&
-		file_replace(directory, "servername", buffer_view(&b), 0644) == ERROR_NONE;
+			file_replace(directory, "servername", buffer_view(&b), 0644) == ERROR_NONE;
 	buffer_free(&b);
 	if (ok)
 		say("servername is {}", text_view(name));
@@ -144,8 +146,9 @@ static int make_certificate(int keys, struct view name)
 	tls_warm();
 	const bool ok = certificate_generate(
 				&name, 1, CERTIFICATE_DAYS, clock_wall_s(), &certificate, &key) &&
-		file_replace(keys, "key.pem", buffer_view(&key), 0600) == ERROR_NONE &&
-		file_replace(keys, "certificate.pem", buffer_view(&certificate), 0644) == ERROR_NONE;
+			file_replace(keys, "key.pem", buffer_view(&key), 0600) == ERROR_NONE &&
+			file_replace(keys, "certificate.pem", buffer_view(&certificate), 0644) ==
+				ERROR_NONE;
 	buffer_free_secret(&key);
 	buffer_free(&certificate);
 	if (ok)
@@ -203,8 +206,8 @@ int run_setup(const struct call *call)
 	const struct view given = call_word(call, 0);
 	if (call->word_count &&
 		(domain_parse(given, true, &a, &name) != ADDRESS_OK || !domain_is_full(name))) {
-		say_trouble("\"{}\" is no full host name, such as mail.example.org",
-			text_view(given));
+		say_trouble(
+			"\"{}\" is no full host name, such as mail.example.org", text_view(given));
 		arena_reset(&a);
 		return EXIT_DATA;
 	}

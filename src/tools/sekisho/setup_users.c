@@ -20,7 +20,8 @@ static int run_program(const char *const *words)
 	static char *environment[] = {path, NULL};
 	char *copy[WORDS_MAX + 1] = {NULL};
 	for (size_t i = 0; i < WORDS_MAX && words[i]; i++)
-		copy[i] = (char *)(uintptr_t)words[i]; /* execve takes them as not const, and keeps */
+		copy[i] =
+			(char *)(uintptr_t)words[i]; /* execve takes them as not const, and keeps */
 	int status;
 	const pid_t pid = fork();
 	if (pid == 0) {
@@ -39,8 +40,7 @@ static int run_or_say(const char *const *words, const char *what, const char *na
 {
 	const int code = run_program(words);
 	if (code == CANNOT_RUN) {
-		say_trouble("{} cannot be run; install the package passwd",
-			text_string(words[0]));
+		say_trouble("{} cannot be run; install the package passwd", text_string(words[0]));
 		return EXIT_SYSTEM;
 	}
 	if (code != 0 && code != NAME_TAKEN) {
@@ -64,7 +64,8 @@ static int make_user(const char *name)
 		"/usr/sbin/nologin", "-g", name, name, NULL};
 	const struct passwd *user = getpwnam(name);
 	if (user && user->pw_uid == 0) {
-		say_trouble("the system user {} has the number of root; remove it", text_string(name));
+		say_trouble(
+			"the system user {} has the number of root; remove it", text_string(name));
 		return EXIT_SYSTEM;
 	}
 	return user ? EXIT_FINE : run_or_say(words, "user", name);

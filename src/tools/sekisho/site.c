@@ -68,7 +68,7 @@ static bool confine(const struct reader *r)
 	spec.limits.address_space_octets = program_of(PROGRAM_CONFIG)->limits.address_space_octets;
 	spec.calls = SANDBOX_CALLS_DISK_READ;
 	bool fits = sandbox_spec_keep(&spec, r->directory) && sandbox_spec_keep(&spec, r->users) &&
-		sandbox_spec_keep(&spec, r->out);
+		    sandbox_spec_keep(&spec, r->out);
 	if (r->directory >= 0) {
 		spec.root = SANDBOX_ROOT_DIRECTORY;
 		spec.root_descriptor = r->directory;
@@ -115,8 +115,7 @@ static bool default_mailboxes(struct config *config, const char *state, struct a
 	bool ok = true;
 	text_add(&path, "{}/mail/LOCALPART/", text_raw(view_text(state)));
 	if (config->origins[SETTING_MAILBOXES].kind == ORIGIN_DEFAULT)
-		ok = !buffer_failed(&path) &&
-			arena_copy(a, buffer_view(&path), &config->mailboxes);
+		ok = !buffer_failed(&path) && arena_copy(a, buffer_view(&path), &config->mailboxes);
 	buffer_free(&path);
 	return ok;
 }
@@ -150,8 +149,8 @@ _Noreturn static void child(struct reader *r)
 	site.findings = findings_new(&a);
 	site.has_directory = r->directory >= 0;
 	if (!read_site(r, &facts, &site)) {
-		say_trouble("the configuration in {} cannot be read",
-			text_string(r->question->config));
+		say_trouble(
+			"the configuration in {} cannot be read", text_string(r->question->config));
 		_exit(EXIT_IO);
 	}
 	const int code = r->question->work(&site, r->question->context, &answer);
@@ -172,8 +171,8 @@ static int open_reader(struct reader *r)
 		return problem == EACCES ? EXIT_PERMISSION : EXIT_IO;
 	}
 	if (r->directory >= 0)
-		r->users = openat(r->directory, "users",
-			O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+		r->users = openat(
+			r->directory, "users", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct stat status;
 	if (r->users >= 0 && (fstat(r->users, &status) != 0 || !S_ISREG(status.st_mode))) {
 		close(r->users);

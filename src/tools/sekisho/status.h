@@ -37,8 +37,8 @@ struct status_pairs {
 
 /* Words of the text, which is kept, in their order; what is no key=value is passed over, as is what
  * comes past STATUS_PAIRS_MAX. A key that comes again is another worker's: numbers are added; of
- * generation= the lowest counts, of what ends in _all= (seen by every worker) the highest, of words the
- * last. worker= says nothing here. */
+ * generation= the lowest counts, of what ends in _all_workers= the highest, of words the last.
+ * worker= says nothing here. */
 void status_read_pairs(struct view text, struct status_pairs *pairs_out);
 void status_add_pairs(struct buffer *b, const struct status_pairs *pairs);
 /* {"key":1,"key":"word"} */

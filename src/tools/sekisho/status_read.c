@@ -62,7 +62,7 @@ static void merge(struct status_pair *old, const struct status_pair *new)
 		*old = *new;
 	else if (view_equal(old->key, VIEW("generation")))
 		old->number = new->number < old->number ? new->number : old->number;
-	else if (view_ends(old->key, VIEW("_all")))
+	else if (view_ends(old->key, VIEW("_all_workers")))
 		old->number = new->number > old->number ? new->number : old->number;
 	else if (UINT64_MAX - old->number < new->number)
 		old->number = UINT64_MAX;

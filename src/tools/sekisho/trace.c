@@ -1,16 +1,24 @@
 /* `sekisho trace`: lines of one or more programs, as they come, until Ctrl-C. */
+#include "tools/sekisho/trace.h"
 #include "channels/peers.h"
 #include "parent/programs.h"
 #include "tools/sekisho/ask.h"
 #include "tools/sekisho/call.h"
 #include "tools/sekisho/say.h"
-#include "tools/sekisho/trace.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <unistd.h>
+#include <signal.h>
 
 #define LINE_ROOM (1u << 20)
+
+static volatile sig_atomic_t is_over;
+
+static void on_interrupt(int number)
+{
+	(void)number;
+	is_over = 1;
+}
 
 struct source {
 	struct ask ask;
@@ -70,7 +78,7 @@ static void finish(struct source *s)
 {
 	say_octets(buffer_view(&s->line));
 	buffer_clear(&s->line);
-	
+
 	if (s->ask.exit_code == EXIT_USAGE)
 		say_trouble("{} cannot trace that", text_view(s->program));
 	else if (s->ask.exit_code == EXIT_LATER)
@@ -81,7 +89,10 @@ static void finish(struct source *s)
 
 static void follow(struct source *sources, size_t count)
 {
-	for (;;) {
+	const struct sigaction catching = {.sa_handler = on_interrupt};
+	sigaction(SIGINT, &catching, NULL);
+	sigaction(SIGTERM, &catching, NULL);
+	while (!is_over) {
 		struct pollfd polls[TRACE_PROGRAMS];
 		bool any = false;
 		for (size_t i = 0; i < count; i++) {
@@ -91,8 +102,11 @@ static void follow(struct source *sources, size_t count)
 		}
 		if (!any)
 			return;
-		if (poll(polls, count, -1) < 0 && errno != EINTR)
-			return;
+		if (poll(polls, count, -1) < 0) {
+			if (errno != EINTR)
+				return;
+			continue;
+		}
 		for (size_t i = 0; i < count; i++) {
 			if (!sources[i].open || !polls[i].revents)
 				continue;
@@ -101,6 +115,15 @@ static void follow(struct source *sources, size_t count)
 				finish(&sources[i]);
 		}
 	}
+}
+
+/* Ctrl-C is how it ends. Otherwise it is as good as the best of its programs. */
+static int code_of(const struct source *sources, size_t count)
+{
+	int code = sources[0].ask.exit_code;
+	for (size_t i = 1; i < count; i++)
+		code = sources[i].ask.exit_code < code ? sources[i].ask.exit_code : code;
+	return is_over ? EXIT_FINE : code;
 }
 
 int run_trace(const struct call *call)
@@ -119,10 +142,11 @@ int run_trace(const struct call *call)
 		code = begin(&sources[count], call->state, programs[count], call_word(call, 0));
 		count++;
 	}
-	if (code == EXIT_FINE)
+	if (code == EXIT_FINE) {
 		follow(sources, count);
+		code = code_of(sources, count);
+	}
 	for (size_t i = 0; i < count; i++) {
-		code = sources[i].ask.exit_code > code ? sources[i].ask.exit_code : code;
 		ask_end(&sources[i].ask);
 		buffer_free(&sources[i].line);
 	}

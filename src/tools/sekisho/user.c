@@ -42,8 +42,8 @@ static void add_user_json(struct buffer *b, const struct config_user *user, bool
 {
 	buffer_add(b, is_first ? VIEW("{\"name\":") : VIEW(",\n {\"name\":"));
 	text_add_json(b, user->name);
-	text_add(b, ",\"verifier\":\"{}\",\"line\":{}}",
-		text_string(verifier_word(user->verifier)), text_number(user->line));
+	text_add(b, ",\"verifier\":\"{}\",\"line\":{}}", text_string(verifier_word(user->verifier)),
+		text_number(user->line));
 }
 
 static int list_users(struct site *site, const void *context, struct buffer *answer)
@@ -168,8 +168,8 @@ static int take_hash(const struct call *call, struct buffer *verifier)
 	else if (!password_read_line(STDIN_FILENO, verifier))
 		say_trouble("no hash came on standard input");
 	const enum user_problem problem = buffer_failed(verifier)
-		? USER_VERIFIER_LONG
-		: user_verifier_check(buffer_view(verifier));
+						  ? USER_VERIFIER_LONG
+						  : user_verifier_check(buffer_view(verifier));
 	if (problem == USER_OK)
 		return EXIT_FINE;
 	say_trouble("this hash cannot be taken: {}", text_string(user_problem_text(problem)));
@@ -224,8 +224,9 @@ static int change_failed(const struct call *call, enum error error)
 static int change_file(
 	const struct call *call, enum user_verb verb, struct view name, struct view verifier)
 {
-	static const enum users_change_kind kinds[] = {
-		[USER_ADD] = USERS_ADD, [USER_PASSWD] = USERS_REPLACE, [USER_REMOVE] = USERS_REMOVE};
+	static const enum users_change_kind kinds[] = {[USER_ADD] = USERS_ADD,
+		[USER_PASSWD] = USERS_REPLACE,
+		[USER_REMOVE] = USERS_REMOVE};
 	const struct users_change change = {
 		.kind = kinds[verb], .name = name, .verifier = verifier};
 	int directory;
@@ -266,15 +267,16 @@ static struct user_found take_apart(struct view answer)
 	return found;
 }
 
-static void print_done(
-	const struct call *call, enum user_verb verb, const struct user_found *u, struct view password)
+static void print_done(const struct call *call, enum user_verb verb, const struct user_found *u,
+	struct view password)
 {
 	const struct view domain = u->domain.length ? u->domain : VIEW("localhost");
 	if (!u->domain.length)
 		say_trouble("note: no domain of this site is known yet; see the setting "
 			    "servername");
 	if (call_has(call, VIEW("--generate")))
-		say("{}@{} password: {}", text_view(u->name), text_view(domain), text_view(password));
+		say("{}@{} password: {}", text_view(u->name), text_view(domain),
+			text_view(password));
 	else if (verb == USER_REMOVE)
 		say("{}@{} is removed: nobody can log in by that name, and mail to it is refused. "
 		    "The mailbox stays: {}",
@@ -289,7 +291,8 @@ static int may_read(const struct call *call)
 {
 	const int directory = open(call->config, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const bool is_hidden = directory >= 0 &&
-		faccessat(directory, "users", R_OK, AT_EACCESS) != 0 && errno == EACCES;
+			       faccessat(directory, "users", R_OK, AT_EACCESS) != 0 &&
+			       errno == EACCES;
 	if (directory >= 0)
 		close(directory);
 	if (is_hidden)
@@ -309,8 +312,8 @@ static int change_user(const struct call *call, enum user_verb verb)
 	int code = may_read(call);
 	if (code == EXIT_FINE)
 		code = site_ask(&question, &answer);
-	const struct user_found found =
-		code == EXIT_FINE ? take_apart(buffer_view(&answer)) : (struct user_found){.name = VIEW_NONE};
+	const struct user_found found = code == EXIT_FINE ? take_apart(buffer_view(&answer))
+							  : (struct user_found){.name = VIEW_NONE};
 	if (code == EXIT_FINE && verb != USER_REMOVE)
 		code = make_verifier(call, &password, &verifier);
 	if (code == EXIT_FINE)
@@ -347,15 +350,18 @@ static int wrong_words(const char *problem)
 
 int run_user(const struct call *call)
 {
-	static const struct view verbs[] = {
-		[USER_ADD] = VIEW("add"), [USER_PASSWD] = VIEW("passwd"), [USER_REMOVE] = VIEW("remove")};
+	static const struct view verbs[] = {[USER_ADD] = VIEW("add"),
+		[USER_PASSWD] = VIEW("passwd"),
+		[USER_REMOVE] = VIEW("remove")};
 	const struct view verb = call_word(call, 0);
-	const bool has_secret = call_has(call, VIEW("--generate")) || call_has(call, VIEW("--hash"));
+	const bool has_secret =
+		call_has(call, VIEW("--generate")) || call_has(call, VIEW("--hash"));
 	if (call_has(call, VIEW("--generate")) && call_has(call, VIEW("--hash")))
 		return wrong_words("--generate and --hash exclude each other");
 	if (view_equal(verb, VIEW("list")))
-		return call->word_count == 1 && !has_secret ? list(call)
-							    : wrong_words("list takes --json alone");
+		return call->word_count == 1 && !has_secret
+			       ? list(call)
+			       : wrong_words("list takes --json alone");
 	if (call_has(call, VIEW("--json")))
 		return wrong_words("--json is for list");
 	for (unsigned i = 0; i < sizeof verbs / sizeof *verbs; i++) {

@@ -17,7 +17,7 @@ struct user_given {
 };
 
 /* "hana", or "hana@example.org" with an own domain. */
-must_use enum user_name_problem user_given_parse(
-	struct view text, const struct config *config, struct arena *a, struct user_given *given_out);
+must_use enum user_name_problem user_given_parse(struct view text, const struct config *config,
+	struct arena *a, struct user_given *given_out);
 
 #endif

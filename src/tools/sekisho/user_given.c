@@ -17,8 +17,8 @@ static struct view usual_domain(const struct config *c)
 	return c->domains[is_default ? c->domain_count - 1 : 0].name.name;
 }
 
-enum user_name_problem user_given_parse(
-	struct view text, const struct config *config, struct arena *a, struct user_given *given_out)
+enum user_name_problem user_given_parse(struct view text, const struct config *config,
+	struct arena *a, struct user_given *given_out)
 {
 	const size_t at = view_find_last(text, '@');
 	struct domain domain;

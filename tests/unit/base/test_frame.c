@@ -61,7 +61,8 @@ static void each_row_travels_at_its_limits(void **state)
 			assert_true(frame_read(row, 7, fields, &frame));
 			for (size_t i = 0; i < FRAME_FIELDS && row->fields[i].name; i++)
 				if (row->fields[i].kind == FRAME_BYTES)
-					assert_true(view_equal(frame.values[i].bytes, values[i].bytes));
+					assert_true(
+						view_equal(frame.values[i].bytes, values[i].bytes));
 				else
 					assert_int_equal(frame.values[i].number, values[i].number);
 			/* one octet less, and one more, are refused */
@@ -69,7 +70,8 @@ static void each_row_travels_at_its_limits(void **state)
 				assert_false(frame_read(
 					row, 7, view_first(fields, fields.length - 1), &frame));
 			buffer_add_octet(&b, 0);
-			assert_false(frame_read(row, 7, view_from(buffer_view(&b), FRAME_HEADER), &frame));
+			assert_false(frame_read(
+				row, 7, view_from(buffer_view(&b), FRAME_HEADER), &frame));
 			buffer_free(&b);
 		}
 	memory_free(octets);

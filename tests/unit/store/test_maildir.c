@@ -6,8 +6,8 @@
 
 static const struct view parts[] = {VIEW("hello "), VIEW("world")};
 
-static enum error deliver(const struct maildir_place *place, const char *name, bool repeat,
-	struct maildir_file *file)
+static enum error deliver(
+	const struct maildir_place *place, const char *name, bool repeat, struct maildir_file *file)
 {
 	enum error error = maildir_begin(place, view_text(name), repeat, file);
 	if (!error)
@@ -22,9 +22,8 @@ static void names_as_documented(void **state)
 	/* The name is made of what never repeats: birth, id, recipient. */
 	(void)state;
 	struct buffer b = buffer_new(MAILDIR_NAME_MAX);
-	maildir_name_add(&b,
-		&(struct maildir_name){0x0123456789abcdef, {0xab}, 0, 1893456000, 11,
-			VIEW("mail.example.test")});
+	maildir_name_add(&b, &(struct maildir_name){0x0123456789abcdef, {0xab}, 0, 1893456000, 11,
+				     VIEW("mail.example.test")});
 	assert_true(view_equal(buffer_view(&b), VIEW(NAME)));
 	buffer_free(&b);
 }
@@ -91,11 +90,10 @@ static void repeats_without_a_second_copy(void **state)
 		if (repeats[i].path)
 			boxes_put(b, repeats[i].path, repeats[i].octets);
 		assert_int_equal(deliver(&b->place, NAME, true, &file), ERROR_NONE);
-		if (!boxes_holds(b, repeats[i].found, MAIL) ||
-			file.mending != repeats[i].mending || file.mended != repeats[i].mended)
+		if (!boxes_holds(b, repeats[i].found, MAIL) || file.mending != repeats[i].mending ||
+			file.mended != repeats[i].mended)
 			fail_msg("%s", repeats[i].what);
-		assert_int_equal(
-			boxes_count(b, "hana/new") + boxes_count(b, "hana/cur"), 1);
+		assert_int_equal(boxes_count(b, "hana/new") + boxes_count(b, "hana/cur"), 1);
 		assert_int_equal(boxes_count(b, "hana/tmp"), 0);
 	}
 }
@@ -199,16 +197,33 @@ static enum error deliver_as_nobody(const struct boxes *b, bool repeat)
 
 static void wrong_owner_or_mode_is_an_error(void **state)
 {
-	/* Somebody closed the mailbox to us: temporary trouble, told as such. */
+	/* Somebody closed the mailbox to us: an error, told as such. */
 	struct boxes *b = *state;
+	static const char *const all[] = {"", "hana", "hana/tmp", "hana/new", "hana/cur"};
+	static const struct {
+		const char *closed;
+		enum error error;
+	} cases[] = {
+		{"", ERROR_NONE},
+		{"hana", ERROR_DENIED},
+		{"hana/tmp", ERROR_DENIED},
+		{"hana/new", ERROR_DENIED},
+		{"hana/new/" NAME, ERROR_DENIED},
+	};
 	boxes_make(b, "hana");
-	boxes_put(b, "hana/new/" NAME, "x");
-	fchmodat(b->root, "hana/new/" NAME, 0, 0);
-	fchmodat(b->root, "hana/tmp", 0500, 0);
-	assert_int_equal(deliver_as_nobody(b, false), ERROR_DENIED);
-	fchmodat(b->root, "hana", 0, 0);
-	assert_int_equal(deliver_as_nobody(b, true), ERROR_DENIED);
-	fchmodat(b->root, "hana", 0770, 0);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const bool repeat = i == 4;
+		for (size_t j = 0; j < COUNT(all); j++)
+			fchmodat(b->root, *all[j] ? all[j] : ".", 0777, 0);
+		unlinkat(b->root, "hana/new/" NAME, 0);
+		unlinkat(b->root, "hana/tmp/" NAME, 0);
+		if (repeat)
+			boxes_put(b, "hana/new/" NAME, "x");
+		if (*cases[i].closed)
+			fchmodat(b->root, cases[i].closed, 0, 0);
+		if (deliver_as_nobody(b, repeat) != cases[i].error)
+			fail_msg("%s", cases[i].closed);
+	}
 }
 
 static void name_lengths(void **state)
