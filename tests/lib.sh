@@ -2,7 +2,7 @@
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config libevent-dev libssl-dev libgsasl-dev
 	libsodium-dev libidn2-dev libpsl-dev libseccomp-dev liblmdb-dev libcrypt-dev"
-test_packages="libcmocka-dev clang-14 clang-format-14 clang-tidy-14 cppcheck libclang-rt-14-dev
+test_packages="libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14-dev
 	python3 swaks curl msmtp mpop fetchmail s-nail gsasl openssl procps"
 
 as_root() {

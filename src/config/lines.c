@@ -56,7 +56,8 @@ bool lines_next_raw(struct lines *l, struct line *line_out)
 	struct view text = view_first(whole, whole.length - has_end);
 	if (view_ends(text, VIEW("\r")))
 		text.length--;
-	if (l->number == 0 && view_starts(text, VIEW("\xef\xbb\xbf")))
+	/* At any line: files are put together with cat, and lines are removed from the front. */
+	if (view_starts(text, VIEW("\xef\xbb\xbf")))
 		text = view_from(text, 3);
 	l->rest = view_from(l->rest, whole.length);
 	l->number++;

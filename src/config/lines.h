@@ -1,6 +1,6 @@
 /*
  * The lines of a settings file: LF or CRLF, `#` at the start of a line or after a space begins a
- * comment, blank lines say nothing, a byte order mark at the front is forgiven. What is left is
+ * comment, blank lines say nothing, a byte order mark before a line is forgiven. What is left is
  * trimmed. Pure; used by every parser of this folder and by users_file.c.
  */
 #ifndef CONFIG_LINES_H

@@ -148,6 +148,7 @@ static struct row **find(const struct gate_table *t, struct view key)
 static void drop(struct gate_table *t, struct row **at, bool tell)
 {
 	struct row *row = *at;
+	must(row != NULL);
 	*at = row->next;
 	if (row->counter) {
 		unlink_counter(t, row);

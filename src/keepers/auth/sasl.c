@@ -52,16 +52,6 @@ static void wipe_property(Gsasl_session *session, Gsasl_property property)
 		bytes_wipe((void *)(uintptr_t)text, view_text(text).length);
 }
 
-static int take_password(struct sasl *s, Gsasl_session *session)
-{
-	buffer_add(&s->authid, view_text(gsasl_property_fast(session, GSASL_AUTHID)));
-	buffer_add(&s->authzid, view_text(gsasl_property_fast(session, GSASL_AUTHZID)));
-	buffer_add(&s->password, view_text(gsasl_property_fast(session, GSASL_PASSWORD)));
-	wipe_property(session, GSASL_PASSWORD);
-	s->found = true;
-	return GSASL_OK; /* it parsed; whether it is right is not decided here */
-}
-
 static int set_text(Gsasl_session *session, Gsasl_property property, const struct buffer *text)
 {
 	return gsasl_property_set_raw(session, property, (const char *)text->data, text->length);
@@ -93,9 +83,7 @@ static int asked(Gsasl *unused, Gsasl_session *session, Gsasl_property property)
 {
 	struct sasl *s = gsasl_session_hook_get(session);
 	(void)unused;
-	if (property == GSASL_VALIDATE_SIMPLE && s->mechanism == SASL_PLAIN && !s->found)
-		return take_password(s, session);
-	if (property == GSASL_SCRAM_ITER && s->mechanism != SASL_PLAIN && !s->found)
+	if (property == GSASL_SCRAM_ITER && !s->found)
 		return take_keys(s, session);
 	return GSASL_NO_CALLBACK;
 }
@@ -136,6 +124,8 @@ struct sasl *sasl_new(enum sasl_mechanism mechanism, enum auth_binding binding_k
 	s->authzid = buffer_new(AUTH_RESPONSE_MAX);
 	s->password = buffer_new(AUTH_RESPONSE_MAX);
 	s->reason = "";
+	if (mechanism == SASL_PLAIN)
+		return s;
 	if (gsasl_server_start(library, sasl_mechanism_name(mechanism), &s->session) != GSASL_OK) {
 		s->session = NULL;
 		sasl_free(&s);
@@ -147,22 +137,12 @@ struct sasl *sasl_new(enum sasl_mechanism mechanism, enum auth_binding binding_k
 	return s;
 }
 
-static size_t count_nuls(struct view v)
-{
-	size_t count = 0;
-	for (size_t i = 0; i < v.length; i++)
-		count += v.at[i] == 0;
-	return count;
-}
-
 /* What libgsasl would let pass. */
 static const char *objection(const struct sasl *s, struct view response)
 {
 	if (response.length == 0)
 		return "an empty response";
-	if (s->mechanism == SASL_PLAIN)
-		return count_nuls(response) == 2 ? NULL : "not three fields";
-	if (count_nuls(response) > 0)
+	if (view_find(response, 0) != VIEW_NOT_FOUND)
 		return "a NUL in SCRAM";
 	if (s->mechanism == SASL_SCRAM && !s->began && view_at(response, 0) == 'p')
 		return "a channel binding in a mechanism that has none";
@@ -175,7 +155,7 @@ static enum sasl_event event_of(struct sasl *s, int code)
 	case GSASL_NEEDS_MORE:
 		return SASL_CHALLENGE;
 	case GSASL_OK:
-		return s->mechanism == SASL_PLAIN ? SASL_PASSWORD : SASL_PROVED;
+		return SASL_PROVED;
 	case GSASL_NO_CB_TLS_EXPORTER:
 	case GSASL_NO_CB_TLS_UNIQUE:
 		s->reason = "a channel binding that this session does not have";
@@ -193,15 +173,30 @@ static enum sasl_event event_of(struct sasl *s, int code)
 	}
 }
 
-enum sasl_event sasl_step(struct sasl *s, struct view response, struct buffer *output)
+/* RFC 4616 §2: authorization identity NUL authentication identity NUL password. */
+static enum sasl_event step_plain(struct sasl *s, struct view response)
 {
-	buffer_clear(output);
-	s->reason = "";
-	const char *problem = objection(s, response);
-	if (problem) {
-		s->reason = problem;
+	struct view authzid;
+	struct view authid;
+	struct view password;
+	if (!view_split(response, 0, &authzid, &response) ||
+		!view_split(response, 0, &authid, &password) ||
+		view_find(password, 0) != VIEW_NOT_FOUND) {
+		s->reason = "not three fields";
 		return SASL_SYNTAX;
 	}
+	buffer_add(&s->authzid, authzid);
+	buffer_add(&s->authid, authid);
+	buffer_add(&s->password, password);
+	return SASL_PASSWORD;
+}
+
+static enum sasl_event step_scram(struct sasl *s, struct view response, struct buffer *output)
+{
+	s->reason = objection(s, response);
+	if (s->reason)
+		return SASL_SYNTAX;
+	s->reason = "";
 	s->began = true;
 	char *out = NULL;
 	size_t length = 0;
@@ -212,13 +207,22 @@ enum sasl_event sasl_step(struct sasl *s, struct view response, struct buffer *o
 		bytes_wipe(out, length);
 		gsasl_free(out);
 	}
-	if (buffer_failed(output) || buffer_failed(&s->authid) || buffer_failed(&s->authzid))
-		return SASL_FAILED;
 	if (code == GSASL_OK && !s->found) {
 		s->reason = "finished without a name";
 		return SASL_SYNTAX;
 	}
 	return event_of(s, code);
+}
+
+enum sasl_event sasl_step(struct sasl *s, struct view response, struct buffer *output)
+{
+	buffer_clear(output);
+	const enum sasl_event event = s->mechanism == SASL_PLAIN ? step_plain(s, response)
+								 : step_scram(s, response, output);
+	if (buffer_failed(output) || buffer_failed(&s->authid) || buffer_failed(&s->authzid) ||
+		buffer_failed(&s->password))
+		return SASL_FAILED;
+	return event;
 }
 
 struct view sasl_authid(const struct sasl *s)
@@ -243,9 +247,8 @@ const char *sasl_reason(const struct sasl *s)
 
 void sasl_free(struct sasl **at)
 {
-	static const Gsasl_property secrets[] = {GSASL_PASSWORD, GSASL_SCRAM_SALT,
-		GSASL_SCRAM_STOREDKEY, GSASL_SCRAM_SERVERKEY, GSASL_CB_TLS_EXPORTER,
-		GSASL_CB_TLS_UNIQUE};
+	static const Gsasl_property secrets[] = {GSASL_SCRAM_SALT, GSASL_SCRAM_STOREDKEY,
+		GSASL_SCRAM_SERVERKEY, GSASL_CB_TLS_EXPORTER, GSASL_CB_TLS_UNIQUE};
 	struct sasl *s = *at;
 	*at = NULL;
 	if (!s)

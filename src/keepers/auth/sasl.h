@@ -1,8 +1,10 @@
 /*
- * The server's side of SASL for one exchange: PLAIN (RFC 4616), SCRAM-SHA-256 and SCRAM-SHA-256-PLUS
- * (RFC 5802, RFC 7677), by libgsasl, which nobody else here sees. Pure: it takes responses, asks its
- * owner for the verifier of a name, and says what comes next. It decides nothing about PLAIN: the
- * password is handed up, since checking it is costly.
+ * The server's side of SASL for one exchange: SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677)
+ * by libgsasl, and PLAIN (RFC 4616), which is three fields and taken apart here: libgsasl's PLAIN
+ * hands the password on only after SASLprep, which an imported hash knows nothing of, and refuses
+ * passwords that are not of Unicode 3.2. Pure: it takes responses, asks its owner for the verifier of
+ * a name, and says what comes next. It decides nothing about PLAIN: the password is handed up, since
+ * checking it is costly.
  *
  * Stricter than libgsasl: a client that sends `p=` (it binds) in a mechanism without binding is
  * refused, not compared with nothing; NULs in SCRAM are refused. Refused by libgsasl: `y` (the client
@@ -58,7 +60,7 @@ must_use struct sasl *sasl_new(enum sasl_mechanism mechanism, enum auth_binding 
 must_use enum sasl_event sasl_step(struct sasl *s, struct view response, struct buffer *output);
 /* As the client sent them, once sasl_step has seen them; live as long as the exchange. */
 struct view sasl_authid(const struct sasl *s);
-struct view sasl_authzid(const struct sasl *s); /* empty, or equal to the authid: the same */
+struct view sasl_authzid(const struct sasl *s); /* empty: the same */
 struct view sasl_password(const struct sasl *s);
 const char *sasl_reason(const struct sasl *s);
 /* Wipes. */

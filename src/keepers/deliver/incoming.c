@@ -230,9 +230,11 @@ static void said(void *context, const struct frame *frame)
 		begin(d, frame);
 		return;
 	case DELIVER_CONTENT:
+		must(in != NULL); /* the row's states allow no other */
 		content(in, frame->values[0].bytes);
 		return;
 	case DELIVER_END:
+		must(in != NULL);
 		end(in);
 		return;
 	case DELIVER_EXPECT:

@@ -424,9 +424,11 @@ static void said(void *context, const struct frame *frame)
 		}
 		return;
 	case DELIVER_RESULT:
+		must(o != NULL); /* the row's states allow no other */
 		on_result(d, o, frame);
 		return;
 	case DELIVER_FINISHED:
+		must(o != NULL);
 		on_finished(d, o);
 		return;
 	case DELIVER_DELIVERED:

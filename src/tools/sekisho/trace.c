@@ -9,15 +9,15 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <unistd.h>
 
 #define LINE_ROOM (1u << 20)
 
-static volatile sig_atomic_t is_over;
-
+/* Ctrl-C is how it ends, and no failure. */
 static void on_interrupt(int number)
 {
 	(void)number;
-	is_over = 1;
+	_exit(EXIT_FINE);
 }
 
 struct source {
@@ -78,7 +78,6 @@ static void finish(struct source *s)
 {
 	say_octets(buffer_view(&s->line));
 	buffer_clear(&s->line);
-
 	if (s->ask.exit_code == EXIT_USAGE)
 		say_trouble("{} cannot trace that", text_view(s->program));
 	else if (s->ask.exit_code == EXIT_LATER)
@@ -92,7 +91,7 @@ static void follow(struct source *sources, size_t count)
 	const struct sigaction catching = {.sa_handler = on_interrupt};
 	sigaction(SIGINT, &catching, NULL);
 	sigaction(SIGTERM, &catching, NULL);
-	while (!is_over) {
+	for (;;) {
 		struct pollfd polls[TRACE_PROGRAMS];
 		bool any = false;
 		for (size_t i = 0; i < count; i++) {
@@ -117,13 +116,13 @@ static void follow(struct source *sources, size_t count)
 	}
 }
 
-/* Ctrl-C is how it ends. Otherwise it is as good as the best of its programs. */
+/* As good as the best of its programs. */
 static int code_of(const struct source *sources, size_t count)
 {
 	int code = sources[0].ask.exit_code;
 	for (size_t i = 1; i < count; i++)
 		code = sources[i].ask.exit_code < code ? sources[i].ask.exit_code : code;
-	return is_over ? EXIT_FINE : code;
+	return code;
 }
 
 int run_trace(const struct call *call)

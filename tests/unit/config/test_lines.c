@@ -11,6 +11,7 @@ static void all_forms(void **state)
 				   "\r\n"
 				   "  b # note\n"
 				   "\t\n"
+				   "\xef\xbb\xbf"
 				   "c#d\n"
 				   "#e\n"
 				   "\xe8\x8a\xb1 f";

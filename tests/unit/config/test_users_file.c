@@ -26,6 +26,14 @@ static void edits(void **state)
 		{"taro:!\r\n", USERS_ADD, "hana", "!", "", ERROR_NONE, "taro:!\r\nhana:!\r\n"},
 		/* Found by fuzz_config_users: half a line end. */
 		{"taro:!\r", USERS_ADD, "hana", "!", "", ERROR_NONE, "taro:!\r\nhana:!\n"},
+		/* Found by fuzz_config_users: the next line moves to the front with its mark. */
+		{"hana:!\n\xef\xbb\xbf"
+		 "taro:!\n",
+			USERS_REMOVE, "hana", "", "", ERROR_NONE,
+			"\xef\xbb\xbf"
+			"taro:!\n"},
+		{"\xef\xbb\xbfhana:!\n", USERS_REPLACE, "hana", SCRAM, "", ERROR_NONE,
+			"hana:" SCRAM "\n"},
 		{"hana:!\n", USERS_ADD, "hana", "!", "", ERROR_EXISTS, NULL},
 		{"#hana:!\n", USERS_ADD, "hana", "!", "", ERROR_NONE, "#hana:!\nhana:!\n"},
 		{"# x\n hana : ! # y\ntaro:!\n", USERS_REPLACE, "hana", SCRAM, "", ERROR_NONE,

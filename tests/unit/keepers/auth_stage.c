@@ -177,6 +177,9 @@ static void end_face(struct stage *s, struct auth_face *face)
 
 void stage_free(struct stage *s)
 {
+	if (s->authd.mailbox) /* its end takes the grants along */
+		authd_connect(
+			&s->authd, PROGRAM_MAILBOX, 0, open("/dev/null", O_RDONLY | O_CLOEXEC));
 	for (size_t i = 0; i < AUTH_FACES_MAX; i++)
 		end_face(s, &s->authd.faces[i]);
 	watch_free(&s->authd.reaper);

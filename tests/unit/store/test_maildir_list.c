@@ -180,6 +180,23 @@ static void unique_ids_are_unique(void **state)
 	maildir_list_free(&list);
 }
 
+static void a_file_seen_twice(void **state)
+{
+	/* Renamed while the directories are read, a file may show under both names: it is one message. */
+	struct boxes *b = *state;
+	boxes_make(b, "hana");
+	boxes_put(b, "hana/new/" OWN_A, "12345");
+	boxes_put(b, "hana/new/" OWN_B, "12345");
+	assert_int_equal(
+		linkat(b->root, "hana/new/" OWN_A, b->root, "hana/cur/" OWN_A ":2,S", 0), 0);
+	struct maildir_list list = read_list(b);
+	assert_int_equal(list.count, 2);
+	assert_true(has_name(&list, 0, OWN_A ":2,S"));
+	assert_string_equal(unique_of(&list, 0), UID_A);
+	assert_true(list.octets == 10);
+	maildir_list_free(&list);
+}
+
 static void limits_are_errors(void **state)
 {
 	/* At the limit a list, past it an error and nothing kept: messages, octets of names. */
@@ -414,6 +431,7 @@ int main(void)
 		TEST(unique_ids_of_other_programs),
 		TEST(unique_ids_stay),
 		TEST(unique_ids_are_unique),
+		TEST(a_file_seen_twice),
 		TEST(limits_are_errors),
 		TEST(nothing_outside_the_mailbox),
 		TEST(many_messages_quickly),
