@@ -31,20 +31,22 @@ needs_packages() {
 	install $build_packages $test_packages
 }
 
-# one NAME COMMAND...: runs it, prints its output only when it fails
+# one NAME COMMAND...: runs it, prints its output only when it fails; as good as it
 one() {
-	local name=$1 log
+	local name=$1 log code=0
 	shift
 	log=$(mktemp)
 	if "$@" >"$log" 2>&1; then
 		passed=$((passed + 1))
 		echo "ok   $name"
 	else
+		code=1
 		failed=$((failed + 1))
 		echo "FAIL $name"
 		tail -n 60 "$log" | sed 's/^/     /'
 	fi
 	rm -f "$log"
+	return $code
 }
 
 # configure DIR OPTION...: a build directory, once
@@ -64,16 +66,15 @@ build_asan() {
 		compile build/asan
 }
 
+# As released, with the tests: the sandbox is tried to leave there, and real clients talk to it.
 build_release() {
-	configure build/release --buildtype=release -Dtests=false && compile build/release
+	configure build/tested --buildtype=release && compile build/tested
 }
 
-# runs the tests of Meson's suite $1 one by one, so that each counts
+# meson_suite SUITE DIR: runs the tests of Meson's suite one by one, so that each counts
 meson_suite() {
-	one "build with sanitizers" build_asan
-	[ "$failed" -eq 0 ] || return 0
-	local line log=build/asan/meson-logs/testlog.txt
-	meson test -C build/asan --no-rebuild --suite "$1" --print-errorlogs \
+	local line dir=${2:-build/asan}
+	meson test -C "$dir" --no-rebuild --suite "$1" --print-errorlogs \
 		${SEKISHO_TEST_LONG:+-t 10} >build/meson-$1.log 2>&1
 	while read -r line; do
 		case $line in
@@ -87,15 +88,28 @@ meson_suite() {
 	fi
 }
 
-suite_unit() { meson_suite unit; }
-suite_transcripts() { meson_suite transcripts; }
-suite_faults() { meson_suite faults; }
+# sanitized SUITE
+sanitized() {
+	one "build with sanitizers" build_asan || return 0
+	meson_suite "$1"
+}
+
+suite_unit() { sanitized unit; }
+suite_transcripts() { sanitized transcripts; }
+suite_faults() { sanitized faults; }
 
 suite_checks() {
 	local check
-	for check in banned arrows headers format citations shell selftest; do
+	for check in banned arrows headers format citations shell cppcheck selftest; do
 		one "check $check" "tests/checks/$check"
 	done
+	one "build as released" build_release || return 0
+	one "check tidy" tests/checks/tidy build/tested
+}
+
+suite_sandbox() {
+	one "build as released" build_release || return 0
+	meson_suite sandbox build/tested
 }
 
 suite_fuzz() {
@@ -103,8 +117,7 @@ suite_fuzz() {
 }
 
 suite_system() {
-	one "build as released" build_release
-	[ "$failed" -eq 0 ] || return 0
+	one "build as released" build_release || return 0
 	local t
 	for t in tests/system/test_*; do
 		[ -e "$t" ] && one "system $(basename "$t")" "$t"

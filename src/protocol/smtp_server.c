@@ -314,6 +314,13 @@ static bool command_step(struct smtp_server *s, struct cursor *in, struct buffer
 
 /* --- steps ------------------------------------------------------------------------------------- */
 
+/* An answer that was given counts, as a stream may hang on it; so does that to COMMIT. */
+static bool may_stop(const struct smtp_server *s)
+{
+	const bool is_void = !s->is_answered && s->ask.kind != SMTP_ASK_COMMIT;
+	return s->is_stopping && (s->ask.kind == SMTP_ASK_NONE || is_void);
+}
+
 static void stop_now(struct smtp_server *s, struct buffer *out)
 {
 	s->is_stopping = false;
@@ -375,7 +382,7 @@ enum smtp_want smtp_server_step(struct smtp_server *s, struct cursor *in, struct
 			return SMTP_WANT_NOTE;
 		if (buffer_left(out) < s->pending.length + OUTPUT_ROOM)
 			return SMTP_WANT_OUTPUT;
-		if (s->is_stopping && s->ask.kind != SMTP_ASK_COMMIT) {
+		if (may_stop(s)) {
 			stop_now(s, out);
 		} else if (s->ask.kind != SMTP_ASK_NONE) {
 			if (!s->is_answered)

@@ -203,7 +203,8 @@ void smtp_server_tls_started(struct smtp_server *s, const struct smtp_facts *fac
 /* The refusal that SMTP_WANT_NOTE speaks of. Static text, valid for ever. */
 const struct reply *smtp_server_said(const struct smtp_server *s);
 /* Says 421 at the next step and closes; an open ask is void (do not answer it) unless it is COMMIT,
- * whose answer is still wanted first, since the mail may be durable. In state TLS nothing is said. */
+ * whose answer is still wanted first, since the mail may be durable. One that was answered is served
+ * first. In state TLS nothing is said. */
 void smtp_server_stop(struct smtp_server *s, enum smtp_stop why);
 
 /* What may pass, in ms on the monotonic clock, before the owner calls smtp_server_stop(TIMEOUT):

@@ -22,12 +22,6 @@ struct fuzz {
 	bool is_open; /* the stream */
 };
 
-static void check(bool cond)
-{
-	if (!cond)
-		abort();
-}
-
 static unsigned roll(struct fuzz *f, unsigned sides)
 {
 	f->random = f->random * 6364136223846793005u + 1442695040888963407u;
@@ -37,16 +31,16 @@ static unsigned roll(struct fuzz *f, unsigned sides)
 static void check_replies(struct fuzz *f)
 {
 	struct view rest = buffer_view(&f->out);
-	check(!buffer_failed(&f->out));
+	must(!buffer_failed(&f->out));
 	while (rest.length) {
 		const size_t end = view_search(rest, VIEW("\r\n"));
-		check(end != VIEW_NOT_FOUND);
+		must(end != VIEW_NOT_FOUND);
 		const struct view line = view_first(rest, end);
 		/* a 334 may be long (RFC 4954 §4); all else obeys RFC 5321 §4.5.3.1.5 */
-		check(end + 2 <= REPLY_LINE_MAX || view_starts(line, VIEW("334 ")));
-		check(end >= 4 && (line.at[3] == ' ' || line.at[3] == '-'));
+		must(end + 2 <= REPLY_LINE_MAX || view_starts(line, VIEW("334 ")));
+		must(end >= 4 && (line.at[3] == ' ' || line.at[3] == '-'));
 		for (size_t i = 0; i < line.length; i++)
-			check(line.at[i] >= 0x20 && line.at[i] != 0x7f);
+			must(line.at[i] >= 0x20 && line.at[i] != 0x7f);
 		rest = view_from(rest, end + 2);
 	}
 	buffer_clear(&f->out);
@@ -54,7 +48,7 @@ static void check_replies(struct fuzz *f)
 
 static void drain(struct fuzz *f)
 {
-	check(f->part.length == 0 || f->is_open);
+	must(f->part.length == 0 || f->is_open);
 	buffer_add(&f->content, buffer_view(&f->part));
 	buffer_clear(&f->part);
 }
@@ -62,11 +56,11 @@ static void drain(struct fuzz *f)
 static void check_lines(struct view v)
 {
 	for (size_t i = 0; i < v.length; i++) {
-		check(v.at[i] != 0);
-		check(v.at[i] != '\r' || view_at(v, i + 1) == '\n');
-		check(v.at[i] != '\n' || (i && v.at[i - 1] == '\r'));
+		must(v.at[i] != 0);
+		must(v.at[i] != '\r' || view_at(v, i + 1) == '\n');
+		must(v.at[i] != '\n' || (i && v.at[i - 1] == '\r'));
 	}
-	check(v.length == 0 || view_ends(v, VIEW("\r\n")));
+	must(v.length == 0 || view_ends(v, VIEW("\r\n")));
 }
 
 /* RFC 5321 §4.5.2, line by line, on what stood between 354 and here. */
@@ -74,7 +68,7 @@ static void reference_data(struct view raw, struct buffer *b)
 {
 	for (;;) {
 		const size_t end = view_search(raw, VIEW("\r\n"));
-		check(end != VIEW_NOT_FOUND);
+		must(end != VIEW_NOT_FOUND);
 		struct view line = view_first(raw, end);
 		raw = view_from(raw, end + 2);
 		if (view_equal(line, VIEW(".")))
@@ -82,7 +76,7 @@ static void reference_data(struct view raw, struct buffer *b)
 		buffer_add(b, view_at(line, 0) == '.' ? view_from(line, 1) : line);
 		buffer_add(b, VIEW("\r\n"));
 	}
-	check(raw.length == 0);
+	must(raw.length == 0);
 }
 
 /* RFC 3030: the chunks of every BDAT in `raw`, which begins with the first. */
@@ -90,7 +84,7 @@ static void reference_bdat(struct view raw, struct buffer *b)
 {
 	while (raw.length) {
 		const size_t end = view_search(raw, VIEW("\r\n"));
-		check(end != VIEW_NOT_FOUND);
+		must(end != VIEW_NOT_FOUND);
 		const struct view line = view_first(raw, end);
 		raw = view_from(raw, end + 2);
 		if (!view_starts_nocase(line, VIEW("BDAT ")))
@@ -98,7 +92,7 @@ static void reference_bdat(struct view raw, struct buffer *b)
 		uint64_t n = 0;
 		for (size_t i = 5; octet_is_digit(view_at(line, i)); i++)
 			n = n * 10 + (line.at[i] - '0');
-		check(n <= raw.length);
+		must(n <= raw.length);
 		buffer_add(b, view_first(raw, n));
 		raw = view_from(raw, n);
 	}
@@ -115,13 +109,13 @@ static void check_commit(struct fuzz *f, const struct smtp_mail *mail)
 		from = view_find_last(before, '\n') + 1;
 	}
 	const struct view raw = view_part(f->input, from, f->at - from);
-	check(f->is_open && mail->recipients > 0);
+	must(f->is_open && mail->recipients > 0);
 	if (mail->is_bdat)
 		reference_bdat(raw, &want);
 	else
 		reference_data(raw, &want);
-	check(view_equal(buffer_view(&want), buffer_view(&f->content)));
-	check(mail->content_octets == f->content.length);
+	must(view_equal(buffer_view(&want), buffer_view(&f->content)));
+	must(mail->content_octets == f->content.length);
 	check_lines(buffer_view(&f->content));
 	buffer_free(&want);
 }
@@ -150,7 +144,7 @@ static void answer(struct fuzz *f)
 		f->is_open = false;
 	}
 	if (ask->kind == SMTP_ASK_CONTENT) {
-		check(!f->is_open);
+		must(!f->is_open);
 		f->is_open = a.verdict == SMTP_ACCEPT;
 		f->content_at = f->at;
 		buffer_clear(&f->content);
@@ -178,13 +172,13 @@ static void run(struct fuzz *f)
 		struct cursor c = cursor_of(view_part(f->input, f->at, seen - f->at));
 		const enum smtp_want want = smtp_server_step(&f->server, &c, &f->out);
 		idle = c.at ? 0 : idle + 1;
-		check(idle < 64);
+		must(idle < 64);
 		f->at += c.at;
 		drain(f);
 		check_replies(f);
 		switch (want) {
 		case SMTP_WANT_INPUT:
-			check(seen - f->at < SMTP_SERVER_INPUT_MIN);
+			must(seen - f->at < SMTP_SERVER_INPUT_MIN);
 			if (seen == f->input.length)
 				return;
 			seen = more_input(f, seen);
@@ -194,7 +188,7 @@ static void run(struct fuzz *f)
 			answer(f);
 			break;
 		case SMTP_WANT_DROP:
-			check(f->is_open);
+			must(f->is_open);
 			f->is_open = false;
 			break;
 		case SMTP_WANT_TLS: {
@@ -204,7 +198,7 @@ static void run(struct fuzz *f)
 			break;
 		}
 		case SMTP_WANT_CLOSE:
-			check(!f->is_open);
+			must(!f->is_open);
 			return;
 		case SMTP_WANT_OUTPUT:
 		case SMTP_WANT_CONTENT:
@@ -243,7 +237,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	f->content = buffer_new(1u << 22);
 	f->server = smtp_server_new(&config, &facts);
 	run(f);
-	check(f->is_open == smtp_server_is_content_open(&f->server));
+	must(f->is_open == smtp_server_is_content_open(&f->server));
 	smtp_server_free(&f->server);
 	buffer_free(&f->out);
 	buffer_free(&f->part);

@@ -78,7 +78,7 @@ static inline unsigned scram_final(struct scram_client *c, const char *server_fi
 	const char *password, char *out, size_t room)
 {
 	char cbind[400];
-	char text[1200];
+	char text[100]; /* 32 octets in base64 */
 	char message[2600];
 	uint8_t raw[300];
 	uint8_t salt[100];

@@ -133,6 +133,31 @@ static void test_stop_in_data(void **state)
 	drive_free(d);
 }
 
+static void test_stop_after_answer(void **state)
+{
+	/* protects: a stream that was just lent is dropped (found by fuzz_smtp_server) */
+	(void)state;
+	struct drive *d = drive_new(NULL);
+	drive_run(d);
+	buffer_add(&d->in, VIEW("EHLO client.example\r\nMAIL FROM:<a@sender.example>\r\n"
+				"RCPT TO:<hana@example.test>\r\nDATA\r\n"));
+	struct cursor c = cursor_of(buffer_view(&d->in));
+	while (smtp_server_ask(&d->server)->kind != SMTP_ASK_CONTENT) {
+		if (smtp_server_step(&d->server, &c, &d->out) == SMTP_WANT_ANSWER &&
+			smtp_server_ask(&d->server)->kind != SMTP_ASK_CONTENT)
+			drive_answer(d);
+	}
+	drive_answer(d);
+	smtp_server_stop(&d->server, SMTP_STOP_TIMEOUT);
+	buffer_clear(&d->in);
+	drive_run(d);
+	assert_true(d->closed);
+	assert_int_equal(drive_code(d), 421);
+	assert_int_equal(d->drops, 1);
+	assert_false(smtp_server_is_content_open(&d->server));
+	drive_free(d);
+}
+
 static void test_size_drop_at_once(void **state)
 {
 	/* protects: F-6, no cost in disk: the stream is dropped when the limit is passed, not at the dot */
@@ -298,6 +323,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_stop_waits_for_commit),
 		cmocka_unit_test(test_stop_voids_ask),
 		cmocka_unit_test(test_stop_in_data),
+		cmocka_unit_test(test_stop_after_answer),
 		cmocka_unit_test(test_size_drop_at_once),
 		cmocka_unit_test(test_content_before_354),
 		cmocka_unit_test(test_output_waits),

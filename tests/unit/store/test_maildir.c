@@ -214,13 +214,13 @@ static void wrong_owner_or_mode_is_an_error(void **state)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		const bool repeat = i == 4;
 		for (size_t j = 0; j < COUNT(all); j++)
-			fchmodat(b->root, *all[j] ? all[j] : ".", 0777, 0);
+			(void)!fchmodat(b->root, *all[j] ? all[j] : ".", 0777, 0);
 		unlinkat(b->root, "hana/new/" NAME, 0);
 		unlinkat(b->root, "hana/tmp/" NAME, 0);
 		if (repeat)
 			boxes_put(b, "hana/new/" NAME, "x");
 		if (*cases[i].closed)
-			fchmodat(b->root, cases[i].closed, 0, 0);
+			assert_int_equal(fchmodat(b->root, cases[i].closed, 0, 0), 0);
 		if (deliver_as_nobody(b, repeat) != cases[i].error)
 			fail_msg("%s", cases[i].closed);
 	}
