@@ -149,7 +149,7 @@ static bool ask_content(struct session *s)
 static bool ask_commit(struct session *s)
 {
 	struct transaction *t = s->transaction;
-	if (!transaction_forward(s, true))
+	if (!transaction_forward(s))
 		return false;
 	if (transaction_commit(s))
 		return false;

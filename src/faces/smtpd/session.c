@@ -122,7 +122,7 @@ static enum drive drive(struct session *s, struct cursor *in)
 			}
 			break;
 		case SMTP_WANT_CONTENT:
-			if (!transaction_forward(s, false)) {
+			if (!transaction_forward(s)) {
 				s->wants_resume = true;
 				connection_pause(s->connection);
 				return DRIVE_WAITS;

@@ -48,6 +48,7 @@ struct stream {
 	size_t credit;
 	bool committed;
 	bool refused;
+	bool lost; /* refused, as its channel is gone: nobody at the other end knows the number */
 	enum error error; /* of refused */
 };
 
@@ -58,7 +59,8 @@ struct transaction {
 	enum route_class class;
 	struct buffer header; /* our Received field */
 	struct buffer content; /* what the machine has decoded and spool has not got yet */
-	struct stream *stream; /* null: not opened yet */
+	struct stream *stream; /* null: not opened yet, or lost */
+	bool lost; /* spool was not there */
 	uint64_t octets; /* sent to spool */
 };
 
@@ -133,8 +135,9 @@ struct transaction *transaction_new(struct session *s);
 void transaction_free(struct transaction **t);
 /* The Received field, once all recipients are known. */
 void transaction_make_header(struct session *s);
-/* Sends content to spool as far as credit goes; `all`: even a small rest. False when it must wait. */
-bool transaction_forward(struct session *s, bool all);
+/* Sends what there is to spool, as far as credit goes; false when some must wait for more. What nobody
+ * will take is dropped: COMMIT then finds out. */
+bool transaction_forward(struct session *s);
 /* All content is forwarded: sends the envelope. False when it was refused already. */
 bool transaction_commit(struct session *s);
 /* What the machine dropped. */

@@ -117,6 +117,7 @@ static void said(void *context, const struct frame *frame)
 static void lose_one(void *context, uint32_t number, void *item)
 {
 	(void)number;
+	((struct stream *)item)->lost = true;
 	refused(context, item, ERROR_CLOSED);
 }
 
@@ -169,7 +170,7 @@ void spool_abort(struct smtpd *d, struct stream **at)
 	stream->session = NULL;
 	if (stream->committed)
 		return; /* its answer is still to come */
-	if (channel_is_open(d->spool))
+	if (!stream->lost && channel_is_open(d->spool))
 		channel_say(d->spool, RECEIVE_ABORT, stream->number);
 	free_stream(d, stream);
 }

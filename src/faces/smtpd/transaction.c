@@ -73,18 +73,15 @@ static void send_content(struct session *s, struct buffer *from, size_t length)
 /* Nobody will take it: let it go, the refusal is said at the end. */
 static bool is_void(const struct transaction *t)
 {
-	return t->stream && t->stream->refused;
+	return t->lost || t->stream->refused;
 }
 
-bool transaction_forward(struct session *s, bool all)
+bool transaction_forward(struct session *s)
 {
 	struct transaction *t = s->transaction;
-	if (!all && t->content.length < t->content.max)
-		return true;
-	if (!t->stream)
+	if (!t->stream && !t->lost)
 		t->stream = spool_begin(s, smtp_server_mail(&s->smtp)->size_octets);
-	if (!t->stream)
-		return true; /* COMMIT will find no stream */
+	t->lost = t->stream == NULL;
 	struct buffer *const parts[] = {&t->header, &t->content};
 	for (size_t i = 0; i < 2; i++)
 		while (parts[i]->length && !is_void(t)) {
