@@ -29,6 +29,7 @@ struct connection {
 	bool said_close;
 	bool shut;
 	bool pumping;
+	bool resumed; /* from inside: what was left is to be offered again */
 };
 
 static uint8_t scratch[READ_STEP];
@@ -111,8 +112,10 @@ static struct view read_scratch(struct connection *c, size_t room)
 	const ssize_t n = recv(c->fd, scratch, room, 0);
 	if (n > 0)
 		return view_of(scratch, (size_t)n);
-	if (n == 0 || (errno != EAGAIN && errno != EINTR))
+	if (n == 0)
 		c->peer_ended = true;
+	else if (errno != EAGAIN && errno != EINTR)
+		c->failed = true;
 	return VIEW_NONE;
 }
 
@@ -189,25 +192,29 @@ static bool tls_wants(struct connection *c, enum tls_want want)
 	return false;
 }
 
+/* One step. True when another makes sense now: each must have moved something, or a session that
+ * takes no more output would be stepped for ever. */
+static bool step_tls_once(struct connection *c)
+{
+	struct cursor from = cursor_of(buffer_view(&c->cipher_in));
+	struct cursor to = cursor_of(buffer_view(&c->out));
+	const struct tls_io io = {&from, &c->cipher_out, &c->in, &to};
+	const enum tls_want want = tls_session_step(c->tls, &io);
+	buffer_drop(&c->cipher_in, from.at);
+	buffer_drop(&c->out, to.at);
+	const size_t before = c->out.length;
+	bool again = tls_wants(c, want);
+	if (c->waits_signature)
+		return false;
+	offer_buffer(c);
+	again = again || c->out.length > before || (c->out.length > 0 && to.at > 0);
+	return again && (c->out.length == 0 || send_buffer(c, &c->cipher_out));
+}
+
 static void step_tls(struct connection *c)
 {
-	bool again = true;
-	while (again && !c->failed) {
-		struct cursor from = cursor_of(buffer_view(&c->cipher_in));
-		struct cursor to = cursor_of(buffer_view(&c->out));
-		const struct tls_io io = {&from, &c->cipher_out, &c->in, &to};
-		const enum tls_want want = tls_session_step(c->tls, &io);
-		buffer_drop(&c->cipher_in, from.at);
-		buffer_drop(&c->out, to.at);
-		again = tls_wants(c, want);
-		if (!c->waits_signature)
-			offer_buffer(c);
-		again = again || c->out.length > 0;
-		if (c->out.length > 0 && !send_buffer(c, &c->cipher_out))
-			again = false;
-		if (c->waits_signature)
-			again = false;
-	}
+	while (!c->failed && step_tls_once(c))
+		;
 	if (c->cipher_in.length == 0)
 		buffer_free(&c->cipher_in);
 	if (c->out.length == 0)
@@ -239,19 +246,20 @@ static void linger_over(void *context)
 }
 
 /* The owner has let go: send the rest, then close, or wait for a refused client to hear it. True
- * when the connection is gone. */
+ * when the connection is gone. A peer that has ended its side may still be reading. */
 static bool finish(struct connection *c)
 {
 	if (c->tls && !c->said_close && c->out.length == 0 && !c->failed) {
 		c->said_close = true;
 		tls_session_close(c->tls, &c->cipher_out);
 	}
-	const bool all_sent = send_all(c) || c->failed;
+	const bool all_sent = send_all(c);
 	if (all_sent && !c->shut && !c->failed && c->refused) {
 		c->shut = true;
 		shutdown(c->fd, SHUT_WR);
+		timer_set(c->timer, CONNECTION_LINGER_MS);
 	}
-	if (c->failed || c->peer_ended || (all_sent && !c->refused) ||
+	if (c->failed || (all_sent && (c->peer_ended || !c->refused)) ||
 		c->lingered > CONNECTION_LINGER_OCTETS) {
 		free_connection(c);
 		return true;
@@ -264,12 +272,14 @@ static void discard(struct connection *c)
 	c->lingered += read_scratch(c, READ_STEP).length;
 }
 
+/* A peer that has ended its side has its last commands served, and is told of at the end of them. Who
+ * cannot be spoken to any more has not: a QUIT behind a RETR that never arrived removes nothing. */
 static void tell_end(struct connection *c)
 {
-	if (!c->handler || c->paused || !(c->failed || (c->peer_ended && c->in.length == 0)))
+	if (!c->handler || !(c->failed || (c->peer_ended && c->in.length == 0 && !c->paused)))
 		return;
 	const char *why = NULL;
-	if (c->tls && (c->failed || tls_session_ended(c->tls) == TLS_FAILED))
+	if (c->tls && tls_session_ended(c->tls) == TLS_FAILED)
 		why = tls_session_reason(c->tls);
 	c->handler->closed(c->context, why);
 }
@@ -281,17 +291,27 @@ static void drop_stale(struct connection *c)
 		buffer_free(&c->in);
 }
 
+static void pump_once(struct connection *c)
+{
+	c->resumed = false;
+	if (c->tls && !c->failed)
+		step_tls(c);
+	const bool had_output = connection_unsent(c) > 0;
+	const bool sent = send_all(c);
+	if (sent && had_output && !c->failed && c->handler && c->handler->drained)
+		c->handler->drained(c->context);
+	if (c->resumed && !c->failed)
+		offer_buffer(c);
+}
+
 static void pump(struct connection *c)
 {
 	if (c->pumping)
 		return;
 	c->pumping = true;
-	if (c->tls && !c->failed)
-		step_tls(c);
-	const bool had_output = connection_unsent(c) > 0;
-	const bool sent = send_all(c);
-	if (sent && had_output && c->handler && c->handler->drained)
-		c->handler->drained(c->context);
+	do
+		pump_once(c);
+	while (c->resumed && !c->failed);
 	drop_stale(c);
 	tell_end(c);
 	c->pumping = false;
@@ -350,7 +370,7 @@ void connection_close(struct connection **at, bool refused)
 		buffer_clear(&c->out); /* cannot be said any more */
 	timer_free(&c->timer);
 	c->timer = timer_new(c->loop, linger_over, c);
-	timer_set(c->timer, refused ? CONNECTION_LINGER_MS : CONNECTION_DRAIN_MS);
+	timer_set(c->timer, CONNECTION_DRAIN_MS);
 	pump(c);
 }
 
@@ -377,6 +397,7 @@ void connection_pause(struct connection *c)
 void connection_resume(struct connection *c)
 {
 	c->paused = false;
+	c->resumed = true;
 	if (c->pumping)
 		return;
 	c->pumping = true;

@@ -326,7 +326,10 @@ enum tls_want tls_session_step(struct tls_session *s, const struct tls_io *io)
 		want = talk(s);
 		break;
 	case SESSION_CLOSED:
-		want = TLS_CLOSED;
+		/* the peer's end is not ours (RFC 8446 §6.1): what it asked for is still sent */
+		want = s->has_closed ? TLS_DONE : send_some(s);
+		if (want == TLS_DONE)
+			want = TLS_CLOSED;
 		break;
 	case SESSION_FAILED:
 		break;

@@ -63,7 +63,8 @@ enum tls_want {
 	TLS_WANT_SIGNATURE, /* see tls_session_request; stepping before the answer is harmless */
 	TLS_WANT_TURN, /* TLS_SIGNATURES_MAX others wait: step again later, or refuse for now */
 	TLS_DONE, /* the handshake is complete; told once, step again */
-	TLS_CLOSED, /* the peer said close_notify; `received` may still hold its last words */
+	TLS_CLOSED, /* the peer said close_notify; `received` may still hold its last words, and
+			* what is to be sent is still sent (RFC 8446 §6.1) */
 	TLS_FAILED, /* see tls_session_reason; an alert may be in `to_peer` */
 };
 const char *tls_want_name(enum tls_want want);
