@@ -149,8 +149,10 @@ static bool ask_content(struct session *s)
 static bool ask_commit(struct session *s)
 {
 	struct transaction *t = s->transaction;
-	if (!transaction_forward(s))
+	if (!transaction_forward(s)) {
+		s->wants_resume = true; /* at the next credit */
 		return false;
+	}
 	if (transaction_commit(s))
 		return false;
 	const enum error error = t->stream && t->stream->refused ? t->stream->error : ERROR_CLOSED;

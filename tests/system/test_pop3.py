@@ -1,0 +1,665 @@
+"""POP3 as reading clients, other programs and crashes meet it (RFC 1939, 2449, 3206, 6856)."""
+import struct
+
+from house import *
+
+LINE = b'0123456789' * 7 + b'abcdef\r\n'  # 78 octets
+
+
+def content(octets, subject='large'):
+    """a mail of about so many octets, with lines that begin with dots"""
+    head = mail(subject, body='').rstrip() + b'\r\n\r\n'
+    block = b'.\r\n..\r\n.x\r\n' + LINE * 40
+    return head + block * max(1, octets // len(block))
+
+
+def stuffed(text):
+    return re.sub(br'(?m)^\.', b'..', text)
+
+
+def put(h, user, count, octets=None):
+    """so many mails by SMTP, delivered"""
+    have = len(h.files(user))
+    d = h.smtp()
+    d.say('EHLO client.example.org', 250)
+    for i in range(count):
+        text = content(octets, 'mail %d' % i) if octets else mail('mail %d' % i)
+        d.transaction(TARO, ['%s@example.test' % user], stuffed(text))
+    d.say('QUIT', 221)
+    until(lambda: len(h.files(user)) == have + count, '%d mails for %s' % (count, user))
+
+
+def file_content(path):
+    with open(path, 'rb') as f:
+        return f.read()
+
+
+def retrieve(d, number):
+    """the octets of a message"""
+    d.ok('RETR %d' % number)
+    return b''.join(line.encode('utf-8', 'surrogateescape') + b'\r\n' for line in d.read_block())
+
+
+def reset(d):
+    """the connection is lost: the server gets an RST"""
+    d.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    d.socket.close()
+
+
+def login(h, user='hana', **more):
+    """the reply to PASS, and the session"""
+    d = Dialog(h, 'pop3', **more)
+    d.ok('USER ' + user)
+    return d.say('PASS ' + PASSWORDS[user]), d
+
+
+def free(h, user='hana'):
+    """waits until the mailbox can be had; the session"""
+    def attempt():
+        reply, d = login(h, user)
+        if reply.startswith('+OK'):
+            return d
+        contains(reply, '[IN-USE]')
+        d.close()
+    return until(attempt, 'the mailbox of %s is free' % user)
+
+
+def memory_kib(h, program):
+    with open('/proc/%d/status' % h.programs()[program]) as f:
+        return int(re.search(r'VmRSS:\s+(\d+)', f.read()).group(1))
+
+
+# --- the protocol
+
+
+def test_a_mailbox_is_read_and_emptied():
+    """RFC 1939: every command, octet by octet; DELE counts at QUIT only, RSET takes it back"""
+    with House() as h:
+        put(h, 'hana', 3)
+        paths = h.files('hana')
+        sizes = [os.path.getsize(p) for p in paths]
+        d = h.pop('hana')
+        equal(str(d.ok('STAT')), '+OK 3 %d' % sum(sizes))
+        equal(d.block('LIST'), ['%d %d' % (i + 1, n) for i, n in enumerate(sizes)])
+        equal(str(d.ok('LIST 2')), '+OK 2 %d' % sizes[1])
+        ids = [line.split(' ') for line in d.block('UIDL')]
+        equal([n for n, _ in ids], ['1', '2', '3'])
+        equal(len(set(u for _, u in ids)), 3)
+        equal(str(d.ok('UIDL 3')), '+OK 3 ' + ids[2][1])
+        for i, path in enumerate(paths):
+            equal(retrieve(d, i + 1), file_content(path))
+        whole = file_content(paths[0]).decode().split('\r\n')[:-1]
+        blank = whole.index('')
+        equal(d.block('TOP 1 0'), whole[:blank + 1])
+        equal(d.block('TOP 1 1'), whole[:blank + 2])
+        equal(d.block('TOP 1 1000000'), whole)
+        d.ok('NOOP')
+        d.ok('DELE 2')
+        for command in ('DELE 2', 'RETR 2', 'LIST 2', 'UIDL 2', 'TOP 2 0', 'RETR 0', 'RETR 4', 'RETR 4294967298'):
+            d.err(command)
+        equal(str(d.ok('STAT')), '+OK 2 %d' % (sizes[0] + sizes[2]))
+        equal(len(d.block('LIST')), 2)
+        d.ok('RSET')
+        equal(str(d.ok('STAT')), '+OK 3 %d' % sum(sizes))
+        d.ok('DELE 1')
+        d.ok('DELE 3')
+        equal(h.files('hana'), paths)
+        d.ok('QUIT')
+        d.closed()
+        equal(h.files('hana'), [paths[1]])
+
+
+def test_no_quit_no_removal():
+    """RFC 1939 §6: a session that ends without QUIT removes nothing"""
+    with House() as h:
+        put(h, 'hana', 2)
+        paths = h.files('hana')
+        for end in (Dialog.close, reset):
+            d = h.pop('hana')
+            d.ok('DELE 1')
+            end(d)
+            free(h).ok('QUIT')
+            equal(h.files('hana'), paths)
+
+
+def test_capabilities_say_what_goes_now():
+    """RFC 2449: in each state and on each connection just what works there"""
+    with House() as h:
+        always = {'TOP', 'UIDL', 'RESP-CODES', 'AUTH-RESP-CODE', 'PIPELINING', 'EXPIRE NEVER', 'UTF8 USER', 'LANG'}
+        scram = 'SASL SCRAM-SHA-256 PLAIN'
+        plus = 'SASL SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN'
+        d = h.pop(source=STRANGER)
+        equal(set(d.block('CAPA')), always | {'STLS'}, 'a stranger without TLS')
+        d.ok('STLS')
+        d.start_tls()
+        equal(set(d.block('CAPA')), always | {'USER', plus}, 'a stranger after STLS')
+        equal(d.block('AUTH'), plus.split(' ')[1:])
+        d = h.pop()
+        equal(set(d.block('CAPA')), always | {'STLS', 'USER', scram}, 'loopback')
+        d.ok('USER hana')
+        d.ok('PASS ' + PASSWORDS['hana'])
+        equal(set(d.block('CAPA')), always | {'STLS', 'USER', scram}, 'after the login')
+        d = Dialog(h, 'pop3s', STRANGER, tls=True)
+        equal(set(d.block('CAPA')), always | {'USER', plus}, 'implicit TLS')
+        equal(d.block('AUTH'), plus.split(' ')[1:])
+
+
+def test_pipelining_across_retr():
+    """RFC 2449 §6.6: everything at once, answered in order, and nothing is lost"""
+    with House() as h:
+        put(h, 'hana', 4, 300000)
+        paths = h.files('hana')
+        for tls in (None, True):
+            d = Dialog(h, 'pop3s' if tls else 'pop3', tls=tls)
+            commands = ['USER hana', 'PASS ' + PASSWORDS['hana'], 'STAT', 'RETR 1', 'TOP 2 0', 'RETR 3', 'NOOP',
+                        'RETR 9', 'RETR 2', 'TOP 4 1', 'UIDL', 'RETR 4', 'QUIT']
+            d.send('\r\n'.join(commands) + '\r\n')
+            got = {}
+            for command in commands:
+                reply = d.read()
+                equal(reply.code, '-ERR' if command == 'RETR 9' else '+OK', command)
+                if command.split(' ')[0] in ('RETR', 'TOP', 'UIDL') and reply.code == '+OK':
+                    got[command] = d.read_block()
+            for i, path in enumerate(paths):
+                equal(got['RETR %d' % (i + 1)], file_content(path).decode().split('\r\n')[:-1])
+            equal(got['TOP 4 1'], got['RETR 4'][:got['RETR 4'].index('') + 2])
+            d.closed()
+
+
+def test_a_thousand_commands_at_once():
+    """more pipelined commands than buffers hold: the client waits, nothing is dropped"""
+    with House() as h:
+        put(h, 'hana', 1, 20000)
+        d = h.pop('hana')
+        whole = file_content(h.files('hana')[0]).decode().split('\r\n')[:-1]
+        count = 1500
+
+        def send():
+            d.socket.sendall(b'RETR 1\r\n' * count)
+        import threading
+        sender = threading.Thread(target=send)
+        sender.start()
+        for i in range(count):
+            equal(d.read().code, '+OK')
+            if d.read_block() != whole:
+                raise AssertionError('message %d differs' % i)
+            del d.lines[:]
+        sender.join()
+        d.ok('QUIT')
+
+
+def test_lines_that_end_wrongly():
+    """a line ends in CRLF; early words, bare LF, bare CR, NUL: -ERR and close"""
+    with House() as h:
+        for octets in (b'CAPA\n', b'CAPA\rX\r\n', b'CA\0PA\r\n', b'CAPA\r\r\n'):
+            d = h.pop()
+            d.send(octets)
+            equal(d.read().code, '-ERR', repr(octets))
+            d.closed()
+
+
+def test_limits_of_lines_and_errors():
+    """255 octets a line (RFC 2449 §4), ten senseless commands, fifty before the login: both sides"""
+    with House() as h:
+        d = h.pop()
+        d.ok('USER ' + 'x' * (255 - 7))
+        contains(d.err('USER ' + 'x' * (256 - 7)), '255')
+        d.block('CAPA')
+        d.send('X' * 70000)
+        equal(d.read().code, '-ERR')
+        d.closed()
+        d = h.pop()
+        for i in range(9):
+            contains(d.err('XYZ'), 'nown')
+        d.ok('LANG en')
+        contains(d.err('XYZ'), 'oo many')
+        d.closed()
+        d = h.pop()
+        for i in range(50):
+            d.block('CAPA')
+        contains(d.err('CAPA'), 'oo many')
+        d.closed()
+        d = h.pop()
+        for i in range(49):
+            d.block('CAPA')
+        d.ok('LANG en')
+        d.ok('QUIT')
+
+
+def test_three_wrong_passwords():
+    """a session that guesses three times is closed; wrong name and wrong password sound the same"""
+    with House() as h:
+        d = h.pop()
+        replies = set()
+        for name in ('hana', 'nobody', 'hana'):
+            d.ok('USER ' + name)
+            replies.add(str(d.err('PASS wrong')))
+        equal(len(replies), 1)
+        contains(replies.pop(), '-ERR [AUTH] ')
+        d.closed()
+
+
+# --- alone in a mailbox
+
+
+def test_exclusive_over_workers_and_freed():
+    """RFC 1939 §4: one session a mailbox, over all workers; free after QUIT, a lost connection, a crash"""
+    with House() as h:
+        put(h, 'hana', 1)
+        put(h, 'taro', 1)
+        workers = sorted(n for n in h.programs() if n.startswith('popd'))
+        first = h.pop('hana')
+        others = []
+        for i in range(12):  # the kernel gives them to whichever worker is free
+            reply, d = login(h)
+            contains(reply, '-ERR [IN-USE] ')
+            others.append(d)
+        first.ok('STAT')
+        taro = h.pop('taro')
+        taro.ok('STAT')
+        first.ok('QUIT')
+        d = others[5]  # the session is still good for a login
+        d.ok('USER hana')
+        d.ok('PASS ' + PASSWORDS['hana'])
+        reset(d)
+        d = free(h)
+        d.close()
+        d = free(h)
+        d.socket.shutdown(socket.SHUT_RDWR)
+        d = free(h)
+        for worker in workers:
+            h.kill(worker)
+        d.closed()
+        h.until_up()
+        free(h).ok('STAT')
+
+
+def test_a_worker_dies():
+    """the sessions of the other worker go on"""
+    with House() as h:
+        put(h, 'hana', 1)
+        workers = [n for n in h.programs() if n.startswith('popd')]
+        if len(workers) < 2:
+            raise Skip('one worker only')
+        sessions = [h.pop() for i in range(24)]
+        h.kill(workers[0])
+        time.sleep(0.2)
+        alive_ones = 0
+        for d in sessions:
+            try:
+                d.block('CAPA')
+                alive_ones += 1
+            except (EOFError, OSError):
+                pass
+        if alive_ones == 24:
+            raise Skip('the kernel gave all to one worker')
+        equal(alive_ones > 0, True)
+        h.until_up()
+        h.pop('hana').ok('QUIT')
+
+
+# --- programs that die
+
+
+def test_mailbox_dies_under_a_session():
+    """content breaks off by closing, never by a false end; what comes after says [SYS/TEMP]; no mail is lost"""
+    with House() as h:
+        put(h, 'hana', 2, 8 << 20)
+        paths = h.files('hana')
+        d = h.pop('hana')
+        idle = h.pop('taro')
+        d.send('RETR 1\r\n')
+        equal(d.read().code, '+OK')
+        h.kill('mailbox')
+        h.wait_log('a program was killed')
+        try:
+            lines = d.read_block()
+            raise AssertionError('the message ended as if it were whole: %d lines' % len(lines))
+        except EOFError:
+            pass
+        h.until_up()
+        contains(idle.err('LIST'), '[SYS/TEMP]')
+        contains(idle.err('RETR 1'), '')
+        d = free(h)
+        d.ok('DELE 1')
+        h.kill('mailbox')
+        h.wait_log('a program was killed', 2)
+        contains(d.err('QUIT'), '[SYS/TEMP]')
+        d.closed()
+        equal(h.files('hana'), paths)
+        h.until_up()
+        equal(retrieve(free(h), 2), file_content(paths[1]))
+
+
+def test_auth_dies_under_sessions():
+    """who is in goes on; who is coming in hears [SYS/TEMP] and can try again in the same session"""
+    with House() as h:
+        put(h, 'hana', 1)
+        inside = h.pop('hana')
+        half = h.pop()
+        half.say('AUTH SCRAM-SHA-256', '+')
+        h.kill('auth')
+        h.wait_log('a program was killed')
+        h.until_up()
+        equal(len(retrieve(inside, 1)) > 100, True)
+        contains(half.err('biwsbj10YXJvLHI9YWJjZGVm'), '[SYS/TEMP]')
+        half.ok('USER taro')
+        half.ok('PASS ' + PASSWORDS['taro'])
+        inside.ok('DELE 1')
+        inside.ok('QUIT')
+        equal(h.files('hana'), [])
+        free(h).ok('QUIT')
+
+
+def test_deliver_dies_under_sessions():
+    """a login and a removal wait for it a moment; a mailbox is never served before its repairs"""
+    with House() as h:
+        put(h, 'hana', 2)
+        d = h.pop('hana')
+        d.ok('DELE 1')
+        h.kill('deliver')
+        d.ok('QUIT')
+        equal(len(h.files('hana')), 1)
+        h.kill('deliver')
+        equal(str(free(h).ok('STAT')).split(' ')[1], '1')
+
+
+# --- other programs in the mailbox
+
+
+def test_mail_is_moved_by_another_program():
+    """moved to cur/ with flags, renamed, removed, replaced: the right message or -ERR, never a wrong one"""
+    with House() as h:
+        put(h, 'hana', 6)
+        paths = h.files('hana')
+        texts = [file_content(p) for p in paths]
+        d = h.pop('hana')
+        before = d.block('UIDL')
+        cur = os.path.join(h.maildir('hana'), 'cur')
+
+        def move(i, flags):
+            now = h_now[i]
+            to = os.path.join(cur, os.path.basename(paths[i]) + flags)
+            os.rename(now, to)
+            h_now[i] = to
+        h_now = list(paths)
+        move(0, ':2,S')
+        equal(retrieve(d, 1), texts[0])
+        move(0, ':2,RS')
+        equal(retrieve(d, 1), texts[0])
+        os.unlink(h_now[1])
+        contains(d.err('RETR 2'), 'not there')
+        contains(d.err('TOP 2 0'), 'not there')
+        with open(h_now[2] + '.other', 'wb') as f:  # another file under the old name, of the same size
+            f.write(b'X' * len(texts[2]))
+        os.rename(h_now[2] + '.other', h_now[2])
+        d.send('RETR 3\r\n')
+        if d.read().code == '+OK' and d.read_block()[0].startswith('X'):
+            raise AssertionError('a file that was not listed was sent as message 3')
+        with open(h_now[3], 'ab') as f:  # grown in place
+            f.write(b'more\r\n')
+        d.send('RETR 4\r\n')
+        if d.read().code == '+OK':
+            raise AssertionError('message 4 is not what LIST said')
+        move(4, ':2,S')
+        d.ok('DELE 5')
+        d.ok('DELE 6')
+        move(4, ':2,FS')
+        os.unlink(h_now[5])
+        d.ok('QUIT')
+        equal(os.path.exists(h_now[4]), False)
+        d = h.pop('hana')
+        equal(len(d.block('LIST')), 3)
+        equal(d.block('UIDL')[0].split(' ')[1], before[0].split(' ')[1])
+
+
+def test_odd_files_in_a_mailbox():
+    """names of other programs, no size, bare LF, 0 octets, links, directories: served or passed over"""
+    with House() as h:
+        put(h, 'hana', 1)
+        new = os.path.join(h.maildir('hana'), 'new')
+        files = {'1000000000.M1P2.host': b'Subject: lf\n\n.dot\nlast line without end',
+                 '1000000001.M1P2.host,S=3': b'',
+                 'ü' * 60: b'Subject: name\r\n\r\nbody\r\n',
+                 '1000000002.M1P2.host:2,S': b'Subject: empty\r\n\r\n',
+                 '.hidden': b'no mail'}
+        for name, text in files.items():
+            path = os.path.join(new, name)
+            with open(path, 'wb') as f:
+                f.write(text)
+            shutil.chown(path, *((os.stat(new).st_uid, os.stat(new).st_gid)))
+            os.chmod(path, 0o660)
+        os.symlink('/etc/passwd', os.path.join(new, '1000000003.link.host'))
+        os.mkdir(os.path.join(new, '1000000004.directory.host'))
+        d = h.pop('hana')
+        listed = d.block('LIST')
+        equal(len(listed), 5)
+        ids = [line.split(' ')[1] for line in d.block('UIDL')]
+        equal(len(set(ids)), 5)
+        equal(all(re.fullmatch('[!-~]{1,70}', i) for i in ids), True)
+        texts = {}
+        for i in range(1, 6):
+            d.send('RETR %d\r\n' % i)
+            texts[i] = d.read_block() if d.read().code == '+OK' else None
+        equal(texts[1], ['Subject: lf', '', '.dot', 'last line without end'])
+        equal(texts[2], None)  # its size is not what its name says: told once, then it can be had
+        equal(d.block('RETR 2'), [])
+        again = h.pop('taro')
+        d.ok('QUIT')
+        equal([line.split(' ')[1] for line in h.pop('hana').block('UIDL')], ids)
+
+
+def test_trouble_with_a_mailbox():
+    """a mailbox that is no directory: [SYS/TEMP], told in the log; no mailbox at all: empty; others unharmed"""
+    with House() as h:
+        put(h, 'taro', 1)
+        os.symlink('/tmp', h.maildir('hana'))
+        reply, d = login(h)
+        contains(reply, '-ERR [SYS/TEMP] ')
+        h.wait_log('a mailbox cannot be opened now')
+        h.pop('taro').ok('STAT')
+        os.unlink(h.maildir('hana'))
+        d.ok('USER hana')
+        d.ok('PASS ' + PASSWORDS['hana'])
+        equal(str(d.ok('STAT')), '+OK 0 0')
+        equal(d.block('LIST'), [])
+        equal(d.block('UIDL'), [])
+        d.ok('QUIT')
+
+
+# --- slow, silent and vanishing clients
+
+
+def test_a_client_that_never_reads():
+    """its content waits on the disk, not in memory; others are served; its mailbox is free when it goes"""
+    with House() as h:
+        put(h, 'hana', 2, 30 << 20)
+        put(h, 'taro', 1)
+        popds = [n for n in h.programs() if n.startswith('popd')]
+        before = {n: memory_kib(h, n) for n in popds + ['mailbox']}
+        d = h.pop('hana')
+        d.send('RETR 1\r\nRETR 2\r\n' * 10)
+        time.sleep(1)
+        for i in range(5):
+            t = h.pop('taro')
+            retrieve(t, 1)
+            t.ok('QUIT')
+            t.closed()
+            free(h, 'taro').close()
+        for n in before:
+            grown = memory_kib(h, n) - before[n]
+            if grown > 8192:
+                raise AssertionError('%s holds %d KiB more' % (n, grown))
+        reset(d)
+        free(h).ok('QUIT')
+
+
+def test_a_client_that_has_ended_its_side():
+    """half-close: what was asked before the end is answered to its end, also when it is much"""
+    with House() as h:
+        put(h, 'hana', 1, 12 << 20)
+        path = h.files('hana')[0]
+        whole = file_content(path).decode().split('\r\n')[:-1]
+        for last in ('', 'DELE 1\r\nQUIT\r\n'):
+            d = free(h)
+            d.send('RETR 1\r\nSTAT\r\n' + last)
+            d.socket.shutdown(socket.SHUT_WR)
+            time.sleep(0.3)
+            equal(d.read().code, '+OK')
+            if d.read_block() != whole:
+                raise AssertionError('cut')
+            equal(d.read().code, '+OK')
+            if last:
+                equal(d.read().code, '+OK')
+                equal(d.read().code, '+OK')
+            d.closed()
+        equal(h.files('hana'), [])
+
+
+def test_a_client_that_vanishes_under_retr():
+    """RETR, DELE and QUIT in one go, and the connection is lost under RETR: nothing is removed"""
+    with House() as h:
+        put(h, 'hana', 1, 30 << 20)
+        for tls in (None, True):
+            d = Dialog(h, 'pop3s' if tls else 'pop3', tls=tls)
+            d.send('USER hana\r\nPASS %s\r\nRETR 1\r\nDELE 1\r\nQUIT\r\n' % PASSWORDS['hana'])
+            for i in range(3):
+                d.ok_line = d.read()
+            d.line()
+            reset(d)
+            free(h).close()
+            equal(len(h.files('hana')), 1)
+
+
+def test_a_slow_reader_gets_everything():
+    """a client that reads slowly after QUIT still gets all of it"""
+    with House() as h:
+        put(h, 'hana', 1, 6 << 20)
+        whole = file_content(h.files('hana')[0])
+        d = Dialog(h, 'pop3')
+        d.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        d.send('USER hana\r\nPASS %s\r\nRETR 1\r\nQUIT\r\n' % PASSWORDS['hana'])
+        time.sleep(1)
+        got = 0
+        began = time.monotonic()
+        while True:
+            octets = d.socket.recv(65536)
+            if not octets:
+                break
+            got += len(octets)
+            if time.monotonic() - began < 4:
+                time.sleep(0.02)
+        equal(got > len(whole), True)
+
+
+def test_top_of_a_large_message():
+    """TOP reads the top: a hundred of a large message, and RETR in between"""
+    with House() as h:
+        put(h, 'hana', 2, 20 << 20)
+        whole = file_content(h.files('hana')[0]).decode().split('\r\n')[:-1]
+        blank = whole.index('')
+        d = h.pop('hana')
+        for i in range(100):
+            equal(d.block('TOP %d 3' % (1 + i % 2))[blank:], whole[blank:blank + 4])
+        d.send('TOP 1 0\r\nTOP 2 0\r\nRETR 1\r\nTOP 1 5\r\nNOOP\r\n')
+        d.read(), d.read_block(), d.read(), d.read_block(), d.read()
+        equal(d.read_block() == whole, True)
+        d.read(), d.read_block()
+        equal(d.read().code, '+OK')
+
+
+# --- limits in all
+
+
+def test_connections_of_one_address():
+    """clientlimit holds over all workers, for strangers; an inside client is not limited"""
+    with House(files={'clientlimit': '5\n'}) as h:
+        sessions = [h.pop(source=STRANGER) for i in range(5)]
+        contains(h.pop(source=STRANGER).greeting, '-ERR [SYS/TEMP] ')
+        h.pop(source=OTHER_STRANGER).ok('CAPA')
+        [h.pop() for i in range(12)]
+        sessions[0].ok('QUIT')
+        until(lambda: h.pop(source=STRANGER).greeting.startswith('+OK'), 'a place is free again')
+
+
+def test_sessions_in_all():
+    """at sessionlimit the longest-idle stranger without a login makes room; nobody logged in does"""
+    with House(files={'sessionlimit': '12\n', 'clientlimit': '12\n'}) as h:
+        put(h, 'hana', 1)
+        d = Dialog(h, 'pop3s', '198.51.100.99', tls=True)
+        d.ok('USER hana')
+        d.ok('PASS ' + PASSWORDS['hana'])
+        strangers = [h.pop(source='198.51.100.%d' % (i + 1)) for i in range(11)]
+        newcomers = [h.pop(source='203.0.113.%d' % (i + 1)) for i in range(4)]
+        equal([str(n.greeting)[:3] for n in newcomers], ['+OK'] * 4)
+        turned_away = 0
+        for s in strangers:
+            s.socket.settimeout(0.3)
+            try:
+                turned_away += '-ERR [SYS/TEMP]' in s.line()
+            except socket.timeout:
+                pass
+        equal(turned_away, 4)
+        retrieve(d, 1)
+
+
+# --- restarts
+
+
+def test_unique_ids_survive():
+    """UIDL is the same after a restart, after flags changed, and never given twice"""
+    with House() as h:
+        put(h, 'hana', 3)
+        d = h.pop('hana')
+        before = [line.split(' ')[1] for line in d.block('UIDL')]
+        d.close()
+        h.restart()
+        cur = os.path.join(h.maildir('hana'), 'cur')
+        path = h.files('hana')[1]
+        os.rename(path, os.path.join(cur, os.path.basename(path) + ':2,S'))
+        d = h.pop('hana')
+        equal([line.split(' ')[1] for line in d.block('UIDL')], before)
+        d.ok('DELE 3')
+        d.ok('QUIT')
+        h.restart(signal.SIGKILL)
+        put(h, 'hana', 1)
+        after = [line.split(' ')[1] for line in free(h).block('UIDL')]
+        equal(after[:2], before[:2])
+        equal(after[2] in before, False)
+
+
+def test_reload_and_stop_under_sessions():
+    """a reload leaves a session alone; SIGTERM lets who is logged in finish, and tells the others"""
+    with House() as h:
+        put(h, 'hana', 1)
+        d = h.pop('hana')
+        early = h.pop()
+        h.reload()
+        equal(len(retrieve(d, 1)) > 0, True)
+        early.block('CAPA')
+        h.process.send_signal(signal.SIGTERM)
+        until(lambda: str(early.say('LANG en')).startswith('-ERR [SYS/TEMP]'), 'told')
+        d.ok('DELE 1')
+        d.ok('QUIT')
+        h.process.wait(30)
+        equal(h.files('hana'), [])
+        equal(h.process.returncode, 0)
+
+
+def test_login_right_after_a_crash():
+    """everything killed while mail arrives: the mailbox that is served then holds whole mails, each once"""
+    with House() as h:
+        d = h.smtp()
+        d.say('EHLO client.example.org', 250)
+        for i in range(40):
+            d.transaction(TARO, [HANA], stuffed(content(30000, 'mail %d' % i)))
+        h.restart(signal.SIGKILL)
+        until(lambda: len(h.files('hana')) >= 40, 'all are delivered')
+        p = h.pop('hana')
+        equal(len(p.block('LIST')), 40)
+        subjects = []
+        for i in range(40):
+            lines = p.block('RETR %d' % (i + 1))
+            subjects += [line for line in lines if line.startswith('Subject: ')]
+            equal(lines[-1], LINE.decode().strip())
+        equal(sorted(subjects), sorted('Subject: mail %d' % i for i in range(40)))
