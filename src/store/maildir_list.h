@@ -5,8 +5,8 @@
  * A message is found by its base name, the file's name before the first ":" (behind it are flags,
  * which any other program may change at any time by renaming, as it may move the file from new/ to
  * cur/). So each row keeps where the file was, and its inode as the directory told it: who is not
- * there any more is looked for once more by base name and inode in both directories. What is then
- * not there is gone; another file is never taken for it.
+ * there any more, or has another inode, is looked for once more by base name and inode in both
+ * directories. What is then not there is gone; another file is never taken for it.
  *
  * Sizes come from ",S=NNN" in the name, else from the file. Order: the time of delivery that the
  * name begins with (else the file's), then the name. Unique-ids (RFC 1939 §7, UIDL) live as long as

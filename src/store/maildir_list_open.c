@@ -151,17 +151,27 @@ static enum error look_again(
 
 /* --- opening ------------------------------------------------------------------------------ */
 
+/* Where the row was last. `sure`: the directory has just said so; else what is there now is another
+ * file when its inode is another (or the file system is one whose directories give numbers of their
+ * own: the directory will tell). */
 static enum error open_row(const struct maildir_list *list, const struct maildir_row *row,
-	const struct places *p, int *fd)
+	const struct places *p, bool sure, int *fd)
 {
 	char name[MAILDIR_NAME_MAX + 1];
+	struct stat facts;
 	name_of(list, row, name);
 	const int directory = directory_of(p, row);
 	if (directory < 0)
 		return ERROR_MISSING;
 	/* not to wait for a writer, should somebody put a pipe there */
 	*fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	return *fd >= 0 ? ERROR_NONE : error_of_errno(errno);
+	if (*fd < 0)
+		return error_of_errno(errno);
+	if (sure || (fstat(*fd, &facts) == 0 && facts.st_ino == row->inode))
+		return ERROR_NONE;
+	close(*fd);
+	*fd = -1;
+	return ERROR_MISSING;
 }
 
 static enum error check_size(int fd, struct maildir_row *row)
@@ -180,13 +190,14 @@ static enum error check_size(int fd, struct maildir_row *row)
 static enum error open_somewhere(
 	struct maildir_list *list, struct maildir_row *row, const struct places *p, int *fd)
 {
-	enum error error = open_row(list, row, p, fd);
+	enum error error = open_row(list, row, p, false, fd);
 	if (error != ERROR_MISSING)
 		return error;
 	uint32_t number = (uint32_t)(row - list->rows);
 	error = look_again(list, &number, 1, p);
 	if (!error)
-		error = row->flags & MAILDIR_ROW_GONE ? ERROR_MISSING : open_row(list, row, p, fd);
+		error = row->flags & MAILDIR_ROW_GONE ? ERROR_MISSING
+						      : open_row(list, row, p, true, fd);
 	if (error == ERROR_MISSING)
 		row->flags |= MAILDIR_ROW_GONE;
 	return error;
@@ -211,13 +222,19 @@ enum error maildir_list_open(const struct maildir_place *place, struct maildir_l
 
 /* --- removing ----------------------------------------------------------------------------- */
 
-static enum error unlink_row(
-	const struct maildir_list *list, const struct maildir_row *row, const struct places *p)
+/* `sure` as in open_row. */
+static enum error unlink_row(const struct maildir_list *list, const struct maildir_row *row,
+	const struct places *p, bool sure)
 {
 	char name[MAILDIR_NAME_MAX + 1];
+	struct stat facts;
 	name_of(list, row, name);
 	const int directory = directory_of(p, row);
 	if (directory < 0)
+		return ERROR_MISSING;
+	if (!sure && fstatat(directory, name, &facts, AT_SYMLINK_NOFOLLOW) != 0)
+		return error_of_errno(errno);
+	if (!sure && facts.st_ino != row->inode)
 		return ERROR_MISSING;
 	return unlinkat(directory, name, 0) == 0 ? ERROR_NONE : error_of_errno(errno);
 }
@@ -245,7 +262,7 @@ static void unlink_moved(struct maildir_list *list, uint32_t *rows, uint32_t cou
 		if (error || row->flags & MAILDIR_ROW_GONE)
 			count_row(row, error, r);
 		else
-			count_row(row, unlink_row(list, row, p), r);
+			count_row(row, unlink_row(list, row, p, true), r);
 	}
 }
 
@@ -262,7 +279,7 @@ void maildir_list_remove(const struct maildir_place *place, struct maildir_list 
 			continue;
 		steps--;
 		row->flags &= (uint8_t)~MAILDIR_ROW_REMOVE;
-		const enum error error = no_places ? no_places : unlink_row(list, row, &p);
+		const enum error error = no_places ? no_places : unlink_row(list, row, &p, false);
 		if (error == ERROR_MISSING)
 			moved[moved_count++] = r->next;
 		else

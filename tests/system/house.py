@@ -162,7 +162,12 @@ class House:
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-            self.wait_programs_gone()
+            try:
+                self.wait_programs_gone()
+            finally:  # those that hang would be met by the next test
+                for pid in filter(str.isdigit, os.listdir('/proc')):
+                    if self.is_program(int(pid)):
+                        os.kill(int(pid), signal.SIGKILL)
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def __enter__(self):
