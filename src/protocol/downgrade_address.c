@@ -3,7 +3,7 @@
 #include "protocol/downgrade_field.h"
 
 #define INVALID_ADDRESS VIEW("invalid@internationalized-address.invalid")
-#define FOLD_COLUMN 50u /* behind this an element of a list begins a new line */
+#define ENCODED_LEAST 28u /* octets of an encoded word worth beginning in a line */
 
 static size_t quoted_length(struct view v, int end)
 {
@@ -164,10 +164,10 @@ static void add_mailbox(struct buffer *out, size_t *column, struct view v)
 	struct buffer said = buffer_new(4 * DOWNGRADE_FIELD_MAX);
 	struct buffer address = buffer_new(DOWNGRADE_FIELD_MAX);
 	const bool same = downgrade_add_address(&address, e.address);
-	if (view_is_ascii(e.display) && e.display.length) {
+	const bool plain_display = view_is_ascii(e.display) && e.display.length;
+	if (plain_display) {
 		buffer_add(out, e.display);
-		buffer_add_octet(out, ' ');
-		*column += e.display.length + 1;
+		*column += e.display.length;
 	} else {
 		add_plain(&said, e.display);
 	}
@@ -179,14 +179,16 @@ static void add_mailbox(struct buffer *out, size_t *column, struct view v)
 		add_plain(&said, e.address);
 		buffer_add_octet(&said, ')');
 	}
-	if (said.length) {
+	if (said.length && plain_display)
+		downgrade_add_space(out, column, ENCODED_LEAST);
+	if (said.length)
 		downgrade_add_encoded(out, column, buffer_view(&said));
-		buffer_add_octet(out, ' ');
-	}
+	if (said.length || plain_display)
+		downgrade_add_space(out, column, address.length + 3);
 	buffer_add_octet(out, '<');
 	buffer_add(out, buffer_view(&address));
 	buffer_add_octet(out, '>');
-	*column += address.length + 3;
+	*column += address.length + 2;
 	if (said.failed || address.failed || e.comment.failed || e.bare.failed)
 		out->failed = true; /* memory: the field is left out */
 	buffer_free(&said);
@@ -194,9 +196,8 @@ static void add_mailbox(struct buffer *out, size_t *column, struct view v)
 	element_free(&e);
 }
 
-static void add_element(struct buffer *out, size_t *column, struct view v, int separator)
+static void add_element(struct buffer *out, size_t *column, struct view element, int separator)
 {
-	const struct view element = trim(v);
 	if (view_is_ascii(element)) {
 		buffer_add(out, element);
 		*column += element.length;
@@ -215,23 +216,23 @@ static void add_element(struct buffer *out, size_t *column, struct view v, int s
 }
 
 /* Quotes or brackets that do not end: no list. People still see what stood there. */
-static void add_broken_list(struct buffer *out, struct view value)
+static void add_broken_list(struct buffer *out, size_t column, struct view value)
 {
 	struct buffer plain = buffer_new(2 * DOWNGRADE_FIELD_MAX);
-	size_t column = FOLD_COLUMN / 2;
 	add_plain(&plain, value);
+	downgrade_add_space(out, &column, ENCODED_LEAST);
 	downgrade_add_encoded(out, &column, buffer_view(&plain));
-	buffer_add(out, VIEW(" <"));
+	downgrade_add_space(out, &column, INVALID_ADDRESS.length + 2);
+	buffer_add_octet(out, '<');
 	buffer_add(out, INVALID_ADDRESS);
 	buffer_add(out, VIEW(">\r\n"));
 	buffer_free(&plain);
 }
 
-void downgrade_add_addresses(struct buffer *out, struct view given)
+void downgrade_add_addresses(struct buffer *out, size_t column, struct view given)
 {
 	const struct view value = trim(given);
-	size_t column = FOLD_COLUMN / 2;
-	buffer_add_octet(out, ' ');
+	const size_t first_column = column;
 	const size_t before = out->length;
 	size_t from = 0;
 	size_t at = 0;
@@ -240,18 +241,14 @@ void downgrade_add_addresses(struct buffer *out, struct view given)
 		const size_t token = octet < 0 ? 1 : downgrade_token(view_from(value, at));
 		if (!token) {
 			buffer_truncate(out, before);
-			add_broken_list(out, value);
+			add_broken_list(out, first_column, value);
 			return;
 		}
 		if (octet < 0 || octet == ',' || octet == ';' || octet == ':') {
-			if (from && column > FOLD_COLUMN) {
-				buffer_add(out, VIEW("\r\n "));
-				column = 1;
-			} else if (from) {
-				buffer_add_octet(out, ' ');
-				column++;
-			}
-			add_element(out, &column, view_part(value, from, at - from), octet);
+			const struct view element = trim(view_part(value, from, at - from));
+			downgrade_add_space(out, &column,
+				view_is_ascii(element) ? element.length + 1 : ENCODED_LEAST);
+			add_element(out, &column, element, octet);
 			from = at + 1;
 		}
 		at += token;

@@ -142,8 +142,7 @@ static void take_run(struct cursor *c, struct view word, struct buffer *run)
 	}
 }
 
-/* A space, or a fold when what comes needs `length` octets that this line does not have. */
-static void add_space(struct buffer *out, size_t *column, size_t length)
+void downgrade_add_space(struct buffer *out, size_t *column, size_t length)
 {
 	const bool fold = *column > 1 && *column + 1 + length > LINE_LENGTH;
 	buffer_add(out, fold ? VIEW("\r\n ") : VIEW(" "));
@@ -164,7 +163,7 @@ static bool add_text(struct buffer *out, size_t column, struct view value)
 		if (!word.length)
 			break;
 		if (view_is_ascii(word)) {
-			add_space(out, &column, word.length);
+			downgrade_add_space(out, &column, word.length);
 			buffer_add(out, word);
 			column += word.length;
 			after_encoded = is_encoded_word(word);
@@ -175,7 +174,7 @@ static bool add_text(struct buffer *out, size_t column, struct view value)
 			buffer_add_octet(&run, ' ');
 		take_run(&c, word, &run);
 		had_memory = had_memory && !run.failed;
-		add_space(out, &column, ENCODED_FRAME + 16);
+		downgrade_add_space(out, &column, ENCODED_FRAME + 16);
 		downgrade_add_encoded(out, &column, buffer_view(&run));
 		after_encoded = false;
 	}
@@ -236,7 +235,7 @@ bool downgrade_field(struct view field, struct buffer *out)
 	buffer_add_octet(out, ':');
 	switch (kind) {
 	case FIELD_ADDRESSES:
-		downgrade_add_addresses(out, value);
+		downgrade_add_addresses(out, name.length + 1, value);
 		return true;
 	case FIELD_RETURN_PATH:
 		return add_return_path(out, value);

@@ -17,8 +17,12 @@ must_use bool downgrade_field(struct view field, struct buffer *out);
 /* Appends `text` as encoded words (RFC 2047), folded so that no line passes 76 octets; `*column` is
  * the length of the line so far. */
 void downgrade_add_encoded(struct buffer *out, size_t *column, struct view text);
-/* Appends an address list behind "Name:". In downgrade_address.c, as what follows. */
-void downgrade_add_addresses(struct buffer *out, struct view value);
+/* Appends a space, or a fold when what comes needs `length` octets that this line does not have: one
+ * that holds an encoded word may have 76 (RFC 2047 §2). */
+void downgrade_add_space(struct buffer *out, size_t *column, size_t length);
+/* Appends an address list behind "Name:", which took `column` octets. In downgrade_address.c, as what
+ * follows. */
+void downgrade_add_addresses(struct buffer *out, size_t column, struct view value);
 /* Appends the address to send instead of `given`, not ASCII. True when it says the same (A-labels). */
 bool downgrade_add_address(struct buffer *out, struct view given);
 /* Length of a quoted string, comment, domain literal or angle-addr at the front of `v`, 1 for any

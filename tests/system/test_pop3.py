@@ -1,5 +1,9 @@
 """POP3 as reading clients, other programs and crashes meet it (RFC 1939, 2449, 3206, 6856)."""
+import ctypes
+import email
+import email.policy
 import struct
+import threading
 
 from house import *
 
@@ -176,7 +180,6 @@ def test_a_thousand_commands_at_once():
 
         def send():
             d.socket.sendall(b'RETR 1\r\n' * count)
-        import threading
         sender = threading.Thread(target=send)
         sender.start()
         for i in range(count):
@@ -484,6 +487,96 @@ def test_trouble_with_a_mailbox():
         d.ok('QUIT')
 
 
+# --- internationalised mail
+
+INTERNATIONAL = """From: 花子 <花子@例え.jp>
+Sender: Hana <hana@例え.jp>
+To: "太郎, the second" <taro@example.test>, 部: a@example.test, é@example.test;
+Subject: 関所の通行手形 and some ASCII
+Message-ID: <ascii@test>
+In-Reply-To: <é@test>
+X-Note: naïve
+MIME-Version: 1.0
+Content-Type: text/plain; charset=utf-8; name="手形.txt"
+
+本文
+"""
+
+
+def put_international(h):
+    content = INTERNATIONAL.replace('\n', '\r\n').encode()
+    d = h.smtp()
+    d.say('EHLO client.example.org', 250)
+    d.say('MAIL FROM:<花子@例え.jp> SMTPUTF8 BODY=8BITMIME', 250)
+    d.say('RCPT TO:<hana@example.test>', 250)
+    d.say('DATA', 354)
+    d.send(content + b'.\r\n')
+    equal(d.read().code, 250)
+    h.messages('hana', 1)
+    return content
+
+
+def test_international_mail_for_any_client():
+    """RFC 6856, RFC 6858: with UTF8 octet by octet, without it readable and ASCII in the header section"""
+    with House() as h:
+        content = put_international(h)
+        d = h.pop()
+        d.ok('UTF8')
+        d.ok('USER hana')
+        d.ok('PASS ' + PASSWORDS['hana'])
+        equal(retrieve(d, 1).endswith(content), True)
+        equal(str(d.ok('LIST 1')), '+OK 1 %d' % len(retrieve(d, 1)))
+        d.err('UTF8')  # before the login only
+        d.ok('QUIT')
+        d = free(h)
+        octets = retrieve(d, 1)
+        head, body = octets.split(b'\r\n\r\n', 1)
+        equal(head.isascii(), True)
+        equal(max(len(line) for line in head.split(b'\r\n') if b'=?' in line) <= 76, True)
+        equal(body.decode(), '本文\r\n')
+        equal(d.block('TOP 1 0'), head.decode().split('\r\n') + [''])
+        m = email.message_from_bytes(octets, policy=email.policy.default)
+        equal(m['subject'], '関所の通行手形 and some ASCII')
+        sender = m['from'].addresses[0]
+        equal(sender.addr_spec, 'invalid@internationalized-address.invalid')
+        contains(sender.display_name, '花子')
+        contains(sender.display_name, '花子@例え.jp')
+        equal(m['sender'].address.addr_spec, 'hana@xn--r8jz45g.jp')
+        equal([a.addr_spec for a in m['to'].addresses],
+              ['taro@example.test', 'a@example.test', 'invalid@internationalized-address.invalid'])
+        equal(m['to'].addresses[0].display_name, '太郎, the second')
+        equal(m['message-id'], '<ascii@test>')
+        equal(m['in-reply-to'], None)
+        equal(str(m['x-note']), 'naïve')
+        equal((m.get_content_type(), m.get_content_charset(), m.get_filename()), ('text/plain', 'utf-8', None))
+        equal(m['return-path'].strip('<>'), 'invalid@internationalized-address.invalid')
+
+
+def test_mail_that_is_not_international_passes():
+    """ISO-2022-JP, Shift_JIS and Latin-1 as they came: only UTF-8 in header fields is rewritten"""
+    with House() as h:
+        texts = [('Subject: 手形\r\n\r\n本文\r\n').encode(c) for c in ('iso-2022-jp', 'shift_jis')] + [
+            b'Subject: caf\xe9\r\n\r\ncaf\xe9\r\n', 'Subject: ascii\r\n\r\n本文\r\n'.encode()]
+        for i, text in enumerate(texts):
+            h.send(content=text)
+            h.messages('hana', i + 1)
+        d = h.pop('hana')
+        for i, text in enumerate(texts):
+            equal(retrieve(d, i + 1).endswith(b'\r\n' + text), True, repr(text))
+
+
+def test_languages():
+    """RFC 6856 §3: replies in Japanese when asked; -ERR for a language that is not spoken"""
+    with House() as h:
+        d = h.pop()
+        equal([line.split(' ')[0] for line in d.block('LANG')], ['en', 'ja', 'i-default'])
+        contains(d.ok('LANG ja-JP'), '+OK ja ')
+        equal(d.err('XYZ').isascii(), False)
+        d.err('LANG tlh')
+        d.ok('LANG *')
+        equal(d.err('XYZ').isascii(), True)
+
+
 # --- slow, silent and vanishing clients
 
 
@@ -680,6 +773,55 @@ def test_login_right_after_a_crash():
             subjects += [line for line in lines if line.startswith('Subject: ')]
             equal(lines[-1], LINE.decode().strip())
         equal(sorted(subjects), sorted('Subject: mail %d' % i for i in range(40)))
+
+
+def in_another_boot(h):
+    """the next start of the server sees another boot id, in a mount namespace of its own"""
+    path = os.path.join(h.dir, 'boot_id')
+    with open(path, 'w') as f:
+        f.write('12345678-1234-1234-1234-123456789abc\n')
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def isolate():
+        target = b'/proc/sys/kernel/random/boot_id'
+        private, bind, new_namespace = 1 << 18 | 1 << 14, 1 << 12, 0x20000
+        if (libc.unshare(new_namespace) or libc.mount(None, b'/', None, private, None) or
+                libc.mount(path.encode(), target, None, bind, None)):
+            raise OSError(ctypes.get_errno(), 'no mount namespace')
+    h.limits = isolate
+
+
+def test_login_after_a_power_cut():
+    """DESIGN §5: after another boot names prove nothing; no mailbox is served before its files are mended"""
+    if os.getuid() != 0:
+        raise Skip('only root makes a mount namespace')
+    for attempt in range(5):
+        with House() as h:
+            texts = [content(200000, 'mail %d' % i) for i in range(20)]
+            d = h.smtp()
+            d.say('EHLO client.example.org', 250)
+            began = time.monotonic()
+            for text in texts:
+                d.transaction(TARO, [HANA], stuffed(text))
+            until(lambda: len(h.files('hana')) == 20, 'placed')
+            took = time.monotonic() - began
+            h.stop(signal.SIGKILL)
+            h.wait_programs_gone()
+            if took > 0.6:
+                continue  # some may be synced for good already: what is done to them is not mended
+            for i, path in enumerate(h.files('hana')):
+                if i % 3 == 0:
+                    os.truncate(path, 0)
+                elif i % 3 == 1:
+                    os.unlink(path)
+            in_another_boot(h)
+            h.start()
+            d = h.pop('hana')
+            equal(len(d.block('LIST')), 20)
+            for i in range(20):
+                equal(retrieve(d, i + 1).endswith(texts[i]), True, 'mail %d' % i)
+            return
+    raise Skip('this machine is too slow to cut the power in time')
 
 
 # --- large mailboxes

@@ -64,16 +64,17 @@ static void said(void *context, const struct frame *frame)
 	}
 }
 
-static void drop_unopened(void *context, uint32_t number, void *item)
+static void forget_one(void *context, uint32_t number, void *item)
 {
 	(void)context;
 	(void)number;
 	struct grant *g = item;
+	g->is_forgotten = true;
 	if (!g->visit)
 		grant_drop(g);
 }
 
-/* Sessions that are open go on; what nobody has opened yet cannot be taken back any more. */
+/* Sessions that are open go on, but nobody will take their grants back any more. */
 static void closed(void *context, const char *broken)
 {
 	struct mailboxd *d = context;
@@ -81,7 +82,7 @@ static void closed(void *context, const char *broken)
 		program_peer_broken(d->program, PROGRAM_AUTH, broken);
 	channel_free(&d->auth);
 	for (size_t i = 0; i < POPD_WORKERS_MAX; i++)
-		streams_each(&d->popds[i].grants, drop_unopened, d);
+		streams_each(&d->popds[i].grants, forget_one, d);
 }
 
 static const struct channel_handler handler = {state_of, said, closed};

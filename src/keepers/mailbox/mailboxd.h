@@ -62,6 +62,7 @@ struct grant {
 	uint32_t number;
 	uint32_t state; /* MAILBOX_STATE_… */
 	struct visit *visit; /* null: not open */
+	bool is_forgotten; /* by auth, which was restarted: it ends with its visit */
 	size_t mailbox_length;
 	char mailbox[MAILBOX_NAME_MAX];
 };
@@ -143,7 +144,7 @@ void grant_drop(struct grant *g);
 
 /* sessions.c */
 void sessions_connect(struct mailboxd *d, uint32_t worker, int fd);
-/* Says that the mailbox is not to be had; the stream is idle again. */
+/* Says that the mailbox is not to be had; the stream is idle again, and the grant may be gone. */
 void session_fail(struct grant *g, enum mailbox_failure why);
 void session_opened(struct visit *v);
 

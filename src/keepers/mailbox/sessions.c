@@ -14,6 +14,8 @@ void session_fail(struct grant *g, enum mailbox_failure why)
 	g->state = MAILBOX_STATE_IDLE;
 	g->popd->mailboxd->counts.refused++;
 	channel_say(g->popd->channel, MAILBOX_FAILED, g->number, frame_number(why));
+	if (g->is_forgotten)
+		grant_drop(g);
 }
 
 void session_opened(struct visit *v)
@@ -37,13 +39,13 @@ static void open_mailbox(struct popd_end *popd, struct grant *g, uint32_t stream
 	visit_open(popd->mailboxd, g);
 }
 
-/* The grant stands until auth takes it back; when there is no auth, nobody else will. */
+/* The grant stands until auth takes it back, unless auth does not know of it. */
 static void close_mailbox(struct grant *g)
 {
 	g->state = MAILBOX_STATE_IDLE;
 	if (g->visit)
 		visit_leave(g->visit);
-	if (!g->popd->mailboxd->auth)
+	if (g->is_forgotten)
 		grant_drop(g);
 }
 

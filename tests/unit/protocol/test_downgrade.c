@@ -119,21 +119,21 @@ static void test_addresses(void **state)
 		{"From: a@b.example (\xe6\x97\xa5)\r\n",
 			"From: =?utf-8?B?5pel?= <a@b.example>\r\n"},
 		{"From: Hana <\xe6\x97\xa5@b.example>\r\n",
-			"From: Hana =?utf-8?B?KOaXpUBiLmV4YW1wbGUp?= " INVALID "\r\n"},
+			"From: Hana =?utf-8?B?KOaXpUBiLmV4YW1wbGUp?=\r\n " INVALID "\r\n"},
 		{"To: \xe6\x97\xa5@b.example\r\n",
-			"To: =?utf-8?B?KOaXpUBiLmV4YW1wbGUp?= " INVALID "\r\n"},
+			"To: =?utf-8?B?KOaXpUBiLmV4YW1wbGUp?=\r\n " INVALID "\r\n"},
 		/* The domain alone: its A-labels say the same, and can be answered. */
 		{"To: a@\xe4\xbe\x8b\xe3\x81\x88.example\r\n", "To: <a@xn--r8jz45g.example>\r\n"},
 		{"To: b@c.example, A <a@\xe4\xbe\x8b\xe3\x81\x88.example>, d@e.example\r\n",
-			"To: b@c.example, A <a@xn--r8jz45g.example>,\r\n d@e.example\r\n"},
+			"To: b@c.example, A <a@xn--r8jz45g.example>, d@e.example\r\n"},
 		{"Cc: \xe6\x97\xa5: a@b.example, \xe6\x97\xa5 <c@d.example>;\r\n",
-			"Cc: =?utf-8?B?5pel?=: a@b.example,\r\n =?utf-8?B?5pel?= "
+			"Cc: =?utf-8?B?5pel?=: a@b.example, =?utf-8?B?5pel?= "
 			"<c@d.example>;\r\n"},
 		{"Resent-To: \"a;,:\" <\xe6\x97\xa5@b.example>\r\n",
-			"Resent-To: \"a;,:\" =?utf-8?B?KOaXpUBiLmV4YW1wbGUp?= " INVALID "\r\n"},
+			"Resent-To: \"a;,:\" =?utf-8?B?KOaXpUBiLmV4YW1wbGUp?=\r\n " INVALID "\r\n"},
 		/* No list at all: quotes, comments, brackets that do not end. */
 		{"To: \"\xe6\x97\xa5 <a@b.example>\r\n",
-			"To: =?utf-8?B?5pelIDxhQGIuZXhhbXBsZT4=?= " INVALID "\r\n"},
+			"To: =?utf-8?B?5pelIDxhQGIuZXhhbXBsZT4=?=\r\n " INVALID "\r\n"},
 		{"To: a <\xe6\x97\xa5\r\n", "To: =?utf-8?B?YSA85pel?= " INVALID "\r\n"},
 		{"To: (((\xe6\x97\xa5))\r\n", "To: =?utf-8?B?5pel?= " INVALID "\r\n"},
 		{"Return-Path: <\xe6\x97\xa5@b.example>\r\n", "Return-Path: " INVALID "\r\n"},
