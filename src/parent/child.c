@@ -192,6 +192,7 @@ bool child_start(struct child *c)
 	}
 	c->state = CHILD_STARTING;
 	c->started_ms = loop_now_ms(c->serve->loop);
+	c->generation = 0;
 	if (!say_start(c))
 		return false;
 	give(c);

@@ -17,6 +17,8 @@ struct asker {
 	unsigned waits_for; /* programs (workers of one) whose DONE is missing */
 	enum program_id program;
 	unsigned exit_code;
+	uint64_t reading; /* of the configuration, by number, that it waits for; 0: none */
+	uint64_t generation; /* that it waits for all programs to take; 0: none */
 };
 
 struct commands {
@@ -46,7 +48,7 @@ static void free_asker(struct asker *a)
 	memory_free(a);
 }
 
-/* --- what the parent answers itself ------------------------------------------------------- */
+/* --- saying ------------------------------------------------------------------------------- */
 
 static void add_child(struct buffer *b, const struct child *c, uint64_t now_ms)
 {
@@ -69,7 +71,47 @@ static void finish(struct asker *a, unsigned exit_code)
 {
 	channel_say(a->channel, COMMAND_DONE, 1, frame_number(exit_code));
 	a->stream = 0;
+	a->reading = 0;
+	a->generation = 0;
 }
+
+/* --- reloads: answered when all programs go by it, so that a password that was changed counts --- */
+
+static bool have_all(const struct serve *s, uint64_t generation)
+{
+	for (size_t i = 0; i < s->child_count; i++)
+		if (s->children[i].state == CHILD_UP && s->children[i].generation < generation)
+			return false;
+	return true;
+}
+
+void commands_configured(struct commands *c)
+{
+	for (size_t i = 0; i < ASKERS_MAX; i++) {
+		struct asker *a = c->askers[i];
+		if (a && a->generation && have_all(c->serve, a->generation))
+			finish(a, 0);
+	}
+}
+
+void commands_read(struct commands *c, uint64_t reading, uint64_t generation)
+{
+	for (size_t i = 0; i < ASKERS_MAX; i++) {
+		struct asker *a = c->askers[i];
+		if (!a || !a->reading || a->reading > reading)
+			continue;
+		a->reading = 0;
+		a->generation = generation;
+		if (generation)
+			continue;
+		say(a, VIEW("the configuration was not taken over, what ran before goes on; "
+			    "`sekisho check` says why\n"));
+		finish(a, 1);
+	}
+	commands_configured(c);
+}
+
+/* --- what the parent answers -------------------------------------------------------------- */
 
 /* `programs`: a line each: name, state, pid, restarts, seconds. `reload`. */
 static void ask_parent(struct asker *a, struct view words)
@@ -83,8 +125,10 @@ static void ask_parent(struct asker *a, struct view words)
 		buffer_free(&b);
 		finish(a, 0);
 	} else if (view_equal(words, VIEW("reload"))) {
-		serve_reload(s);
-		finish(a, 0);
+		a->stream = ++a->commands->last_stream;
+		a->reading = configuration_reload(s);
+		if (!a->reading)
+			finish(a, 75);
 	} else {
 		finish(a, 64);
 	}
@@ -133,6 +177,7 @@ void commands_lost(struct commands *c, const struct child *child)
 	for (size_t i = 0; i < ASKERS_MAX; i++)
 		if (c->askers[i] && c->askers[i]->stream && c->askers[i]->program == child->row->id)
 			commands_done(c, c->askers[i]->stream, 75);
+	commands_configured(c);
 }
 
 /* --- the socket --------------------------------------------------------------------------- */

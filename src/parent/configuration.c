@@ -194,16 +194,28 @@ bool configuration_first(struct serve *s)
 	return good;
 }
 
-void configuration_reload(struct serve *s)
+uint64_t configuration_reload(struct serve *s)
 {
 	if (s->configuring) {
 		s->reload_again = true;
-		return;
+		return s->readings + 1;
 	}
 	notify_reloading();
+	s->readings++;
 	s->configuring = start_reader(s);
-	if (!s->configuring)
-		log_error("the configuration reader cannot be started", fact_errno(errno));
+	if (s->configuring)
+		return s->readings;
+	log_error("the configuration reader cannot be started", fact_errno(errno));
+	if (s->commands)
+		commands_read(s->commands, s->readings, 0);
+	return 0;
+}
+
+/* The reading that has ended is told of; a change of the users file was none. */
+static void tell_askers(const struct serve *s, const struct configuration_run *run, bool adopted)
+{
+	if (run->is_reader && s->commands)
+		commands_read(s->commands, s->readings, adopted ? s->generation : 0);
 }
 
 bool configuration_reap(struct serve *s, pid_t pid, int status)
@@ -213,15 +225,17 @@ bool configuration_reap(struct serve *s, pid_t pid, int status)
 		return false;
 	s->configuring = NULL;
 	const bool good = is_good(run, status);
+	const bool adopted = good && run->is_reader && adopt(s, run);
 	if (good && !run->is_reader) {
 		s->reload_again = true;
-	} else if (good && adopt(s, run)) {
+	} else if (adopted) {
 		log_info("configuration reloaded", fact_number("generation", s->generation));
 		for (size_t i = 0; i < s->child_count; i++)
 			child_configure(&s->children[i]);
 	} else {
 		log_error("the configuration was not taken over; what ran before goes on");
 	}
+	tell_askers(s, run, adopted);
 	run_free(&run);
 	notify_ready();
 	if (s->reload_again) {

@@ -14,6 +14,9 @@ static void on_ready(struct child *c, const struct frame *frame)
 static void on_configured(struct child *c, const struct frame *frame)
 {
 	const struct view problem = frame->values[1].bytes;
+	c->generation = frame->values[0].number;
+	if (c->serve->commands)
+		commands_configured(c->serve->commands);
 	if (problem.length)
 		log_error("a program did not take the configuration", fact_text("of", c->tag),
 			fact_number("generation", frame->values[0].number),

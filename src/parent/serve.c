@@ -47,7 +47,7 @@ void serve_child_ready(struct serve *s)
 
 void serve_reload(struct serve *s)
 {
-	configuration_reload(s);
+	(void)configuration_reload(s);
 }
 
 /* --- the end ------------------------------------------------------------------------------ */

@@ -49,6 +49,7 @@ struct child {
 	unsigned failures; /* in a row */
 	unsigned restarts;
 	uint64_t started_ms; /* monotonic */
+	uint64_t generation; /* of the configuration that it has taken, or would not take */
 	char tag[32]; /* "smtpd", "smtpd.1" */
 };
 
@@ -74,6 +75,7 @@ struct serve {
 	struct child children[CHILDREN_MAX];
 	size_t child_count;
 	uint64_t generation;
+	uint64_t readings; /* of the configuration, begun so far */
 	int snapshots[PROGRAM_IDS]; /* sealed memory files of that generation */
 	struct configuration_run *configuring;
 	bool reload_again;
@@ -91,8 +93,9 @@ bool place_listen(struct serve *s);
 
 /* configuration.c. The first one blocks; findings go to the log. */
 bool configuration_first(struct serve *s);
-/* Runs the reader, and when it finds no error hands new snapshots to all programs. */
-void configuration_reload(struct serve *s);
+/* Runs the reader, and when it finds no error hands new snapshots to all programs. The number of the
+ * reading that will see what stands now, for commands_read; 0: it cannot be begun. */
+uint64_t configuration_reload(struct serve *s);
 /* The reader may have ended. */
 bool configuration_reap(struct serve *s, pid_t pid, int status);
 /* A verifier of the users file shall be replaced (auth, after a first login). */
@@ -130,6 +133,10 @@ void commands_output(struct commands *c, uint32_t stream, struct view octets);
 void commands_done(struct commands *c, uint32_t stream, unsigned exit_code);
 /* A program died: its askers hear it. */
 void commands_lost(struct commands *c, const struct child *child);
+/* A reading of the configuration is over; `generation` is what came of it, 0: nothing. */
+void commands_read(struct commands *c, uint64_t reading, uint64_t generation);
+/* A program has taken its configuration. */
+void commands_configured(struct commands *c);
 
 /* serve.c */
 int serve_main(int argc, char **argv);

@@ -104,6 +104,7 @@ static enum auth_binding binding_of(const struct auth_request *request, struct b
 bool auth_client_start(
 	struct auth_client *a, uint32_t number, void *owner, const struct auth_request *request)
 {
+	auth_client_cancel(a, number);
 	if (!channel_is_open(a->channel) || request->initial.length > AUTH_RESPONSE_MAX ||
 		request->mechanism.length > 20 ||
 		streams_put(&a->exchanges, number, owner) != ERROR_NONE)

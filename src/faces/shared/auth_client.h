@@ -35,7 +35,8 @@ typedef void auth_answered(void *owner, const struct auth_answer *answer);
 
 struct auth_client *auth_client_new(struct program *program, auth_answered *answered);
 void auth_client_connect(struct auth_client *a, int fd);
-/* Never answers from inside, except by returning false: it cannot be asked now. */
+/* Gives up an exchange of that number that the client has left. Never answers from inside, except by
+ * returning false: it cannot be asked now. */
 must_use bool auth_client_start(
 	struct auth_client *a, uint32_t number, void *owner, const struct auth_request *request);
 must_use bool auth_client_step(struct auth_client *a, uint32_t number, struct view response);

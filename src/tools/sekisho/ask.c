@@ -12,6 +12,7 @@
 
 #define ASK_STREAM 1u
 #define READ_STEP 32768u
+#define ANSWER_S 20 /* of silence; a program that hangs answers never */
 
 /* --- connecting --------------------------------------------------------------------------- */
 
@@ -149,6 +150,12 @@ void ask_step(struct ask *ask, ask_output *output, void *context)
 	const ssize_t n = read(ask->fd, room, READ_STEP);
 	if (n < 0 && errno == EINTR)
 		return;
+	if (n < 0 && errno == EAGAIN) {
+		say_trouble("no answer within {} s: a program of the server hangs",
+			text_number(ANSWER_S));
+		finish(ask, EXIT_LATER);
+		return;
+	}
 	if (n <= 0) {
 		lost(ask);
 		return;
@@ -172,6 +179,9 @@ int ask_all(const char *state, struct view program, struct view words, ask_outpu
 {
 	struct ask ask;
 	const int begun = ask_begin(&ask, state, program, words);
+	const struct timeval patience = {.tv_sec = ANSWER_S};
+	if (begun == EXIT_FINE)
+		setsockopt(ask.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 	while (begun == EXIT_FINE && !ask.done)
 		ask_step(&ask, output, context);
 	const int code = begun == EXIT_FINE ? ask.exit_code : begun;

@@ -27,7 +27,7 @@ must_use int ask_begin(struct ask *ask, const char *state, struct view program, 
 void ask_step(struct ask *ask, ask_output *output, void *context);
 void ask_end(struct ask *ask);
 
-/* All of it: the exit code of the answer. */
+/* All of it: the exit code of the answer; 75 when nothing comes for 20 seconds. */
 must_use int ask_all(const char *state, struct view program, struct view words, ask_output *output,
 	void *context);
 /* The same into a buffer; what does not fit fails the buffer. */

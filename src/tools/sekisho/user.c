@@ -243,8 +243,8 @@ static void tell_server(const struct call *call)
 	struct buffer answer = buffer_new(ADDRESS_ROOM);
 	if (ask_is_running(call->state) &&
 		ask_text(call->state, VIEW("parent"), VIEW("reload"), &answer) != EXIT_FINE)
-		say_trouble("the file is changed, but the running server does not know; send it "
-			    "SIGHUP");
+		say_trouble("the file is changed, but the running server does not go by it yet; "
+			    "see `sekisho check`, then `sekisho reload`");
 	buffer_free(&answer);
 }
 
