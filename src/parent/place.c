@@ -119,7 +119,7 @@ static bool open_config(struct serve *s)
 
 /* --- keys --------------------------------------------------------------------------------- */
 
-/* Runs in a child, so that the parent never holds a key. */
+/* Runs in a child, so that the parent never holds a key. Does not return. */
 static void make_key(const struct serve *s, int directory)
 {
 	tls_warm();
@@ -135,23 +135,69 @@ static void make_key(const struct serve *s, int directory)
 	_exit(ok ? 0 : 1);
 }
 
-static bool ensure_key(struct serve *s)
+static void warn_of_dates(struct view certificate)
 {
-	const int directory = s->directories[PROGRAM_ROLE_KEYS];
-	s->certificate = openat(directory, "certificate.pem", O_RDONLY | O_CLOEXEC);
-	if (s->certificate >= 0 && faccessat(directory, "key.pem", R_OK, 0) == 0)
-		return true;
-	log_info("there is no certificate yet: making one that is signed by itself",
-		fact_text("file", "keys/certificate.pem"));
+	struct arena arena = arena_new(2 * CERTIFICATE_PEM_MAX);
+	struct certificate_facts facts;
+	const int64_t now_s = clock_wall_s();
+	if (certificate_read(certificate, &arena, &facts) == CERTIFICATE_OK &&
+		(now_s < facts.not_before_s || now_s > facts.not_after_s))
+		log_warning("the certificate is not valid now: clients that check it will not come",
+			fact_text("file", "keys/certificate.pem"),
+			fact_text("why", now_s < facts.not_before_s ? "not yet" : "expired"));
+	arena_reset(&arena);
+}
+
+/* Runs in a child, too. */
+static void check_key(const struct serve *s, int directory)
+{
+	(void)s;
+	struct buffer certificate = buffer_new(CERTIFICATE_PEM_MAX);
+	struct buffer key = buffer_new(CERTIFICATE_PEM_MAX);
+	tls_warm();
+	enum error error = file_read(directory, "certificate.pem", &certificate);
+	if (!error)
+		error = file_read(directory, "key.pem", &key);
+	const enum certificate_problem problem =
+		error ? CERTIFICATE_NONE
+		      : certificate_check_key(buffer_view(&certificate), buffer_view(&key));
+	if (problem != CERTIFICATE_OK)
+		log_error("keys/certificate.pem and keys/key.pem cannot be used; mend them, or remove "
+			  "both to have new ones made",
+			fact_text("why", error ? error_name(error)
+					       : certificate_problem_text(problem)));
+	else
+		warn_of_dates(buffer_view(&certificate));
+	buffer_free_secret(&key);
+	log_flush();
+	_exit(problem == CERTIFICATE_OK ? 0 : 1);
+}
+
+static bool run_apart(struct serve *s, void (*work)(const struct serve *s, int directory))
+{
+	int status;
 	log_flush();
 	const pid_t pid = fork();
 	if (pid == 0)
-		make_key(s, directory);
-	int status;
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
+		work(s, s->directories[PROGRAM_ROLE_KEYS]);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static bool ensure_key(struct serve *s)
+{
+	const int directory = s->directories[PROGRAM_ROLE_KEYS];
+	/* one of the two alone is somebody's mistake: nothing of it is written over */
+	const bool is_new = faccessat(directory, "certificate.pem", F_OK, 0) != 0 &&
+			    faccessat(directory, "key.pem", F_OK, 0) != 0;
+	if (is_new)
+		log_info("there is no certificate yet: making one that is signed by itself",
+			fact_text("file", "keys/certificate.pem"));
+	if (is_new && !run_apart(s, make_key)) {
 		log_error("no certificate could be made");
 		return false;
 	}
+	if (!run_apart(s, check_key))
+		return false;
 	s->certificate = openat(directory, "certificate.pem", O_RDONLY | O_CLOEXEC);
 	return s->certificate >= 0;
 }
