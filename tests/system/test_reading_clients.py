@@ -106,7 +106,7 @@ def test_mpop():
         os.unlink(os.path.join(h.dir, 'uidls'))
         mpop(h, 'tls', keep='off')
         equal(h.files('hana'), [])
-        if 'rong' not in mpop(h, 'tls', password='x', code=None):
+        if 'uthentication failed' not in mpop(h, 'tls', password='x', code=None):
             raise AssertionError('mpop does not say that the password is wrong')
         equal(len(texts), 3)
 
