@@ -298,6 +298,7 @@ class Dialog:
         self.service = service
         self.lines = []
         self.pending = b''
+        self.socket = None
         spoken.append(self)
         to = '::1' if source == '::1' else '2001:db8::1' if ':' in source else LOCAL if \
             source.startswith('127.') else '192.0.2.1'
@@ -407,7 +408,8 @@ class Dialog:
             self.socket.settimeout(30)
 
     def close(self):
-        self.socket.close()
+        if self.socket:
+            self.socket.close()
 
 
 def client_context(house, version=None):
