@@ -206,6 +206,7 @@ bool attempt_hash(struct exchange *ex)
 		workers_submit(a->workers, &job) != ERROR_NONE)
 		return false;
 	ex->phase = EXCHANGE_HASHING;
+	ex->hashing_ms = loop_now_ms(a->loop);
 	ex->next_hashing = a->hashing;
 	a->hashing = ex;
 	return true;

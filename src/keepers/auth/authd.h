@@ -32,6 +32,7 @@
 #define AUTH_HASH_QUEUE 64
 #define AUTH_STEPS_MAX 4
 
+/* Times are of the monotonic clock. */
 struct authd_limits {
 	uint32_t exchanges_max; /* of one face */
 	uint32_t hashes_per_address; /* waiting or running */
@@ -82,6 +83,7 @@ struct exchange {
 	struct sasl *sasl;
 	uint64_t session;
 	uint64_t deadline_ms;
+	uint64_t hashing_ms; /* monotonic: when the check began; 0: there was none */
 	unsigned steps;
 	uint8_t address[16];
 	struct timer *timer;

@@ -120,17 +120,24 @@ static void reveal(struct exchange *ex)
 	}
 }
 
+/* What is left of the delay. What the check has cost is part of it, so that a user whose imported hash
+ * is dearer or cheaper than others is answered at the same time as one who does not exist. */
+static uint64_t delay_left_ms(const struct exchange *ex)
+{
+	uint64_t delay_ms = ex->right ? ex->verdict.right_delay_ms : ex->verdict.wrong_delay_ms;
+	if (!ex->right && delay_ms < GUESS_DELAY_MIN_MS)
+		delay_ms = GUESS_DELAY_MIN_MS; /* wrong before the gate was asked */
+	const uint64_t passed_ms =
+		ex->hashing_ms ? loop_now_ms(ex->authd->loop) - ex->hashing_ms : 0;
+	return delay_ms > passed_ms ? delay_ms - passed_ms : 0;
+}
+
 static void decide(struct exchange *ex, bool right, const char *reason)
 {
-	uint32_t delay_ms = ex->verdict.right_delay_ms;
 	ex->right = right;
 	attempt_count(ex, right);
-	if (!right) {
+	if (!right)
 		attempt_log(ex, "failure", reason);
-		delay_ms = ex->verdict.wrong_delay_ms;
-		if (delay_ms < GUESS_DELAY_MIN_MS)
-			delay_ms = GUESS_DELAY_MIN_MS; /* wrong before the gate was asked */
-	}
 	if (!ex->face) {
 		if (right)
 			attempt_log(ex, "abandoned", "the client has gone");
@@ -138,6 +145,7 @@ static void decide(struct exchange *ex, bool right, const char *reason)
 		return;
 	}
 	ex->phase = EXCHANGE_DELAYED;
+	const uint64_t delay_ms = delay_left_ms(ex);
 	if (delay_ms)
 		timer_set(ex->timer, delay_ms);
 	else

@@ -459,7 +459,8 @@ static uint64_t time_of(struct stage *s, uint32_t stream, const struct start *st
 {
 	const uint64_t began = clock_monotonic_ms();
 	ask(s, stream, start);
-	return clock_monotonic_ms() - began;
+	/* the loop's time, by which the delay goes, may be behind the clock for part of a turn */
+	return clock_monotonic_ms() - began + 20;
 }
 
 /* Protects: wrong answers come late and are counted for address and name; a success marks the place. */
