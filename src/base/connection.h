@@ -19,7 +19,7 @@
 #define CONNECTION_INPUT_MAX (128u << 10)
 #define CONNECTION_OUTPUT_MAX (1u << 20)
 #define CONNECTION_LINGER_MS 2000u /* monotonic: how long a refused client may take to hear it */
-#define CONNECTION_DRAIN_MS 60000u /* how long what was said may take to leave */
+#define CONNECTION_DRAIN_MS 60000u /* monotonic: how long what was said may take to leave */
 #define CONNECTION_LINGER_OCTETS (1u << 20) /* and how much of what it still says is read off */
 
 struct connection;

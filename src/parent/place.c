@@ -162,10 +162,11 @@ static void check_key(const struct serve *s, int directory)
 		error ? CERTIFICATE_NONE
 		      : certificate_check_key(buffer_view(&certificate), buffer_view(&key));
 	if (problem != CERTIFICATE_OK)
-		log_error("keys/certificate.pem and keys/key.pem cannot be used; mend them, or remove "
+		log_error("keys/certificate.pem and keys/key.pem cannot be used; mend them, or "
+			  "remove "
 			  "both to have new ones made",
-			fact_text("why", error ? error_name(error)
-					       : certificate_problem_text(problem)));
+			fact_text("why",
+				error ? error_name(error) : certificate_problem_text(problem)));
 	else
 		warn_of_dates(buffer_view(&certificate));
 	buffer_free_secret(&key);

@@ -148,6 +148,7 @@ struct pop3_settings {
 	uint32_t bad_commands_max; /* senseless commands in a session, then -ERR and close */
 	uint32_t login_attempts_max; /* failed logins in a session, then close */
 	uint32_t early_commands_max; /* commands in a session before its login */
+	/* monotonic */
 	uint32_t login_ms; /* from the start of the session to the login */
 	uint32_t quiet_ms; /* silence after the login; never below 10 minutes (RFC 1939 §3) */
 };

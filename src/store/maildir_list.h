@@ -18,6 +18,9 @@
  *	all else	32 hexadecimal digits, a hash of the base name; also for those, all of them,
  *			that would share one (then with the place among those)
  *
+ * Memory: a row and the name, some 130 octets a message with the growth of both; a mailbox of 100,000
+ * messages takes 13 MB while it is open, nothing afterwards.
+ *
  * A mailbox that is not there is empty. Everything is opened below the directory of all mailboxes,
  * step by step; symbolic links are not followed, and no file but a regular one is a message. Blocks:
  * called in the pool's threads.

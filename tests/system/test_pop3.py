@@ -700,6 +700,56 @@ def test_top_of_a_large_message():
         equal(d.read().code, '+OK')
 
 
+def test_timers():
+    """RFC 1939 §3: a minute to log in, however busy; ten of silence after it; closed without a word, nothing removed"""
+    if not os.environ.get('SEKISHO_TEST_LONG'):
+        raise Skip('takes eleven minutes; ./test all')
+    users = dict(PASSWORDS, jiro='third', saburo='fourth')
+    with House(users=users) as h:
+        for user in users:
+            put(h, user, 1, 20 << 20 if user == 'saburo' else None)
+        began = time.monotonic()
+        strangers = {'silent': h.pop(source=STRANGER), 'busy': h.pop(source=STRANGER),
+                     'handshake': Dialog(h, 'pop3s', STRANGER, greeting=False)}
+        silent, lively, unread = h.pop('hana'), h.pop('taro'), h.pop('saburo', password='fourth')
+        silent.ok('DELE 1')
+        unread.send('RETR 1\r\n')
+        ends = {}
+
+        def is_closed(d):
+            d.socket.setblocking(False)
+            try:
+                octets = d.socket.recv(100)
+            except BlockingIOError:
+                return False
+            except ConnectionResetError:
+                return True
+            finally:
+                d.socket.settimeout(30)
+            if octets:
+                raise AssertionError('a word at the end: %r' % octets)
+            return True
+        sessions = dict(strangers, logged_in=silent, lively=lively)
+        for second in range(640):
+            for name, d in sessions.items():
+                if name not in ends and is_closed(d):
+                    ends[name] = time.monotonic() - began
+            if second % 3 == 0 and second < 50:
+                strangers['busy'].block('CAPA')
+            if second % 100 == 50:
+                lively.ok('NOOP')
+            time.sleep(max(0, began + second + 1 - time.monotonic()))
+        for name in strangers:
+            equal(55 < ends[name] < 75, True, '%s: %s' % (name, ends))
+        equal(600 <= ends['logged_in'] < 620, True, str(ends))
+        lively.ok('NOOP')
+        equal(len(h.files('hana')), 1)
+        h.pop('saburo', password='fourth').ok('STAT')
+
+
+test_timers.seconds = 700
+
+
 # --- limits in all
 
 

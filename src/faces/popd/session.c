@@ -1,5 +1,6 @@
 #include "faces/popd/popd.h"
 
+/* All times here are of the monotonic clock. */
 #define DRAIN_EARLY_MS 5000u /* how long who has not logged in may stay when the server goes down */
 #define DRAIN_MS 25000u /* and everybody else but who is in UPDATE */
 

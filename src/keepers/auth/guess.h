@@ -12,6 +12,9 @@
  * and wrong ones alike, so that hanging up early tells nothing; but not to an owner who comes from
  * where he came from before. A wrong guess from an address that is over the limit costs what was
  * known of it. Unknown names are counted like known ones: the delays are the same.
+ *
+ * Delays are of the monotonic clock, from the beginning of the check, whose cost thus does not show;
+ * windows are of the gate's clock (store/gate_clock.h).
  */
 #ifndef KEEPERS_AUTH_GUESS_H
 #define KEEPERS_AUTH_GUESS_H
