@@ -21,7 +21,9 @@
  *   passes, with a "?" for each octet past it that is not ASCII.
  * - The header section ends at the empty line, or at the first line that is no field: such a file is
  *   not a message by the standards and passes as it is from there.
- * - Header fields of MIME parts belong to the body and pass untouched.
+ * - Header fields of MIME parts belong to the body and pass untouched. RFC 6858 §2.2 would leave out
+ *   their parameters with UTF-8 as well; but a file's name that a client may guess at helps more than
+ *   none, and it would take a MIME parser in a face.
  */
 #ifndef PROTOCOL_DOWNGRADE_H
 #define PROTOCOL_DOWNGRADE_H
