@@ -26,6 +26,10 @@ static const struct frame_row rows[DELIVER_CODES] = {
 		{{"pairs", FRAME_BYTES, DELIVER_PAIRS_MAX *DELIVER_PAIR_OCTETS}}},
 	[DELIVER_LOST] = {"lost", DELIVER_LOST, FRAME_B, false, DELIVER_STATE_ZERO,
 		{{"pairs", FRAME_BYTES, DELIVER_PAIRS_MAX *DELIVER_PAIR_OCTETS}}},
+	[DELIVER_MARK] = {"mark", DELIVER_MARK, FRAME_B, false, DELIVER_STATE_ZERO,
+		{{"number", FRAME_U64, UINT64_MAX}}},
+	[DELIVER_MARKED] = {"marked", DELIVER_MARKED, FRAME_A, false, DELIVER_STATE_ZERO,
+		{{"number", FRAME_U64, UINT64_MAX}}},
 };
 
 const struct frame_protocol spool_deliver = {"spool-deliver", rows, DELIVER_CODES};

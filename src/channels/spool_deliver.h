@@ -14,6 +14,9 @@
  *	A EXPECTED    the list is whole
  *	B DELIVERED   the bulk sync is done for these (spool id, recipient) pairs
  *	B LOST        the bulk sync failed for these: write again from the log
+ *	B MARK        says when all that was DELIVERED before it is durable in the log: a file may be
+ *	              unlinked only then, else a power cut would bring it back
+ *	A MARKED      it is
  */
 #ifndef CHANNELS_SPOOL_DELIVER_H
 #define CHANNELS_SPOOL_DELIVER_H
@@ -31,6 +34,8 @@ enum spool_deliver_code {
 	DELIVER_FINISHED,
 	DELIVER_DELIVERED, /* packed (u64 id, u32 recipient) */
 	DELIVER_LOST, /* the same */
+	DELIVER_MARK, /* number; one at a time */
+	DELIVER_MARKED, /* the same number */
 	DELIVER_CODES
 };
 

@@ -403,10 +403,21 @@ enum error spool_state_set(struct spool *spool, struct spool_id id, uint32_t rec
 		.boot = view_of(placed ? spool->boot : no_boot, SPOOL_BOOT_OCTETS),
 		.reason = change->reason};
 	state_queue(spool, &body, PENDING_STATE, id.value);
+	spool->states_set++;
 	target->pending++;
 	recipient_apply(
 		entry, target, change->state, change->attempts, change->next_attempt_s, true);
 	return ERROR_NONE;
+}
+
+uint64_t spool_mark(const struct spool *spool)
+{
+	return spool->states_set;
+}
+
+bool spool_is_durable(const struct spool *spool, uint64_t mark)
+{
+	return spool->states_durable >= mark;
 }
 
 /* --- looking ------------------------------------------------------------------------------ */

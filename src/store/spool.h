@@ -251,6 +251,9 @@ struct spool_change {
  * final already; ERROR_BUSY: too many states wait, try again after the next batch_done. */
 must_use enum error spool_state_set(struct spool *spool, struct spool_id id, uint32_t recipient,
 	const struct spool_change *change);
+/* All states set so far, as a number; and whether those are durable. spool_flush hurries. */
+uint64_t spool_mark(const struct spool *spool);
+bool spool_is_durable(const struct spool *spool, uint64_t mark);
 
 /* --- looking ------------------------------------------------------------------------------ */
 

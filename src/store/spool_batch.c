@@ -412,6 +412,7 @@ static void state_settle(struct spool *spool, const struct pending *pending)
 	struct spool_recipient *recipient = &entry->recipients[pending->recipient];
 	must(recipient->pending > 0);
 	recipient->pending--;
+	spool->states_durable += pending->kind == PENDING_STATE;
 	recipient_settle(spool, recipient, pending->segment, pending->offset);
 	if (pending->kind == PENDING_RELOG)
 		compact_settled(spool, true);

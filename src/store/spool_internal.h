@@ -189,6 +189,8 @@ struct spool {
 	struct pending_list state_list;
 	struct pending_list sent;
 	struct buffer sent_states;
+	uint64_t states_set; /* in all */
+	uint64_t states_durable; /* of those; they become so in their order */
 	size_t sent_before; /* count of `sent` before the batch that is out */
 	struct spool_batch batch;
 	bool batch_out;

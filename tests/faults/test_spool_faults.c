@@ -88,6 +88,7 @@ struct model_message {
 	struct step history[RECIPIENTS_MAX][HISTORY_MAX];
 	uint32_t steps[RECIPIENTS_MAX];
 	uint32_t floor[RECIPIENTS_MAX]; /* steps that are durable */
+	uint32_t marked[RECIPIENTS_MAX]; /* steps that the open mark covers */
 };
 
 struct world {
@@ -107,6 +108,8 @@ struct world {
 	struct model_message *messages;
 	size_t count;
 	size_t room;
+	bool has_mark;
+	uint64_t mark;
 	uint32_t boot;
 	uint32_t recoveries;
 	bool failed;
@@ -341,6 +344,34 @@ static void see_durable(struct world *w, bool opened)
 	}
 }
 
+/* A mark remembers all states set so far; once the engine calls it durable they must outlive anything,
+ * whatever it says of each by itself. */
+static void act_mark(struct world *w)
+{
+	if (w->has_mark)
+		return;
+	w->has_mark = true;
+	w->mark = spool_mark(w->spool);
+	for (size_t i = 0; i < w->count; i++)
+		for (uint32_t k = 0; k < w->messages[i].recipients; k++)
+			w->messages[i].marked[k] = w->messages[i].steps[k];
+	if (below(w, 2))
+		spool_flush(w->spool);
+}
+
+static void see_mark(struct world *w)
+{
+	if (!w->has_mark || !w->spool || !spool_is_durable(w->spool, w->mark))
+		return;
+	w->has_mark = false;
+	for (size_t i = 0; i < w->count; i++) {
+		struct model_message *m = &w->messages[i];
+		for (uint32_t k = 0; m->fate == FATE_ACCEPTED && k < m->recipients; k++)
+			if (m->marked[k] > m->floor[k])
+				m->floor[k] = m->marked[k];
+	}
+}
+
 /* --- acting ------------------------------------------------------------------------------- */
 
 static void model_add(struct world *w, uint64_t id, uint32_t recipients, size_t envelope,
@@ -523,6 +554,7 @@ static void die(struct world *w)
 	struct spool_outcome outcome;
 	if (!w->spool)
 		return;
+	w->has_mark = false;
 	if (w->large)
 		spool_large_abort(w->spool, &w->large);
 	if (w->batch) {
@@ -624,6 +656,9 @@ static void act(struct world *w, uint32_t appends)
 		spool_flush(w->spool);
 	else if (what < 99 && below(w, 3) == 0)
 		trouble(w);
+	else
+		act_mark(w);
+	see_mark(w);
 }
 
 static bool is_settled(const struct world *w)

@@ -811,6 +811,38 @@ def test_unique_ids_survive():
         equal(after[2] in before, False)
 
 
+def test_what_was_deleted_stays_deleted():
+    """DESIGN §5: a mail is unlinked only when the spool knows for good that it was delivered; no crash brings it back"""
+    with House() as h:
+        for how in ('killed', 'killed', 'power cut', 'power cut'):
+            h.send()
+            until(lambda: h.files('hana'), 'delivered')
+            d = free(h)
+            d.ok('DELE 1')
+            if how == 'power cut':
+                h.kill('spool', signal.SIGSTOP)
+                in_another_boot(h)
+            d.send('QUIT\r\n')
+            d.socket.settimeout(1)
+            try:
+                removed = d.read().startswith('+OK')
+            except socket.timeout:
+                removed = False
+            equal(removed, how == 'killed')
+            h.stop(signal.SIGKILL)
+            for pid in list(filter(str.isdigit, os.listdir('/proc'))):
+                if h.is_program(int(pid)):
+                    os.kill(int(pid), signal.SIGKILL)
+            h.wait_programs_gone()
+            h.start()
+            d = free(h)
+            equal(len(d.block('LIST')), 0 if removed else 1, how)
+            for i in range(0 if removed else 1):
+                d.ok('DELE 1')
+            d.ok('QUIT')
+            equal(h.files('hana'), [])
+
+
 def test_reload_and_stop_under_sessions():
     """a reload leaves a session alone; SIGTERM lets who is logged in finish, and tells the others"""
     with House() as h:

@@ -130,6 +130,7 @@ struct settler {
 	uint32_t stream;
 	struct box *box;
 	bool sync;
+	uint64_t round; /* that must be recorded; 0: not known before its files are synced */
 };
 
 struct deliverd {
@@ -155,6 +156,9 @@ struct deliverd {
 	uint32_t box_count;
 	struct timer *sweep;
 	bool expecting; /* spool has not yet told all mailboxes that need repairs */
+	uint64_t round; /* of telling spool what is delivered, begun with 1 */
+	uint64_t asked; /* round of the MARK on its way; 0: none */
+	uint64_t recorded; /* the last round that is durable at spool */
 	uint64_t delivered;
 	uint64_t duplicates;
 	uint64_t deferred;
@@ -219,6 +223,10 @@ bool sync_is_quiet(const struct deliverd *d);
 void settle_connect(struct deliverd *d, int fd);
 /* Answers those whose condition has come true. */
 void settle_check(struct deliverd *d);
+/* The sync that they wait for has failed. */
+void settle_fail(struct deliverd *d, const struct device *device);
+/* Spool says that this round is durable. */
+void settle_marked(struct deliverd *d, uint64_t round);
 
 void deliver_check_drained(struct deliverd *d);
 

@@ -244,6 +244,10 @@ static void said(void *context, const struct frame *frame)
 		d->expecting = false;
 		settle_check(d);
 		return;
+	case DELIVER_MARKED:
+		settle_marked(d, frame->values[0].number);
+		return;
+	case DELIVER_MARK:
 	case DELIVER_CREDIT:
 	case DELIVER_RESULT:
 	case DELIVER_FINISHED:
@@ -283,6 +287,8 @@ static void closed(void *context, const char *broken)
 	/* a new spool tells anew what must be repaired; until then nobody reads */
 	forget_repairs(d);
 	d->expecting = true;
+	d->asked = 0;
+	d->round++; /* what it had not made durable is asked for anew */
 }
 
 static const struct channel_handler handler = {state_of, said, closed};

@@ -57,6 +57,7 @@ static void begin(struct program *p)
 	d->questions = streams_new(1u << 20);
 	d->settling = streams_new(65536);
 	d->expecting = true;
+	d->round = 1;
 }
 
 static void prepare(struct program *p)

@@ -11,31 +11,73 @@ static bool is_synced(const struct deliverd *d, const struct box *box)
 	return device->done >= box->unsynced_turn;
 }
 
-static bool is_settled(struct deliverd *d, const struct settler *s)
+/* Its files are synced; spool must know it for good as well, or after a power cut it would have what
+ * was unlinked written again. What an earlier deliver, or a spool that died, had said is not known to
+ * be durable: so the first time it is asked for in any case. */
+static bool is_recorded(struct deliverd *d, struct settler *s)
+{
+	if (!s->round)
+		s->round = d->round;
+	if (d->recorded >= s->round)
+		return true;
+	if (!d->asked && channel_is_open(d->spool)) {
+		d->asked = d->round;
+		channel_say(d->spool, DELIVER_MARK, 0, frame_number(d->asked));
+	}
+	return false;
+}
+
+static bool is_settled(struct deliverd *d, struct settler *s)
 {
 	if (d->expecting || s->box->repairs)
 		return false;
-	if (!s->sync || is_synced(d, s->box))
+	if (!s->sync)
 		return true;
+	if (is_synced(d, s->box))
+		return is_recorded(d, s);
 	sync_now(&d->devices[s->box->device - 1]);
 	return false;
+}
+
+/* Takes it out of the list. */
+static void answer(struct deliverd *d, struct settler **at, enum error error)
+{
+	struct settler *s = *at;
+	*at = s->next;
+	streams_take(&d->settling, s->stream);
+	if (channel_is_open(d->mailbox))
+		channel_say(d->mailbox, SETTLE_DONE, s->stream, frame_number((uint64_t)error));
+	memory_free(s);
 }
 
 void settle_check(struct deliverd *d)
 {
 	struct settler **at = &d->settlers;
-	while (*at) {
-		struct settler *s = *at;
-		if (!is_settled(d, s)) {
-			at = &s->next;
-			continue;
-		}
-		*at = s->next;
-		streams_take(&d->settling, s->stream);
-		if (channel_is_open(d->mailbox))
-			channel_say(d->mailbox, SETTLE_DONE, s->stream, frame_number(ERROR_NONE));
-		memory_free(s);
-	}
+	while (*at)
+		if (is_settled(d, *at))
+			answer(d, at, ERROR_NONE);
+		else
+			at = &(*at)->next;
+}
+
+void settle_fail(struct deliverd *d, const struct device *device)
+{
+	struct settler **at = &d->settlers;
+	while (*at)
+		if ((*at)->sync && (*at)->box->device &&
+			&d->devices[(*at)->box->device - 1] == device)
+			answer(d, at, device->error);
+		else
+			at = &(*at)->next;
+}
+
+void settle_marked(struct deliverd *d, uint64_t round)
+{
+	if (round != d->asked)
+		return;
+	d->asked = 0;
+	d->recorded = round;
+	settle_check(d);
 }
 
 static uint32_t state_of(void *context, uint32_t stream)

@@ -81,7 +81,10 @@ static void sync_done(void *context)
 		log_error("the file system of the mailboxes failed: its last mail is written again",
 			fact_error(device->error));
 	say_pairs(d, buffer_view(&device->syncing), device->error != ERROR_NONE);
-	if (!device->error)
+	d->round++;
+	if (device->error)
+		settle_fail(d, device);
+	else
 		duplicate_delivered(d, buffer_view(&device->syncing_keys));
 	buffer_free(&device->syncing);
 	buffer_free(&device->syncing_keys);

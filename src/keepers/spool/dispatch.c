@@ -326,7 +326,32 @@ static void set_state(
 
 #define FINAL_OCTETS 13
 
-void dispatch_settle(struct spoold *d)
+/* What deliver said before its MARK is in the log once no final state waits for room in it. */
+static void check_mark(struct spoold *d)
+{
+	if (!d->mark.is_asked || (!d->mark.is_taken && d->finals.length))
+		return;
+	if (!d->mark.is_taken)
+		d->mark.states = spool_mark(d->spool);
+	d->mark.is_taken = true;
+	if (!spool_is_durable(d->spool, d->mark.states)) {
+		spool_flush(d->spool);
+		return;
+	}
+	d->mark.is_asked = false;
+	if (channel_is_open(d->deliver))
+		channel_say(d->deliver, DELIVER_MARKED, 0, frame_number(d->mark.number));
+}
+
+static void on_mark(struct spoold *d, uint64_t number)
+{
+	d->mark.is_asked = true;
+	d->mark.is_taken = false;
+	d->mark.number = number;
+	check_mark(d);
+}
+
+static void settle_finals(struct spoold *d)
 {
 	struct cursor c = cursor_of(buffer_view(&d->finals));
 	size_t taken = 0;
@@ -342,6 +367,12 @@ void dispatch_settle(struct spoold *d)
 		buffer_free(&d->finals);
 	else
 		buffer_drop(&d->finals, taken);
+}
+
+void dispatch_settle(struct spoold *d)
+{
+	settle_finals(d);
+	check_mark(d);
 }
 
 static bool goes_with(const struct outgoing *o, uint32_t recipient)
@@ -437,6 +468,10 @@ static void said(void *context, const struct frame *frame)
 	case DELIVER_LOST:
 		on_pairs(d, frame->values[0].bytes, true);
 		return;
+	case DELIVER_MARK:
+		on_mark(d, frame->values[0].number);
+		return;
+	case DELIVER_MARKED:
 	case DELIVER_BEGIN:
 	case DELIVER_CONTENT:
 	case DELIVER_END:
@@ -467,6 +502,7 @@ static void closed(void *context, const char *broken)
 	if (broken)
 		program_peer_broken(d->program, PROGRAM_DELIVER, broken);
 	channel_free(&d->deliver);
+	d->mark.is_asked = false;
 	streams_each(&d->dispatched, drop_one, d);
 }
 

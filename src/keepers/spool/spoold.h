@@ -110,6 +110,12 @@ struct spoold {
 	struct outgoing **backlog_last;
 	uint64_t backlog_count;
 	struct buffer finals; /* (id, recipient) pairs delivered, not yet taken by the log */
+	struct {
+		bool is_asked; /* by deliver, not answered yet */
+		bool is_taken; /* `states` holds */
+		uint64_t number;
+		uint64_t states;
+	} mark;
 	struct waiting *waiting_hash[1024];
 	struct waiting *waiting_all;
 	struct timer *waiting_timer;
@@ -139,7 +145,8 @@ void dispatch_accepted(struct spoold *d, const struct spool_outcome *outcome);
 void dispatch_again(struct spoold *d, struct spool_id id, uint32_t recipient, bool repeat);
 /* Sends from the backlog as the window allows. */
 void dispatch_pump(struct spoold *d);
-/* Gives final states to the log that it could not take before. */
+/* After a batch: gives final states to the log that it could not take before, and answers a mark
+ * whose states are durable. */
 void dispatch_settle(struct spoold *d);
 bool dispatch_is_quiet(const struct spoold *d);
 
