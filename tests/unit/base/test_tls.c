@@ -250,7 +250,8 @@ static void test_data_large(void **state)
 
 static void test_close(void **state)
 {
-	/* protects: close_notify is an end, in both directions; words before it are kept */
+	/* protects: close_notify is an end, in both directions; words before it are kept, and what
+	 * they asked for is still sent */
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
 		struct fixture f = fixture_new(versions[i]);
@@ -259,6 +260,11 @@ static void test_close(void **state)
 		SSL_shutdown(f.p.client);
 		assert_int_equal(pair_turn(&f.p), TLS_CLOSED);
 		assert_true(view_equal(buffer_view(&f.p.received), VIEW("QUIT\r\n")));
+		struct cursor answer = cursor_of(VIEW("bye\r\n"));
+		f.p.to_send = &answer;
+		assert_int_equal(pair_turn(&f.p), TLS_CLOSED);
+		assert_int_equal(cursor_left(&answer), 0);
+		f.p.to_send = NULL;
 		assert_int_equal(tls_session_ended(f.p.server), TLS_CLOSED);
 		tls_session_close(f.p.server, &f.p.to_client);
 		const size_t once = f.p.to_client.length;
