@@ -272,6 +272,8 @@ static void test_close(void **state)
 		tls_session_close(f.p.server, &f.p.to_client);
 		assert_int_equal(f.p.to_client.length, once);
 		assert_int_equal(pair_turn(&f.p), TLS_CLOSED);
+		char heard[8];
+		assert_int_equal(SSL_read(f.p.client, heard, sizeof heard), 5);
 		assert_int_equal(SSL_shutdown(f.p.client), 1);
 		fixture_free(&f);
 	}
