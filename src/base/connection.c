@@ -22,6 +22,7 @@ struct connection {
 	struct timer *timer; /* lingering, or a handshake that waits for its turn */
 	size_t lingered;
 	bool paused;
+	bool resumed; /* what was left is to be offered again */
 	bool waits_signature;
 	bool peer_ended;
 	bool failed;
@@ -281,17 +282,28 @@ static void drop_stale(struct connection *c)
 		buffer_free(&c->in);
 }
 
-static void pump(struct connection *c)
+static void move_octets(struct connection *c)
 {
-	if (c->pumping)
-		return;
-	c->pumping = true;
+	const bool again = c->resumed;
+	c->resumed = false;
+	if (again)
+		offer_buffer(c);
 	if (c->tls && !c->failed)
 		step_tls(c);
 	const bool had_output = connection_unsent(c) > 0;
 	const bool sent = send_all(c);
 	if (sent && had_output && c->handler && c->handler->drained)
 		c->handler->drained(c->context);
+}
+
+static void pump(struct connection *c)
+{
+	if (c->pumping)
+		return;
+	c->pumping = true;
+	do
+		move_octets(c);
+	while (c->resumed); /* from inside, where `drained` found that it can go on */
 	drop_stale(c);
 	tell_end(c);
 	c->pumping = false;
@@ -377,11 +389,7 @@ void connection_pause(struct connection *c)
 void connection_resume(struct connection *c)
 {
 	c->paused = false;
-	if (c->pumping)
-		return;
-	c->pumping = true;
-	offer_buffer(c);
-	c->pumping = false;
+	c->resumed = true;
 	pump(c);
 }
 

@@ -77,6 +77,14 @@ def mail(subject='hello', to=HANA, sender=TARO, body='The gate is open.', extra=
             % (sender, to, subject, os.urandom(8).hex(), extra, body)).encode()
 
 
+def without_trace(message):
+    """what was sent: the message below the trace fields that this server put on top"""
+    end = re.match(rb'Return-Path:.*?\r\nDelivered-To:.*?\r\nReceived:.*?\r\n(?![ \t])', message, re.DOTALL)
+    if not end:
+        raise AssertionError('no trace fields on top of %r' % message[:300])
+    return message[end.end():]
+
+
 class House:
     """One running server. files: settings; users: name → password (None: nobody)."""
 
@@ -177,6 +185,10 @@ class House:
     def programs(self):
         """name → process id, of what runs now"""
         return {p['name']: p['pid'] for p in self.json('status', code=None)['programs'] if p.get('pid')}
+
+    def sessions(self):
+        """SMTP sessions of all workers"""
+        return self.json('status', code=None)['status']['smtpd']['sessions_all_workers']
 
     def children(self):
         """ids of the processes that the parent has started and that live"""

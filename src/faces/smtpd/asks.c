@@ -149,9 +149,8 @@ static bool ask_content(struct session *s)
 static bool ask_commit(struct session *s)
 {
 	struct transaction *t = s->transaction;
-	if (!transaction_forward(s))
-		return false;
-	if (transaction_commit(s))
+	s->wants_resume = !transaction_forward(s);
+	if (s->wants_resume || transaction_commit(s))
 		return false;
 	const enum error error = t->stream && t->stream->refused ? t->stream->error : ERROR_CLOSED;
 	if (error == ERROR_SPACE)
