@@ -9,6 +9,7 @@
 
 struct column {
 	_Atomic uint32_t total;
+	_Atomic uint32_t inside;
 	_Atomic uint16_t slots[CENSUS_SLOTS];
 };
 
@@ -81,6 +82,7 @@ void census_clear(struct census *c, uint32_t worker)
 	must(worker < c->workers);
 	struct column *column = &c->table->columns[worker];
 	atomic_store_explicit(&column->total, 0, memory_order_relaxed);
+	atomic_store_explicit(&column->inside, 0, memory_order_relaxed);
 	for (size_t i = 0; i < CENSUS_SLOTS; i++)
 		atomic_store_explicit(&column->slots[i], 0, memory_order_relaxed);
 }
@@ -114,5 +116,23 @@ uint32_t census_total(const struct census *c)
 	uint32_t sum = 0;
 	for (uint32_t w = 0; w < c->workers; w++)
 		sum += atomic_load_explicit(&c->table->columns[w].total, memory_order_relaxed);
+	return sum;
+}
+
+void census_turn_inside(struct census *c)
+{
+	atomic_fetch_add_explicit(&c->table->columns[c->worker].inside, 1, memory_order_relaxed);
+}
+
+void census_turn_outside(struct census *c)
+{
+	atomic_fetch_sub_explicit(&c->table->columns[c->worker].inside, 1, memory_order_relaxed);
+}
+
+uint32_t census_inside(const struct census *c)
+{
+	uint32_t sum = 0;
+	for (uint32_t w = 0; w < c->workers; w++)
+		sum += atomic_load_explicit(&c->table->columns[w].inside, memory_order_relaxed);
 	return sum;
 }

@@ -29,4 +29,10 @@ uint32_t census_count(const struct census *c, const uint8_t address[16]);
 /* Sessions in all. */
 uint32_t census_total(const struct census *c);
 
+/* Of the sessions in all, those that their faces count as inside. One of ours becomes so, or is so no
+ * longer; a session that leaves while it is inside is first turned outside. */
+void census_turn_inside(struct census *c);
+void census_turn_outside(struct census *c);
+uint32_t census_inside(const struct census *c);
+
 #endif

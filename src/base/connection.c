@@ -33,11 +33,14 @@ struct connection {
 };
 
 static uint8_t scratch[READ_STEP];
+static unsigned lingering; /* connections without an owner */
 
 static void pump(struct connection *c);
 
 static void free_connection(struct connection *c)
 {
+	must(c->handler == NULL && lingering > 0);
+	lingering--;
 	watch_free(&c->watch);
 	timer_free(&c->timer);
 	tls_session_free(&c->tls);
@@ -253,7 +256,7 @@ static bool finish(struct connection *c)
 		shutdown(c->fd, SHUT_WR);
 	}
 	if (c->failed || c->peer_ended || (all_sent && !c->refused) ||
-		c->lingered > CONNECTION_LINGER_OCTETS) {
+		c->lingered > CONNECTION_LINGER_OCTETS || lingering > CONNECTION_LINGERING_MAX) {
 		free_connection(c);
 		return true;
 	}
@@ -356,6 +359,7 @@ void connection_close(struct connection **at, bool refused)
 	if (!c)
 		return;
 	c->handler = NULL;
+	lingering++;
 	c->refused = refused;
 	c->waits_signature = false;
 	if (c->tls && !tls_session_is_done(c->tls))
@@ -379,6 +383,11 @@ void connection_flush(struct connection *c)
 size_t connection_unsent(const struct connection *c)
 {
 	return c->out.length + c->cipher_out.length;
+}
+
+size_t connection_memory(const struct connection *c)
+{
+	return c->in.capacity + c->out.capacity + c->cipher_in.capacity + c->cipher_out.capacity;
 }
 
 void connection_pause(struct connection *c)

@@ -27,9 +27,15 @@ static void counts_hold_across_workers(void **state)
 	assert_int_equal(census_count(one, other), 0);
 	census_leave(two, v4);
 	assert_int_equal(census_count(one, v4), 2);
+	census_turn_inside(one);
+	census_turn_inside(two);
+	assert_int_equal(census_inside(one), 2);
+	census_turn_outside(two);
+	assert_int_equal(census_inside(two), 1);
 	/* a worker died: the parent empties its column */
 	census_clear(two, 0);
 	assert_int_equal(census_total(one), 0);
+	assert_int_equal(census_inside(one), 0);
 	memory_free(one);
 	memory_free(two);
 	close(fd);
