@@ -208,7 +208,7 @@ def test_msmtp():
 
 def nail(h, url, *settings, to=HANA, body='from s-nail', code=0):
     words = []
-    for setting in ('mta=' + url, 'smtp-hostname=client.example.org', 'from=a@sender.example', 'sendwait',
+    for setting in ('v15-compat', 'DEAD=/dev/null', 'mta=' + url, 'smtp-hostname=client.example.org', 'from=a@sender.example', 'sendwait',
                     'tls-verify=ignore') + settings:
         words += ['-S', setting]
     return run('s-nail', '-:/', *words, '-s', 'hello', to, input=body.encode(), code=code,
