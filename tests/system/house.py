@@ -220,7 +220,11 @@ class House:
             return False
 
     def kill(self, program, how=signal.SIGKILL):
-        os.kill(self.programs()[program], how)
+        """ends or stops a program; when it has ended, the parent knows"""
+        pid = self.programs()[program]
+        os.kill(pid, how)
+        if how in (signal.SIGKILL, signal.SIGTERM):
+            until(lambda: self.programs().get(program) != pid, '%s has ended' % program)
 
     def until_up(self):
         until(lambda: self.tool('status', code=None) and self.code == 0, 'all programs are up')
