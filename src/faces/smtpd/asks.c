@@ -109,13 +109,15 @@ static bool ask_rcpt(struct session *s, const struct smtp_ask *ask, struct arena
 {
 	struct buffer path = buffer_new(1024);
 	address_add(&path, &ask->recipient->forward_path);
-	const struct route_verdict v = transaction_add_recipient(s, ask, buffer_view(&path), a);
-	const struct reply *hindrance = v.accepted ? mail_hindrance(s) : NULL;
-	if (hindrance)
+	const struct reply *hindrance = mail_hindrance(s);
+	if (hindrance) {
 		session_refuse(s, &(struct refusal){.at = "rcpt", .what = buffer_view(&path)},
 			hindrance, false);
-	else
+	} else {
+		const struct route_verdict v =
+			transaction_add_recipient(s, ask, buffer_view(&path), a);
 		give_verdict(s, "rcpt", &v, buffer_view(&path), false);
+	}
 	buffer_free(&path);
 	return true;
 }

@@ -104,6 +104,14 @@ static void give_up_excess(struct smtpd *d, enum place_side side)
 		;
 }
 
+/* In a handshake nothing can be said. */
+static void give_up_handshake(struct session *s)
+{
+	log_info(
+		"TLS failed", fact_hex("session", s->id), fact_text("why", "no handshake in time"));
+	session_end(s, true);
+}
+
 /* We owe an answer that does not come. After the time for the final reply the client has gone, too
  * (RFC 5321 §4.5.3.2.6), and what spool may still say finds nobody. */
 static void give_up_waiting(struct session *s)
@@ -122,20 +130,15 @@ static void check_time(struct session *s, uint64_t now_ms)
 {
 	const struct smtp_limits *limits = &s->generation->config.limits;
 	const struct place_pace pace = {limits->busy_grace_ms, limits->busy_octets_s};
-	if (s->handshake_ms) {
-		if (now_ms - s->handshake_ms > limits->handshake_ms) {
-			log_info("TLS failed", fact_hex("session", s->id),
-				fact_text("why", "no handshake in time"));
-			session_end(s, true);
-		}
-	} else if (now_ms - s->active_ms > smtp_server_deadline_ms(&s->smtp)) {
-		if (s->waiting || s->wants_credit)
-			give_up_waiting(s);
-		else
-			session_stop(s, SMTP_STOP_TIMEOUT);
-	} else if (place_is_behind(&s->place, &pace, 1, now_ms)) {
+	const bool is_overdue = now_ms - s->active_ms > smtp_server_deadline_ms(&s->smtp);
+	if (is_overdue && smtp_server_state(&s->smtp) == SMTP_STATE_TLS)
+		give_up_handshake(s);
+	else if (is_overdue && (s->waiting || s->wants_credit))
+		give_up_waiting(s);
+	else if (is_overdue)
+		session_stop(s, SMTP_STOP_TIMEOUT);
+	else if (place_is_behind(&s->place, &pace, 1, now_ms))
 		session_stop(s, SMTP_STOP_SLOW);
-	}
 }
 
 void room_sweep(struct smtpd *d)

@@ -77,7 +77,6 @@ static void log_said(struct session *s)
 
 static bool start_tls(struct session *s)
 {
-	s->handshake_ms = loop_now_ms(s->smtpd->program->loop);
 	if (s->smtpd->tls && connection_start_tls(s->connection, s->smtpd->tls))
 		return true;
 	session_end(s, true);
@@ -271,7 +270,6 @@ static struct smtp_facts machine_facts(struct session *s)
 static void on_tls_done(void *context)
 {
 	struct session *s = context;
-	s->handshake_ms = 0;
 	s->question = 0;
 	s->user_length = 0;
 	s->facts.login = VIEW_NONE;

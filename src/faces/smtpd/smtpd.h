@@ -91,7 +91,6 @@ struct session {
 	uint32_t number; /* of the login exchange at auth */
 	uint32_t question; /* to keys; 0: none */
 	uint64_t active_ms; /* monotonic: when something was last consumed, or a wait began */
-	uint64_t handshake_ms; /* monotonic: began at; 0: none under way */
 	size_t memory; /* as counted in smtpd.memory */
 	uint16_t client_port;
 	bool waiting; /* an ask is open */
