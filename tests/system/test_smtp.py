@@ -1,5 +1,6 @@
 """SMTP as a stranger and as an inside client meet it (RFC 5321)."""
 import base64
+import signal
 
 from house import *
 
@@ -285,3 +286,53 @@ def test_shutdown_lets_mails_end():
         equal(d.read().code, 421)
         d.closed()
         equal(h.process.wait(40), 0)
+
+
+def test_pipelining_over_open_asks():
+    """RFC 2920: what stands behind a login or a mail's end waits for its reply, and is served in order"""
+    with House() as h:
+        d = h.smtp(LOCAL)
+        login = base64.b64encode(b'\0hana\0' + PASSWORDS['hana'].encode())
+        content = mail()
+        part = b'MAIL FROM:<a@sender.example>\r\nRCPT TO:<taro@example.test>\r\n'
+        d.send(b'EHLO client\r\nAUTH PLAIN ' + login + b'\r\n' + part + b'BDAT %d LAST\r\n' % len(content) + content +
+               part + b'RSET\r\nVRFY taro\r\nNOOP\r\n' + part + b'BDAT 10\r\n0123456')
+        equal([d.read().code for _ in range(12)], [250, 235] + [250] * 10)
+        d.send(b'x\r\nBDAT 0 LAST\r\nQUIT\r\n')
+        equal([d.read().code for _ in range(3)], [250, 250, 221])
+        equal(without_trace(h.messages('taro', 2)[1]), b'0123456x\r\n')
+
+
+def test_expansion_happens_once():
+    """aliases are expanded when a mail is accepted: a change before its delivery, and a restart, alter nothing"""
+    with House(files={'aliases': 'info: hana, taro\n'}) as h:
+        deliver = h.programs()['deliver']
+        os.kill(deliver, signal.SIGSTOP)
+        h.send(to='info@example.test', source=STRANGER)
+        h.set('aliases', 'info: taro\n')
+        h.stop(signal.SIGKILL)
+        os.kill(deliver, signal.SIGKILL)
+        h.wait_programs_gone()
+        h.start()
+        contains(h.messages('hana', 1)[0], b'Delivered-To: info@example.test')
+        contains(h.messages('taro', 1)[0], b'Delivered-To: info@example.test')
+
+
+def test_each_refusal_is_logged_once():
+    """law 5: a refusal is one line with client, code, rule and what was said; passwords are in none"""
+    with House() as h:
+        d = h.smtp(STRANGER)
+        refusals = [('MAIL FROM:<a@b.example>', 503, 'helo-first'), ('EHLO x', 550, 'helo-name'),
+                    ('EHLO client.example.org', 250, None), ('MAIL FROM:<a@@b.example>', 501, 'address-syntax'),
+                    ('MAIL FROM:<a@b.example> SIZE=99999999999', 552, 'sizelimit'),
+                    ('MAIL FROM:<a@b.example> FOO=1', 555, 'param-unknown'), ('AUTH LOGIN c2VjcmV0', 538, 'auth-needs-tls'),
+                    ('c2VjcmV0', 500, 'unknown-command'), ('EXPN staff', 502, 'not-implemented'),
+                    ('MAIL FROM:<a@b.example>', 250, None), ('RCPT TO:<nobody@example.test>', 550, 'unknown-user'),
+                    ('RCPT TO:<b@other.example>', 550, 'relay-denied'),
+                    ('RCPT TO:<@example.test:hana@example.test>', 550, 'route-source'), ('DATA', 554, 'no-recipients')]
+        for line, code, rule in refusals:
+            d.say(line, code)
+        rules = [rule for _, _, rule in refusals if rule]
+        h.wait_log('event="refused"', len(rules))
+        equal(re.findall(r'event="refused" session=[0-9a-f]{16} client=198\.51\.100\.7 code=\d+ rule=(\S+) at=', h.log()), rules)
+        equal('c2VjcmV0' in h.log(), False)
