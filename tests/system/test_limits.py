@@ -111,41 +111,50 @@ def test_inside_leaves_room_for_strangers():
         equal(inside[5].read().code, 421)
 
 
-def test_crowd_in_transactions_makes_room():
-    """sessions that sit inside a transaction or a login, or trickle, hold their places for a moment only"""
-    with house(24) as h:
-        def sit(i):
-            d = greeted(h, STRANGER)
-            d.say('EHLO client.example.org', 250)
-            if i % 4 == 3:
-                d.send('BDAT 1000000\r\nx')
-            else:
-                d.say('MAIL FROM:<a@sender.example>', 250)
-                if i % 4:
-                    d.say('RCPT TO:<%s>' % HANA, 250)
-                if i % 4 == 2:
-                    d.say('DATA', 354)
-            return d
-        crowd = [sit(i) for i in range(21)]
-        honest = busy(h, next(addresses(1)), 'MAIL') or until(
-            lambda: busy(h, '203.0.113.77', 'MAIL'), 'an honest client gets in')
+def sit(h, source, i):
+    """a session that begins something and does no more: four kinds"""
+    d = greeted(h, source)
+    d.say('EHLO client.example.org', 250)
+    if i % 4 == 3:
+        d.send('BDAT 1000000\r\nx')
+        return d
+    d.say('MAIL FROM:<a@sender.example>', 250)
+    if i % 4:
+        d.say('RCPT TO:<%s>' % HANA, 250)
+    if i % 4 == 2:
+        d.say('DATA', 354)
+    return d
 
-        def trickle():
-            for d in crowd:
-                try:
-                    d.socket.send(b'x')
-                except OSError:
-                    pass
-            return busy(h, '203.0.113.78', 'RCPT')
-        other = until(trickle, 'another one gets in while the crowd trickles')
-        for d, steps in ((honest, 1), (other, 0)):
-            if steps:
-                d.say('RCPT TO:<%s>' % HANA, 250)
-            d.say('DATA', 354)
-            d.send(mail() + b'.\r\n')
-            equal(d.read().code, 250)
-        equal(len(h.messages('hana', 2)), 2)
-        h.wait_log('event="refused" .*code=421 rule=room', 2)
+
+def gets_through(h, crowd):
+    """two honest mails get past the crowd, the second while it trickles"""
+    def trickle():
+        for d in crowd:
+            try:
+                d.socket.send(b'x')
+            except OSError:
+                pass
+        return busy(h, '203.0.113.78', 'DATA')
+    honest = [until(lambda: busy(h, '203.0.113.77', 'DATA'), 'an honest client gets in')]
+    honest.append(until(trickle, 'another one gets in'))
+    for d in honest:
+        d.send(mail() + b'.\r\n')
+        equal(d.read().code, 250)
+    h.messages('hana', 2)
+    h.wait_log('event="refused" .*code=421 rule=room', 2)
+
+
+def test_crowd_of_one_address_makes_room():
+    """sessions that sit inside a transaction, or trickle, hold their places for a moment only"""
+    with house(24) as h:
+        gets_through(h, [sit(h, STRANGER, i) for i in range(21)])
+
+
+def test_crowd_of_one_network_makes_room():
+    """nor does an address for each of them help, when they are of one network"""
+    for networks in ('2001:db8:16:%x::25', '198.51.100.%d'):
+        with house(40) as h:
+            gets_through(h, [sit(h, networks % (i + 10), i) for i in range(35)])
 
 
 def test_workers_share_the_limit():

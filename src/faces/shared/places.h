@@ -11,8 +11,8 @@
  *
  * So nobody holds a place by doing nothing, by doing a little now and then, or by leaving something
  * half done; and what makes progress is not disturbed. The grace is one for all strangers of an
- * address, divided by their number: a crowd from one host is behind its pace in a second or two,
- * while the single mail of an honest host over a bad line has all of it. A busy session that waits for
+ * address (and of a network that has many), divided by their number: a crowd from one host is behind
+ * its pace in a second or two, while the single mail of an honest host over a bad line has all of it. A busy session that waits for
  * us is `held`: its clock stands still and its place is safe.
  *
  * Sides. Of the places strangers can have seven eighths and inside clients can have seven eighths,
@@ -72,8 +72,8 @@ void places_note(
 /* Busy, not held, and longer under way than the pace allows. `fellows` >= 1 share the grace. */
 bool place_is_behind(
 	const struct place *p, const struct place_pace *pace, uint32_t fellows, uint64_t now_ms);
-/* Finds out who is slow; to be called about once a second. `fellows` says how many sessions the
- * address of a stranger has. */
+/* Finds out who is slow; to be called about once a second. `fellows` says how many share the
+ * grace of a stranger. */
 void places_judge(struct places *all, const struct place_pace *pace,
 	uint32_t (*fellows)(void *context, const struct place *p), void *context, uint64_t now_ms);
 

@@ -5,6 +5,8 @@
  * of everybody. The rules are in faces/shared/places.h; here they meet the counts of all workers.
  */
 
+#define CROWD_MIN 16u /* so few sessions are no crowd, whatever the limit */
+
 enum place_side session_side(const struct session *s)
 {
 	return s->facts.side == ROUTE_INSIDE ? PLACE_INSIDE : PLACE_OUTSIDE;
@@ -87,10 +89,17 @@ bool room_in_memory(const struct smtpd *d)
 
 /* --- once a second ------------------------------------------------------------------------ */
 
+/* Who shares a stranger's grace (places.h): the sessions of its address; and when one network has more
+ * than a sixteenth of all places, a crowd that may have an address for each session, those of the
+ * network. */
 static uint32_t fellows_of(void *context, const struct place *p)
 {
 	const struct session *s = p->owner;
 	const struct smtpd *d = context;
+	const uint64_t crowd = d->generation->snapshot->numbers[SETTING_SESSIONLIMIT] / 16;
+	const uint32_t network = census_network(d->census, s->facts.client.octets);
+	if (network > crowd && network > CROWD_MIN)
+		return network;
 	return census_count(d->census, s->facts.client.octets);
 }
 

@@ -14,7 +14,7 @@
  *	commands.c	what operators ask: status, trace
  *
  * Limits per address and in all hold across workers (base/census.h). At the session limit somebody
- * makes room for a newcomer: faces/shared/places.h says who. If nobody of this worker can, but one of
+ * makes room for a newcomer: faces/shared/places.h and room.c say who. If nobody of this worker can, but one of
  * another may, a sixteenth more sessions are taken for about a second. Memory is bounded three times: a
  * session has the limits of smtp_limits.h and base/connection.h, all sessions of a worker have
  * SMTPD_MEMORY_MAX (452 4.3.1 beyond it), and descriptors are kept for channels and for clients that
