@@ -178,7 +178,14 @@ class House:
 
     def __exit__(self, *unused):
         if unused[0] is None:
+            self.none_has_crashed()
             self.end()
+
+    def none_has_crashed(self):
+        """no program died of a broken invariant, a fault, or a call that its filter forbids"""
+        with open(self.log_path, 'rb') as f:
+            died = re.findall(rb'event="a program (?:was killed" of=\S+ signal=(?:4|6|7|8|11)\b|tried.*)', f.read())
+        equal(died, [])
 
     # its programs
 
