@@ -1,5 +1,7 @@
 """Contents of all sizes and speeds on their way from the socket to the mailbox, octet by octet."""
+import random
 import struct
+import threading
 
 from house import *
 
@@ -183,3 +185,98 @@ def test_thousand_recipients():
         contains(h.wait_log('event="mail accepted"')[0].string, 'recipients=1000 mailboxes=300')
         for i in range(300):
             arrived(h, [content], 'u%d' % i)
+
+
+class RandomClient:
+    """says legal things in a random order, and goes away when it likes"""
+
+    def __init__(self, h, seed):
+        self.h, self.random = h, random.Random(seed)
+        self.safe, self.maybe = [], []  # contents that were answered with 250; those whose answer was not read
+
+    def mails(self, d, count):
+        for _ in range(count):
+            size = self.random.choice((300, 5000, 65400, 65700, 130000, 261900, 262300, 400000))
+            content = content_of(size + self.random.randrange(300))
+            getattr(self, self.random.choice(('data', 'data', 'bdat', 'bdat', 'given_up')))(d, content)
+
+    def read(self, d, count, last=None):
+        codes = [d.read().code for _ in range(count)]
+        equal(set(codes[:-1] if last else codes) <= {250}, True, str(codes))
+        if last:
+            equal(codes[-1], last)
+
+    def data(self, d, content):
+        d.send(envelope() + b'DATA\r\n')
+        self.read(d, 3, 354)
+        wire = content + b'.\r\n'
+        while wire:
+            step = self.random.choice((100, 7000, 70000, len(wire)))
+            d.send(wire[:step])
+            wire = wire[step:]
+        self.end(d, content)
+
+    def bdat(self, d, content):
+        chunk = self.random.choice((9000, 65536, 100000, len(content)))
+        d.send(envelope() + bdat(content, chunk))
+        self.read(d, 2 + -(-len(content) // chunk) - 1)
+        self.end(d, content)
+
+    def given_up(self, d, content):
+        d.send(envelope() + b'BDAT %d\r\n' % len(content) + content + b'RSET\r\n')
+        self.read(d, 4)
+
+    def end(self, d, content):
+        if self.random.random() < 0.05:
+            self.maybe.append(content)
+            raise EOFError('the client has gone')
+        equal(d.read().code, 250)
+        self.safe.append(content)
+
+    def session(self):
+        d = session(self.h)
+        try:
+            if self.random.random() < 0.5:
+                d.say('STARTTLS', 220)
+                d.start_tls()
+                d.say('EHLO client.example.org', 250)
+            self.mails(d, self.random.randrange(1, 8))
+            if self.random.random() < 0.5:
+                d.say('QUIT', 221)
+        except EOFError:
+            pass
+        if self.random.random() < 0.5:
+            reset(d)
+        d.close()
+
+    def run(self, sessions):
+        try:
+            for _ in range(sessions):
+                self.session()
+        except Exception as trouble:
+            self.trouble = trouble
+            raise
+
+    trouble = None
+
+
+def test_random_clients():
+    """law 2: whatever twelve clients do at once, what had its 250 is delivered as it was, once"""
+    seed = int.from_bytes(os.urandom(4), 'big')
+    with House(options=['--workers', '2']) as h:
+        clients = [RandomClient(h, seed + i) for i in range(12)]
+        threads = [threading.Thread(target=c.run, args=(5,)) for c in clients]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join(100)
+        equal([c.trouble for c in clients if c.trouble], [], 'seed %d' % seed)
+        safe = [content for c in clients for content in c.safe]
+        maybe = [content for c in clients for content in c.maybe]
+        until(lambda: h.sessions() == 0, 'no session is left')
+        until(lambda: len(h.files('hana')) >= len(safe), 'all are delivered')
+        until(lambda: 'the queue is empty' in h.tool('queue'), 'nothing is under way')
+        got = [without_trace(m) for m in h.messages('hana')]
+        equal(len(set(got)), len(got), 'each once, seed %d' % seed)
+        equal([m[:80] for m in safe if m not in set(got)], [], 'seed %d' % seed)
+        equal([m[:80] for m in got if m not in set(safe + maybe)], [], 'seed %d' % seed)
