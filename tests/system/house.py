@@ -363,7 +363,15 @@ class Dialog:
         lines = [self.line()]
         while lines[-1][3:4] == '-':
             lines.append(self.line())
+        self.is_sentence(lines[-1])
         return Reply('\n'.join(lines))
+
+    def is_sentence(self, line):
+        """an SMTP reply has an enhanced code of its class (RFC 2034), but for the greeting, HELO and 3xx; and words"""
+        bare = line[0] == '3' or ' ESMTP ' in line or 'is pleased to meet you' in line or line == '250 HELP'
+        code = r'\d{3} %s\.\d{1,3}\.\d{1,3} \S.*' % line[0]
+        if len(line) > 510 or not re.fullmatch(r'\d{3} .*' if bare else code, line):
+            raise AssertionError('no reply for people and programs: %r' % line)
 
     def read_block(self):
         """POP3: the lines up to the dot, unstuffed"""
