@@ -172,6 +172,16 @@ def test_workers_share_the_limit():
         until(lambda: h.send(source=STRANGER, code=None).code == 250, 'a mail is taken')
 
 
+def test_workers_refuse_at_the_limit():
+    """when nobody can make room, all workers together take a sixteenth more, and then refuse"""
+    with house(32, workers=4) as h:
+        sites = ['2001:db8:%x::25' % i for i in range(0x100, 0x140)]
+        held = [busy(h, source) for source in sites]
+        equal(len([d for d in held if d]) in (28, 29, 30), True, '%d' % len([d for d in held if d]))
+        equal(None in held[:28], False)
+        h.wait_log('event="refused" .*code=421 rule=session-limit', 34)
+
+
 def test_descriptors_run_out_before_the_limit():
     """when descriptors allow fewer sessions than sessionlimit, somebody makes room all the same"""
     few = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))

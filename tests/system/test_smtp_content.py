@@ -1,5 +1,6 @@
 """Contents of all sizes and speeds on their way from the socket to the mailbox, octet by octet."""
 import random
+import signal
 import struct
 import threading
 
@@ -161,6 +162,29 @@ def test_gone_in_the_middle():
         reset(d)
         arrived(h, [content])
         until(lambda: h.sessions() == 0, 'no session is left')
+
+
+def test_gone_while_spool_writes():
+    """clients that go while the answer to their mail is out: it is safe, once, and its line has the class"""
+    with House(options=['--workers', '1']) as h:
+        spool = h.programs()['spool']
+        contents = [content_of(size) for size in (400, 65536, 200000)]
+        os.kill(spool, signal.SIGSTOP)
+        for content in contents:
+            d = session(h)
+            d.send(envelope() + bdat(content, len(content)))
+            equal([d.read().code, d.read().code], [250, 250])
+            d.silent()
+            reset(d)
+        # others are served meanwhile, as far as that goes
+        d = session(h)
+        d.say('MAIL FROM:<>', 250)
+        d.say('RCPT TO:<nobody@example.test>', 550)
+        os.kill(spool, signal.SIGCONT)
+        arrived(h, contents)
+        equal(len(h.wait_log('event="mail accepted.*class=out>in', 3)), 3)
+        until(lambda: h.sessions() == 1, 'those that went are gone')
+        d.say('RCPT TO:<hana@example.test>', 250)
 
 
 def test_thousand_recipients():
