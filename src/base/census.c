@@ -9,7 +9,9 @@
 
 struct column {
 	_Atomic uint32_t total;
+	_Atomic uint32_t inside;
 	_Atomic uint16_t slots[CENSUS_SLOTS];
+	_Atomic uint16_t networks[CENSUS_SLOTS];
 };
 
 struct table {
@@ -65,15 +67,26 @@ static uint64_t mix(uint64_t h)
 	return h ^ h >> 32;
 }
 
-static uint32_t slot_of(const struct census *c, const uint8_t address[16])
+struct slots {
+	uint32_t address;
+	uint32_t network;
+};
+
+/* ::ffff:a.b.c.d counts whole, its network without the last octet; of other IPv6 addresses the /64
+ * of a link and the /48 of a site count. */
+static struct slots slots_of(const struct census *c, const uint8_t address[16])
 {
 	struct cursor octets = cursor_of(view_of(address, 16));
 	const uint64_t high = cursor_u64(&octets);
-	uint64_t low = cursor_u64(&octets);
-	/* ::ffff:a.b.c.d counts whole; of other IPv6 addresses the network of a site */
-	if (high != 0)
-		low = 0;
-	return (uint32_t)(mix(mix(high ^ c->table->salt) + low) % CENSUS_SLOTS);
+	const uint64_t low = cursor_u64(&octets);
+	const uint64_t salt = c->table->salt;
+	const bool is_v4 = high == 0;
+	/* the cursor reads little endian: the last octet of an address is the highest */
+	const uint64_t whole = is_v4 ? low : 0;
+	const uint64_t site = is_v4 ? high : high & 0xffffffffffff;
+	const uint64_t block = is_v4 ? low & 0xffffffffffffff : 0;
+	return (struct slots){(uint32_t)(mix(mix(high ^ salt) + whole) % CENSUS_SLOTS),
+		(uint32_t)(mix(mix(site ^ salt) + block) % CENSUS_SLOTS)};
 }
 
 void census_clear(struct census *c, uint32_t worker)
@@ -81,31 +94,48 @@ void census_clear(struct census *c, uint32_t worker)
 	must(worker < c->workers);
 	struct column *column = &c->table->columns[worker];
 	atomic_store_explicit(&column->total, 0, memory_order_relaxed);
-	for (size_t i = 0; i < CENSUS_SLOTS; i++)
+	atomic_store_explicit(&column->inside, 0, memory_order_relaxed);
+	for (size_t i = 0; i < CENSUS_SLOTS; i++) {
 		atomic_store_explicit(&column->slots[i], 0, memory_order_relaxed);
+		atomic_store_explicit(&column->networks[i], 0, memory_order_relaxed);
+	}
 }
 
 void census_enter(struct census *c, const uint8_t address[16])
 {
 	struct column *mine = &c->table->columns[c->worker];
 	atomic_fetch_add_explicit(&mine->total, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&mine->slots[slot_of(c, address)], 1, memory_order_relaxed);
+	const struct slots at = slots_of(c, address);
+	atomic_fetch_add_explicit(&mine->slots[at.address], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&mine->networks[at.network], 1, memory_order_relaxed);
 }
 
 void census_leave(struct census *c, const uint8_t address[16])
 {
 	struct column *mine = &c->table->columns[c->worker];
 	atomic_fetch_sub_explicit(&mine->total, 1, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&mine->slots[slot_of(c, address)], 1, memory_order_relaxed);
+	const struct slots at = slots_of(c, address);
+	atomic_fetch_sub_explicit(&mine->slots[at.address], 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&mine->networks[at.network], 1, memory_order_relaxed);
 }
 
 uint32_t census_count(const struct census *c, const uint8_t address[16])
 {
-	const uint32_t slot = slot_of(c, address);
+	const uint32_t slot = slots_of(c, address).address;
 	uint32_t sum = 0;
 	for (uint32_t w = 0; w < c->workers; w++)
 		sum += atomic_load_explicit(
 			&c->table->columns[w].slots[slot], memory_order_relaxed);
+	return sum;
+}
+
+uint32_t census_network(const struct census *c, const uint8_t address[16])
+{
+	const uint32_t slot = slots_of(c, address).network;
+	uint32_t sum = 0;
+	for (uint32_t w = 0; w < c->workers; w++)
+		sum += atomic_load_explicit(
+			&c->table->columns[w].networks[slot], memory_order_relaxed);
 	return sum;
 }
 
@@ -114,5 +144,23 @@ uint32_t census_total(const struct census *c)
 	uint32_t sum = 0;
 	for (uint32_t w = 0; w < c->workers; w++)
 		sum += atomic_load_explicit(&c->table->columns[w].total, memory_order_relaxed);
+	return sum;
+}
+
+void census_turn_inside(struct census *c)
+{
+	atomic_fetch_add_explicit(&c->table->columns[c->worker].inside, 1, memory_order_relaxed);
+}
+
+void census_turn_outside(struct census *c)
+{
+	atomic_fetch_sub_explicit(&c->table->columns[c->worker].inside, 1, memory_order_relaxed);
+}
+
+uint32_t census_inside(const struct census *c)
+{
+	uint32_t sum = 0;
+	for (uint32_t w = 0; w < c->workers; w++)
+		sum += atomic_load_explicit(&c->table->columns[w].inside, memory_order_relaxed);
 	return sum;
 }

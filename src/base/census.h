@@ -2,8 +2,9 @@
  * How many sessions a client address has in all workers of one face: a table in memory that the
  * workers share (a memory file from the parent), so that limits hold across them. Each worker counts
  * in a column of its own and reads all; the parent empties the column of a worker that died. An IPv4
- * address, or an IPv6 /64, falls into one of CENSUS_SLOTS by a keyed hash: two that share a slot
- * are counted together, which errs on the strict side. A worker that was broken into can spoil the
+ * address, or an IPv6 /64, falls into one of CENSUS_SLOTS by a keyed hash, and its network, an IPv4 /24
+ * or an IPv6 /48, into one of as many others: two that share a slot are counted together, which errs
+ * on the strict side. A worker that was broken into can spoil the
  * counts and nothing else.
  */
 #ifndef BASE_CENSUS_H
@@ -26,7 +27,15 @@ void census_enter(struct census *c, const uint8_t address[16]);
 void census_leave(struct census *c, const uint8_t address[16]);
 /* Sessions of that address, of all workers. */
 uint32_t census_count(const struct census *c, const uint8_t address[16]);
+/* Sessions of its network, the address included. */
+uint32_t census_network(const struct census *c, const uint8_t address[16]);
 /* Sessions in all. */
 uint32_t census_total(const struct census *c);
+
+/* Of the sessions in all, those that their faces count as inside. One of ours becomes so, or is so no
+ * longer; a session that leaves while it is inside is first turned outside. */
+void census_turn_inside(struct census *c);
+void census_turn_outside(struct census *c);
+uint32_t census_inside(const struct census *c);
 
 #endif

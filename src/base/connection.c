@@ -22,6 +22,7 @@ struct connection {
 	struct timer *timer; /* lingering, or a handshake that waits for its turn */
 	size_t lingered;
 	bool paused;
+	bool resumed; /* what was left is to be offered again */
 	bool waits_signature;
 	bool peer_ended;
 	bool failed;
@@ -33,11 +34,14 @@ struct connection {
 };
 
 static uint8_t scratch[READ_STEP];
+static unsigned lingering; /* connections without an owner */
 
 static void pump(struct connection *c);
 
 static void free_connection(struct connection *c)
 {
+	must(c->handler == NULL && lingering > 0);
+	lingering--;
 	watch_free(&c->watch);
 	timer_free(&c->timer);
 	tls_session_free(&c->tls);
@@ -260,7 +264,7 @@ static bool finish(struct connection *c)
 		timer_set(c->timer, CONNECTION_LINGER_MS);
 	}
 	if (c->failed || (all_sent && (c->peer_ended || !c->refused)) ||
-		c->lingered > CONNECTION_LINGER_OCTETS) {
+		c->lingered > CONNECTION_LINGER_OCTETS || lingering > CONNECTION_LINGERING_MAX) {
 		free_connection(c);
 		return true;
 	}
@@ -291,17 +295,18 @@ static void drop_stale(struct connection *c)
 		buffer_free(&c->in);
 }
 
-static void pump_once(struct connection *c)
+static void move_octets(struct connection *c)
 {
+	const bool again = c->resumed;
 	c->resumed = false;
+	if (again && !c->failed)
+		offer_buffer(c);
 	if (c->tls && !c->failed)
 		step_tls(c);
 	const bool had_output = connection_unsent(c) > 0;
 	const bool sent = send_all(c);
 	if (sent && had_output && !c->failed && c->handler && c->handler->drained)
 		c->handler->drained(c->context);
-	if (c->resumed && !c->failed)
-		offer_buffer(c);
 }
 
 static void pump(struct connection *c)
@@ -310,8 +315,8 @@ static void pump(struct connection *c)
 		return;
 	c->pumping = true;
 	do
-		pump_once(c);
-	while (c->resumed && !c->failed);
+		move_octets(c);
+	while (c->resumed && !c->failed); /* from inside, where `drained` found that it can go on */
 	drop_stale(c);
 	tell_end(c);
 	c->pumping = false;
@@ -364,6 +369,7 @@ void connection_close(struct connection **at, bool refused)
 	if (!c)
 		return;
 	c->handler = NULL;
+	lingering++;
 	c->refused = refused;
 	c->waits_signature = false;
 	if (c->tls && !tls_session_is_done(c->tls))
@@ -389,6 +395,11 @@ size_t connection_unsent(const struct connection *c)
 	return c->out.length + c->cipher_out.length;
 }
 
+size_t connection_memory(const struct connection *c)
+{
+	return c->in.capacity + c->out.capacity + c->cipher_in.capacity + c->cipher_out.capacity;
+}
+
 void connection_pause(struct connection *c)
 {
 	c->paused = true;
@@ -398,11 +409,6 @@ void connection_resume(struct connection *c)
 {
 	c->paused = false;
 	c->resumed = true;
-	if (c->pumping)
-		return;
-	c->pumping = true;
-	offer_buffer(c);
-	c->pumping = false;
 	pump(c);
 }
 

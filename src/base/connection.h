@@ -21,6 +21,8 @@
 #define CONNECTION_LINGER_MS 2000u /* monotonic: how long a refused client may take to hear it */
 #define CONNECTION_DRAIN_MS 60000u /* monotonic: how long what was said may take to leave */
 #define CONNECTION_LINGER_OCTETS (1u << 20) /* and how much of what it still says is read off */
+#define CONNECTION_LINGERING_MAX \
+	512u /* so many of a process do; the next has not even that moment */
 
 struct connection;
 
@@ -48,6 +50,8 @@ struct buffer *connection_out(struct connection *c);
 void connection_flush(struct connection *c);
 /* Octets waiting to be sent. */
 size_t connection_unsent(const struct connection *c);
+/* Octets of memory that its buffers take. */
+size_t connection_memory(const struct connection *c);
 
 void connection_pause(struct connection *c);
 /* Offers again what was left, and goes on reading. */

@@ -198,7 +198,7 @@ static enum error close_strays(const struct sandbox_spec *spec, struct sandbox_r
 	return ERROR_NONE;
 }
 
-/* Down to `want`; up only as far as the hard limit lets those who are not root. */
+/* Down to `want`; up only as far as we may: containers take from root the right to raise a limit. */
 static bool limit(int resource, uint64_t want)
 {
 	struct rlimit now;
@@ -206,10 +206,10 @@ static bool limit(int resource, uint64_t want)
 		return true;
 	if (getrlimit((__rlimit_resource_t)resource, &now) != 0)
 		return false;
-	if (geteuid() != 0 && want > now.rlim_max)
-		want = now.rlim_max;
 	const struct rlimit next = {want, want};
-	return setrlimit((__rlimit_resource_t)resource, &next) == 0;
+	const struct rlimit most = {now.rlim_max, now.rlim_max};
+	return setrlimit((__rlimit_resource_t)resource, &next) == 0 ||
+	       (want > now.rlim_max && setrlimit((__rlimit_resource_t)resource, &most) == 0);
 }
 
 static enum error set_limits(const struct sandbox_spec *spec, struct sandbox_report *report)

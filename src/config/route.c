@@ -77,7 +77,7 @@ static struct route_verdict denied(
 	const struct denyfrom_entry *entry, uint16_t code, struct view who, struct arena *a)
 {
 	struct route_verdict v = refuse("denyfrom", code, "5.7.1",
-		SAY(a, "mail from there is not taken here", "mail from {} is not taken here",
+		SAY(a, "Mail from there is not taken here", "Mail from {} is not taken here",
 			text_view(who)));
 	v.rule = SAY(a, "denyfrom", "denyfrom:{}", text_number(entry->line));
 	return v;
@@ -121,7 +121,7 @@ struct route_verdict route_helo(const struct snapshot *s, const struct route_fac
 	if (facts->side == ROUTE_OUTSIDE && !name->is_literal &&
 		(name->is_loose || !domain_is_full(name->domain)))
 		return refuse("helo-not-full", 550, "5.7.1",
-			VIEW("say HELO with the full name of your host, or its address in "
+			VIEW("Please say HELO with the full name of your host, or its address in "
 			     "brackets"));
 	const struct denyfrom_entry *entry =
 		name->is_literal ? denyfrom_match_ip(&s->denyfrom, &name->literal)
@@ -179,22 +179,34 @@ static struct route_verdict unknown_user(const struct address *path, struct aren
 	const char *route = hidden_route(path->local_plain);
 	struct buffer b = buffer_new(TEXT_MAX);
 	if (route)
-		return refuse(
-			route, 550, "5.7.1", VIEW("mail is not passed on from here to others"));
+		return refuse(route, 550, "5.7.1",
+			VIEW("This address asks to pass the mail on to another host, which is not "
+			     "done "
+			     "here"));
 	address_add(&b, path);
 	const struct route_verdict v = refuse("unknown-user", 550, "5.1.1",
-		SAY(a, "there is no such mailbox here", "there is no mailbox <{}> here",
+		SAY(a, "There is no such mailbox here", "There is no mailbox <{}> here",
 			text_view(buffer_view(&b))));
 	buffer_free(&b);
 	return v;
 }
 
-static struct route_verdict relay_denied(enum route_side side)
+static struct route_verdict relay_denied(
+	enum route_side side, const struct address *path, struct arena *a)
 {
+	const char *plain = "This server takes mail for its own addresses only";
+	struct view text = VIEW("Mail cannot be sent from here to other hosts yet");
+	struct buffer b = buffer_new(TEXT_MAX);
 	/* In this stage mail cannot leave; F-5's order is kept for when it can. */
-	return refuse("relay-denied", 550, "5.7.1",
-		side == ROUTE_INSIDE ? VIEW("mail cannot be sent from here to other hosts yet")
-				     : VIEW("only mail for this site is taken here"));
+	if (side == ROUTE_OUTSIDE) {
+		address_add(&b, path);
+		text = SAY(a, plain,
+			"This server takes mail for its own addresses only, and <{}> is none of "
+			"them",
+			text_view(buffer_view(&b)));
+	}
+	buffer_free(&b);
+	return refuse("relay-denied", 550, "5.7.1", text);
 }
 
 static const struct {
@@ -205,20 +217,21 @@ static const struct {
 	struct view text;
 } failures[] = {
 	{EXPAND_NO_ROLE, 450, "no-postmaster", "4.2.1",
-		VIEW("there is nobody yet to read this mail")},
+		VIEW("There is nobody yet to read this mail; please try again later")},
 	{EXPAND_DANGLING, 451, "alias-dangling", "4.3.5",
-		VIEW("an alias of this site leads nowhere; its postmaster must mend it")},
+		VIEW("An alias of this site leads nowhere; its postmaster must mend it")},
 	{EXPAND_OTHER_HOST, 550, "forward-not-possible", "5.7.1",
-		VIEW("this address leads to another host, and mail cannot leave from here yet")},
+		VIEW("This address leads to another host, and mail cannot leave from here yet")},
 	{EXPAND_DEEP, 451, "alias-deep", "4.3.5",
-		VIEW("the aliases of this site go too deep; its postmaster must mend them")},
+		VIEW("The aliases of this site go too deep; its postmaster must mend them")},
 	{EXPAND_LARGE, 451, "alias-large", "4.3.5",
-		VIEW("this list is too large; its postmaster must mend it")},
+		VIEW("This list is too large; its postmaster must mend it")},
 	{EXPAND_LOOP, 451, "alias-loop", "4.3.5",
-		VIEW("an alias of this site leads to itself; its postmaster must mend it")},
+		VIEW("An alias of this site leads to itself; its postmaster must mend it")},
 	{EXPAND_FULL, 452, "too-many-mailboxes", "4.5.3",
-		VIEW("this mail has too many recipients; send it again for the rest")},
-	{EXPAND_MEMORY, 452, "memory", "4.3.1", VIEW("there is no memory left for this mail")},
+		VIEW("This mail has too many recipients; please send it again to the others")},
+	{EXPAND_MEMORY, 452, "memory", "4.3.1",
+		VIEW("There is no memory left for this mail; please try again later")},
 };
 
 static struct route_verdict verdict_of(
@@ -238,12 +251,13 @@ static struct route_verdict judge(const struct snapshot *s, const struct route_f
 {
 	const struct address *path = recipient->forward_path;
 	if (address_is_null(path) || view_is_empty(path->local_plain))
-		return refuse("no-address", 550, "5.1.3", VIEW("this is no address of anybody"));
+		return refuse("no-address", 550, "5.1.3", VIEW("This is no address of anybody"));
 	if (recipient->had_route)
 		return refuse("route-source", 550, "5.7.1",
-			VIEW("a route through other hosts is not followed here"));
+			VIEW("A route through other hosts is not followed here; please write the "
+			     "address alone"));
 	if (!own)
-		return relay_denied(facts->side);
+		return relay_denied(facts->side, path, a);
 	const struct name name = name_find(s, path->local_plain, path->domain);
 	const enum expand_result result = route_expand(s, name, recipient->number, set);
 	struct route_verdict v = verdict_of(result, path, a);
@@ -304,12 +318,13 @@ struct route_verdict route_verify(const struct snapshot *s, const struct route_f
 		return (struct route_verdict){.accepted = true,
 			.code = 252,
 			.enhanced = "2.0.0",
-			.text = VIEW("that is not told; send the mail, and it will be tried"),
+			.text = VIEW("That is not told to everybody; please send the mail, and it "
+				     "will be tried"),
 			.rule = VIEW("vrfy-stranger")};
 	if (!parse_verify(s, facts, who, a, &name) || name.kind == NAME_UNKNOWN ||
 		name.kind == NAME_OTHER_HOST)
 		return refuse("unknown-user", 550, "5.1.1",
-			SAY(a, "there is no such mailbox here", "there is no mailbox <{}> here",
+			SAY(a, "There is no such mailbox here", "There is no mailbox <{}> here",
 				text_view(who)));
 	struct route_verdict v = allow("accepted", 250, "2.1.5");
 	struct buffer b = buffer_new(TEXT_MAX);
@@ -318,7 +333,7 @@ struct route_verdict route_verify(const struct snapshot *s, const struct route_f
 		route_add_user(&b, s, name.index);
 	else
 		buffer_add(&b, who);
-	v.text = SAY(a, "it is a mailbox here", "<{}>", text_view(buffer_view(&b)));
+	v.text = SAY(a, "It is a mailbox here", "<{}>", text_view(buffer_view(&b)));
 	buffer_free(&b);
 	return v;
 }

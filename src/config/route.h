@@ -78,6 +78,8 @@ struct route_set {
 	uint32_t slot_count;
 };
 struct route_set route_set_new(struct arena *a);
+/* Takes out again what was added after there were `count`. */
+void route_set_take_back(struct route_set *set, uint32_t count);
 
 struct route_recipient {
 	const struct address *forward_path;

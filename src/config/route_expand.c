@@ -60,7 +60,7 @@ static enum expand_result add_mailbox(struct route_set *set, uint32_t user, uint
 	return EXPAND_OK;
 }
 
-static void take_back(struct route_set *set, uint32_t count)
+void route_set_take_back(struct route_set *set, uint32_t count)
 {
 	if (set->count == count)
 		return;
@@ -143,6 +143,6 @@ enum expand_result route_expand(
 	if (result == EXPAND_FULL && before == 0)
 		result = EXPAND_LARGE;
 	if (result != EXPAND_OK)
-		take_back(set, before);
+		route_set_take_back(set, before);
 	return result;
 }

@@ -68,7 +68,7 @@ static const struct setting settings[SETTING_COUNT] = {
 			"gives "
 			"in HELO, and the domain of the sender. ano.net refuses ano.net and "
 			"mail.ano.net, "
-			"not xano.net. The log and the reply name the line that refused.",
+			"not xano.net. The log names the line that refused.",
 	},
 	{
 		.id = SETTING_DOMAINS,
@@ -195,7 +195,10 @@ static const struct setting settings[SETTING_COUNT] = {
 		.remedy = "write a number from 10 to 100000",
 		.example = "4000\n",
 		.note = "At the limit the longest-idle stranger without a mail under way makes "
-			"room.",
+			"room, "
+			"then one whose mail comes too slowly. An eighth is kept for the clients "
+			"of "
+			"this site, and an eighth for others.",
 	},
 	{
 		.id = SETTING_CLIENTLIMIT,
@@ -205,7 +208,9 @@ static const struct setting settings[SETTING_COUNT] = {
 		.min = 1,
 		.max = 100000,
 		SMALL,
-		.help = "How many sessions of each protocol one address may have open at once.",
+		.help = "How many sessions of each protocol a stranger may have open at once from "
+			"one "
+			"address (IPv6: from one /64).",
 		.format = "A number.",
 		.remedy = "write a number from 1 to 100000",
 		.example = "20\n",

@@ -17,6 +17,8 @@
 #define ENVELOPE_RECIPIENTS_MAX 10000
 #define ENVELOPE_MAILBOX_MAX 64 /* octets of a mailbox name */
 #define ENVELOPE_PATH_MAX 1024 /* octets of a path as given */
+#define ENVELOPE_RECIPIENT_FIXED 16 /* octets of one in the binary form, besides its three texts */
+#define ENVELOPE_HEAD_MAX 4096 /* octets of the binary form before the first recipient */
 
 enum envelope_flags {
 	ENVELOPE_8BITMIME = 1,

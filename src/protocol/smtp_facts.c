@@ -133,6 +133,11 @@ const struct reply *smtp_server_said(const struct smtp_server *s)
 	return &s->said;
 }
 
+struct view smtp_server_said_line(const struct smtp_server *s)
+{
+	return s->line;
+}
+
 enum smtp_state smtp_server_state(const struct smtp_server *s)
 {
 	return s->state;

@@ -24,5 +24,9 @@ struct smtp_limits smtp_limits_default(void)
 		.data_termination_ms = 10 * MINUTE_MS,
 		.answer_ms = 4 * MINUTE_MS,
 		.handshake_ms = MINUTE_MS,
+		.busy_grace_ms = 30 * MINUTE_MS,
+		.busy_octets_s = 256,
+		.crowd_grace_ms = MINUTE_MS,
+		.crowd_octets_s = 2048,
 	};
 }

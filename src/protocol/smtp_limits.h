@@ -1,7 +1,8 @@
 /*
  * Every bound of one SMTP server session, with its default: RFC 5321 §4.5.3.1 (sizes), §4.5.3.2
  * (timeouts) and our own (counts). Shared by all sessions, never changed while one of them uses it.
- * Times are on the monotonic clock: a wall clock that jumps must not end sessions.
+ * Times are on the monotonic clock: a wall clock that jumps must not end sessions. Wall clock is used
+ * for the date in Received alone.
  */
 #ifndef PROTOCOL_SMTP_LIMITS_H
 #define PROTOCOL_SMTP_LIMITS_H
@@ -39,6 +40,16 @@ struct smtp_limits {
 	uint32_t answer_ms; /* 4 min: to answer MAIL, RCPT and the rest, for which a client
 				     * waits 5 (§4.5.3.2.1-3) */
 	uint32_t handshake_ms; /* 1 min: TLS */
+
+	/* The pace of what is under way, a transaction or a login (faces/shared/places.h): a time of
+	 * grace, and a second more for each so many octets of commands and content. What the client
+	 * waits for us is not counted. */
+	uint32_t busy_grace_ms; /* 30 min; who is behind is sent away (421 4.4.2) */
+	uint32_t busy_octets_s; /* 256 */
+	uint32_t
+		crowd_grace_ms; /* 1 min, shared by all of one address; when the server is full, who
+				  * is behind makes room (421 4.7.0) */
+	uint32_t crowd_octets_s; /* 2048 */
 };
 
 /* The defaults above. */

@@ -34,6 +34,8 @@ static const struct reply stops[] = {
 		"This server stops now; please come back in a few minutes"),
 	[SMTP_STOP_TIMEOUT] =
 		REPLY(421, 4, 4, 2, "timeout", "Nothing came for too long; closing the session"),
+	[SMTP_STOP_SLOW] = REPLY(421, 4, 4, 2, "too-slow",
+		"This takes too long; please connect again over a faster line"),
 	[SMTP_STOP_ROOM] = REPLY(421, 4, 7, 0, "room",
 		"This server is busy and needs the place; please come back later"),
 	[SMTP_STOP_TROUBLE] = REPLY(421, 4, 3, 0, "trouble",
@@ -375,6 +377,7 @@ enum smtp_want smtp_server_step(struct smtp_server *s, struct cursor *in, struct
 {
 	enum smtp_want want = SMTP_WANT_INPUT;
 	must(out->max >= SMTP_SERVER_OUTPUT_MIN);
+	s->line = VIEW_NONE;
 	for (;;) {
 		if (take_flag(&s->wants_drop))
 			return SMTP_WANT_DROP;

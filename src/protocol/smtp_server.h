@@ -141,6 +141,7 @@ const char *smtp_state_name(enum smtp_state state);
 enum smtp_stop {
 	SMTP_STOP_SHUTDOWN, /* the server stops: 421 4.3.2 */
 	SMTP_STOP_TIMEOUT, /* smtp_server_deadline_ms has passed: 421 4.4.2 */
+	SMTP_STOP_SLOW, /* what is under way takes too long altogether: 421 4.4.2 */
 	SMTP_STOP_ROOM, /* it makes room for others: 421 4.7.0 */
 	SMTP_STOP_TROUBLE, /* something of ours is gone: 421 4.3.0 */
 };
@@ -170,6 +171,7 @@ struct smtp_server {
 	bool is_stopping;
 	enum smtp_stop stop;
 	struct reply said;
+	struct view line; /* the command that `said` answers, within the step that says it */
 	uint32_t scanned; /* octets of an unfinished line that were looked at */
 	uint32_t mails;
 	uint32_t errors;
@@ -202,6 +204,9 @@ void smtp_server_answer(struct smtp_server *s, const struct smtp_answer *answer)
 void smtp_server_tls_started(struct smtp_server *s, const struct smtp_facts *facts);
 /* The refusal that SMTP_WANT_NOTE speaks of. Static text, valid for ever. */
 const struct reply *smtp_server_said(const struct smtp_server *s);
+/* The command that it answers, for the log; empty when it answers none, or one that is unknown or AUTH:
+ * a line that comes at the wrong time may be a password. Valid until the next step. */
+struct view smtp_server_said_line(const struct smtp_server *s);
 /* Says 421 at the next step and closes; an open ask is void (do not answer it) unless it is COMMIT,
  * whose answer is still wanted first, since the mail may be durable. One that was answered is served
  * first. In state TLS nothing is said. */

@@ -200,6 +200,8 @@ void smtp_serve_command(
 		smtp_refuse(s, out, &unknown);
 		return;
 	}
+	if (verb->serve != smtp_serve_auth)
+		s->line = line;
 	if (verb->group == GROUP_STOP && cursor_left(in)) {
 		smtp_refuse_close(
 			s, out, verb->serve == smtp_serve_starttls ? &injection : &synchronisation);

@@ -430,6 +430,11 @@ void spool_tick(struct spool *spool, uint64_t free_octets)
 	spool->prepare_failed = false;
 }
 
+void spool_set_free_floor(struct spool *spool, uint64_t octets)
+{
+	spool->limits.free_floor_octets = octets;
+}
+
 void spool_flush(struct spool *spool)
 {
 	spool->flush = true;

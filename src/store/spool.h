@@ -236,6 +236,8 @@ void spool_chore_done(struct spool *spool, struct spool_chore *chore);
 
 /* About once a second, with disk_space's answer: lifts the pause after trouble, tries again. */
 void spool_tick(struct spool *spool, uint64_t free_octets);
+/* limits.free_floor_octets from now on. */
+void spool_set_free_floor(struct spool *spool, uint64_t octets);
 
 /* --- states ------------------------------------------------------------------------------- */
 

@@ -77,6 +77,14 @@ def mail(subject='hello', to=HANA, sender=TARO, body='The gate is open.', extra=
             % (sender, to, subject, os.urandom(8).hex(), extra, body)).encode()
 
 
+def without_trace(message):
+    """what was sent: the message below the trace fields that this server put on top"""
+    end = re.match(rb'Return-Path:.*?\r\nDelivered-To:.*?\r\nReceived:.*?\r\n(?![ \t])', message, re.DOTALL)
+    if not end:
+        raise AssertionError('no trace fields on top of %r' % message[:300])
+    return message[end.end():]
+
+
 class House:
     """One running server. files: settings; users: name → password (None: nobody)."""
 
@@ -175,13 +183,24 @@ class House:
 
     def __exit__(self, *unused):
         if unused[0] is None:
+            self.none_has_crashed()
             self.end()
+
+    def none_has_crashed(self):
+        """no program died of a broken invariant, a fault, or a call that its filter forbids"""
+        with open(self.log_path, 'rb') as f:
+            died = re.findall(rb'event="a program (?:was killed" of=\S+ signal=(?:4|6|7|8|11)\b|tried.*)', f.read())
+        equal(died, [])
 
     # its programs
 
     def programs(self):
         """name → process id, of what runs now"""
         return {p['name']: p['pid'] for p in self.json('status', code=None)['programs'] if p.get('pid')}
+
+    def sessions(self):
+        """SMTP sessions of all workers"""
+        return self.json('status', code=None)['status']['smtpd']['sessions_all_workers']
 
     def children(self):
         """ids of the processes that the parent has started and that live"""
@@ -213,7 +232,11 @@ class House:
             return False
 
     def kill(self, program, how=signal.SIGKILL):
-        os.kill(self.programs()[program], how)
+        """ends or stops a program; when it has ended, the parent knows"""
+        pid = self.programs()[program]
+        os.kill(pid, how)
+        if how in (signal.SIGKILL, signal.SIGTERM):
+            until(lambda: self.programs().get(program) != pid, '%s has ended' % program)
 
     def until_up(self):
         until(lambda: self.tool('status', code=None) and self.code == 0, 'all programs are up')
@@ -346,7 +369,15 @@ class Dialog:
         lines = [self.line()]
         while lines[-1][3:4] == '-':
             lines.append(self.line())
+        self.is_sentence(lines[-1])
         return Reply('\n'.join(lines))
+
+    def is_sentence(self, line):
+        """an SMTP reply has an enhanced code of its class (RFC 2034), but for the greeting, HELO and 3xx; and words"""
+        bare = line[0] == '3' or ' ESMTP ' in line or 'is pleased to meet you' in line or line == '250 HELP'
+        code = r'\d{3} %s\.\d{1,3}\.\d{1,3} \S.*' % line[0]
+        if len(line) > 510 or not re.fullmatch(r'\d{3} .*' if bare else code, line):
+            raise AssertionError('no reply for people and programs: %r' % line)
 
     def read_block(self):
         """POP3: the lines up to the dot, unstuffed"""

@@ -300,9 +300,13 @@ static void begin_tls(struct run *r)
 
 static void stop(struct run *r)
 {
-	static const char *const names[] = {"shutdown", "timeout", "room", "trouble"};
+	static const char *const names[] = {[SMTP_STOP_SHUTDOWN] = "shutdown",
+		[SMTP_STOP_TIMEOUT] = "timeout",
+		[SMTP_STOP_SLOW] = "slow",
+		[SMTP_STOP_ROOM] = "room",
+		[SMTP_STOP_TROUBLE] = "trouble"};
 	const char *text = r->script->items[r->at++].text;
-	for (int i = 0; i < 4; i++)
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (strcmp(text, names[i]) == 0)
 			smtp_server_stop(&r->server, (enum smtp_stop)i);
 }

@@ -15,42 +15,30 @@ static struct enhanced enhanced_of(const char *text)
 	return e;
 }
 
-static void log_refusal(
-	struct session *s, const char *at, const struct route_verdict *v, struct view what)
-{
-	struct buffer client = buffer_new(64);
-	ip_add(&client, &s->facts.client);
-	s->smtpd->counts.refused++;
-	log_info("refused", fact_hex("session", s->id), fact_view("client", buffer_view(&client)),
-		fact_text("at", at), fact_view("what", what), fact_number("code", v->code),
-		fact_view("rule", v->rule), fact_text("class", route_class_name(v->class)));
-	buffer_free(&client);
-}
-
 static bool give_verdict(struct session *s, const char *at, const struct route_verdict *v,
 	struct view what, bool close)
 {
-	struct smtp_answer answer = {.verdict = v->accepted ? SMTP_ACCEPT : SMTP_REFUSE};
-	if (!v->accepted || v->code == 252)
-		answer.reply = (struct reply){.code = v->code,
-			.enhanced = enhanced_of(v->enhanced),
-			.text = v->text,
-			.rule = at};
-	if (!v->accepted) {
-		log_refusal(s, at, v, what);
-		answer.close = close;
+	const struct reply reply = {
+		.code = v->code, .enhanced = enhanced_of(v->enhanced), .text = v->text, .rule = at};
+	if (v->accepted) {
+		struct smtp_answer answer = {.verdict = SMTP_ACCEPT};
+		if (v->code == 252)
+			answer.reply = reply;
+		session_answer(s, &answer);
+		return true;
 	}
-	session_answer(s, &answer);
+	const bool has_class = view_equal(view_text(at), VIEW("rcpt"));
+	const struct refusal refusal = {.at = at,
+		.what = what,
+		.rule = v->rule,
+		.class = has_class ? route_class_name(v->class) : NULL};
+	session_refuse(s, &refusal, &reply, close);
 	return true;
 }
 
-static bool refuse(struct session *s, struct reply reply, bool close)
+static bool refuse(struct session *s, const char *at, struct reply reply, bool close)
 {
-	log_info("refused", fact_hex("session", s->id), fact_text("rule", reply.rule),
-		fact_number("code", reply.code));
-	s->smtpd->counts.refused++;
-	session_answer(
-		s, &(struct smtp_answer){.verdict = SMTP_REFUSE, .reply = reply, .close = close});
+	session_refuse(s, &(struct refusal){.at = at}, &reply, close);
 	return true;
 }
 
@@ -62,35 +50,18 @@ static bool accept_it(struct session *s)
 
 /* --- connect ------------------------------------------------------------------------------ */
 
-/* The longest-idle stranger without a transaction gives its place (law 4); false: there is none. */
-static bool make_room(struct smtpd *d, const struct session *newcomer)
-{
-	int looked = 0;
-	for (struct session *s = d->oldest; s && looked < 256; s = s->newer, looked++)
-		if (s != newcomer && s->facts.side == ROUTE_OUTSIDE && !s->waiting &&
-			smtp_server_is_idle(&s->smtp)) {
-			session_stop(s, SMTP_STOP_ROOM);
-			return true;
-		}
-	return false;
-}
-
 static bool ask_connect(struct session *s, struct arena *a)
 {
-	struct smtpd *d = s->smtpd;
-	const struct snapshot *snapshot = s->generation->snapshot;
-	const struct route_verdict v = route_connect(snapshot, &s->facts, a);
+	const struct route_verdict v = route_connect(s->generation->snapshot, &s->facts, a);
 	if (!v.accepted)
 		return give_verdict(s, "connect", &v, VIEW_NONE, true);
-	/* an inside client is not limited by itself: an office may sit behind one address */
-	if (s->facts.side == ROUTE_OUTSIDE && census_count(d->census, s->facts.client.octets) >
-						      snapshot->numbers[SETTING_CLIENTLIMIT])
-		return refuse(s,
+	if (!room_for_one_more_of(s))
+		return refuse(s, "connect",
 			(struct reply)REPLY(421, 4, 7, 0, "client-limit",
 				"Too many connections from your address, please try again later"),
 			true);
-	if (census_total(d->census) > snapshot->numbers[SETTING_SESSIONLIMIT] && !make_room(d, s))
-		return refuse(s,
+	if (!room_for(s))
+		return refuse(s, "connect",
 			(struct reply)REPLY(421, 4, 3, 2, "session-limit",
 				"Too many connections here just now, please try again later"),
 			true);
@@ -99,46 +70,65 @@ static bool ask_connect(struct session *s, struct arena *a)
 
 /* --- mail --------------------------------------------------------------------------------- */
 
+/* Null when a mail can be taken now: spool is there, and memory. */
+static const struct reply *mail_hindrance(const struct session *s)
+{
+	static const struct reply away = REPLY(451, 4, 3, 0, "spool-away",
+		"The mail store is restarting, please try again in a moment");
+	static const struct reply memory = REPLY(452, 4, 3, 1, "memory-in-all",
+		"Too many large mails are on their way here just now, please try again later");
+	if (!spool_is_there(s->smtpd))
+		return &away;
+	return room_in_memory(s->smtpd) ? NULL : &memory;
+}
+
 static bool ask_mail(struct session *s, const struct smtp_ask *ask, struct arena *a)
 {
+	struct buffer path = buffer_new(1024);
+	struct view what = VIEW("<>");
+	if (!address_is_null(&ask->mail->reverse_path)) {
+		address_add(&path, &ask->mail->reverse_path);
+		what = buffer_view(&path);
+	}
 	const struct route_verdict v =
 		route_mail(s->generation->snapshot, &s->facts, &ask->mail->reverse_path, a);
-	if (!v.accepted)
-		return give_verdict(s, "mail", &v, ask->mail->reverse_path.local_part, false);
-	if (!spool_is_there(s->smtpd))
-		return refuse(s,
-			(struct reply)REPLY(451, 4, 3, 0, "spool-away",
-				"The mail store is restarting, please try again in a moment"),
-			false);
+	const struct reply *hindrance = v.accepted ? mail_hindrance(s) : NULL;
 	transaction_abort(s); /* the machine has dropped what was before */
-	s->transaction = transaction_new(s);
-	return accept_it(s);
+	if (hindrance) {
+		session_refuse(s, &(struct refusal){.at = "mail", .what = what}, hindrance, false);
+	} else {
+		if (v.accepted)
+			s->transaction = transaction_new(s);
+		give_verdict(s, "mail", &v, what, false);
+	}
+	buffer_free(&path);
+	return true;
 }
 
 static bool ask_rcpt(struct session *s, const struct smtp_ask *ask, struct arena *a)
 {
-	struct transaction *t = s->transaction;
-	const struct route_recipient recipient = {.forward_path = &ask->recipient->forward_path,
-		.had_route = ask->recipient->had_route,
-		.number = ask->mail->recipients};
-	const struct route_verdict v =
-		route_rcpt(t->generation->snapshot, &s->facts, &recipient, &t->mailboxes, a);
 	struct buffer path = buffer_new(1024);
 	address_add(&path, &ask->recipient->forward_path);
-	if (v.accepted)
-		t->class = v.class;
-	const bool answered = give_verdict(s, "rcpt", &v, buffer_view(&path), false);
+	const struct reply *hindrance = mail_hindrance(s);
+	if (hindrance) {
+		session_refuse(s, &(struct refusal){.at = "rcpt", .what = buffer_view(&path)},
+			hindrance, false);
+	} else {
+		const struct route_verdict v =
+			transaction_add_recipient(s, ask, buffer_view(&path), a);
+		give_verdict(s, "rcpt", &v, buffer_view(&path), false);
+	}
 	buffer_free(&path);
-	return answered;
+	return true;
 }
 
 static bool ask_content(struct session *s)
 {
-	if (!spool_is_there(s->smtpd))
-		return refuse(s,
-			(struct reply)REPLY(451, 4, 3, 0, "spool-away",
-				"The mail store is restarting, please try again in a moment"),
-			false);
+	const struct reply *hindrance = mail_hindrance(s);
+	if (hindrance) {
+		session_refuse(s, &(struct refusal){.at = "content"}, hindrance, false);
+		return true;
+	}
 	transaction_make_header(s);
 	session_answer(s,
 		&(struct smtp_answer){.verdict = SMTP_ACCEPT, .content = &s->transaction->content});
@@ -148,30 +138,21 @@ static bool ask_content(struct session *s)
 /* False while spool has not got all, or has not answered yet. */
 static bool ask_commit(struct session *s)
 {
-	struct transaction *t = s->transaction;
-	if (!transaction_forward(s)) {
-		s->wants_resume = true; /* at the next credit */
-		return false;
-	}
-	if (transaction_commit(s))
+	const struct transaction *t = s->transaction;
+	s->wants_credit = !transaction_forward(s);
+	if (s->wants_credit || transaction_commit(s))
 		return false;
 	const enum error error = t->stream && t->stream->refused ? t->stream->error : ERROR_CLOSED;
-	if (error == ERROR_SPACE)
-		return refuse(s,
-			(struct reply)REPLY(452, 4, 3, 1, "no-space",
-				"The disk here is full, please try again later"),
-			false);
-	return refuse(s,
-		(struct reply)REPLY(451, 4, 3, 0, "spool-trouble",
-			"This mail could not be stored just now, please try again later"),
-		false);
+	const struct reply reply = spool_refusal(error);
+	session_refuse(s, &(struct refusal){.at = "commit", .error = error}, &reply, false);
+	return true;
 }
 
 /* --- login -------------------------------------------------------------------------------- */
 
 static bool auth_away(struct session *s)
 {
-	return refuse(s,
+	return refuse(s, "auth",
 		(struct reply)REPLY(454, 4, 7, 0, "auth-away",
 			"Logging in is not possible just now, please try again in a moment"),
 		false);
@@ -188,7 +169,6 @@ static bool ask_auth(struct session *s, const struct smtp_ask *ask)
 		.session = s->id};
 	if (!auth_client_start(s->smtpd->auth, s->number, s, &request))
 		return auth_away(s);
-	s->logging_in = true;
 	return false;
 }
 
@@ -229,14 +209,12 @@ void session_login_answered(void *session, const struct auth_answer *answer)
 		must(view_copy(answer->octets, s->user, sizeof s->user));
 		s->user_length = answer->octets.length;
 		s->facts.login = view_of(s->user, s->user_length);
-		s->facts.side =
-			route_client(s->generation->snapshot, &s->facts.client, s->facts.login);
+		session_judge_side(s);
 		reply = (struct smtp_answer){.verdict = SMTP_ACCEPT};
 	} else if (answer->kind == AUTH_ANSWER_FAILURE) {
 		reply = (struct smtp_answer){
 			.verdict = SMTP_REFUSE, .reply = login_refusal(answer->failure)};
 	}
-	s->logging_in = answer->kind == AUTH_ANSWER_CHALLENGE;
 	session_answer(s, &reply);
 	session_continue(s);
 }
@@ -254,12 +232,16 @@ static bool ask_verify(struct session *s, const struct smtp_ask *ask, struct are
 {
 	const struct route_verdict v =
 		route_verify(s->generation->snapshot, &s->facts, ask->text, a);
-	struct smtp_answer answer = {.verdict = v.accepted ? SMTP_ACCEPT : SMTP_REFUSE,
-		.reply = {.code = v.code,
-			.enhanced = enhanced_of(v.enhanced),
-			.text = v.text,
-			.rule = "vrfy"}};
-	session_answer(s, &answer);
+	const struct reply reply = {.code = v.code,
+		.enhanced = enhanced_of(v.enhanced),
+		.text = v.text,
+		.rule = "vrfy"};
+	if (v.accepted)
+		session_answer(s, &(struct smtp_answer){.verdict = SMTP_ACCEPT, .reply = reply});
+	else
+		session_refuse(s,
+			&(struct refusal){.at = "vrfy", .what = ask->text, .rule = v.rule}, &reply,
+			false);
 	return true;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/random.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define SWEEP_MS 1000u
@@ -81,7 +82,7 @@ static void on_given(struct program *p, enum parent_given role, int fd)
 
 static void sweep(void *context)
 {
-	session_sweep(context);
+	room_sweep(context);
 	timer_set(smtpd.sweep, SWEEP_MS);
 }
 
@@ -100,13 +101,15 @@ static void go(struct program *p)
 		smtpd.listeners[i] = listener_new(p->loop, smtpd.listening[i], arrived, &smtpd);
 }
 
+/* Sessions with something under way end behind it (session.c). */
 static void drain(struct program *p)
 {
 	for (size_t i = 0; i < LISTENERS_MAX; i++)
 		listener_free(&smtpd.listeners[i]);
-	struct session *next;
-	for (struct session *s = smtpd.oldest; s; s = next) {
-		next = s->newer;
+	struct place *next;
+	for (struct place *place = places_first(&smtpd.places); place; place = next) {
+		next = places_after(&smtpd.places, place);
+		struct session *s = place->owner;
 		if (smtp_server_is_idle(&s->smtp) && !s->waiting)
 			session_stop(s, SMTP_STOP_SHUTDOWN);
 	}
@@ -114,11 +117,22 @@ static void drain(struct program *p)
 		program_drained(p);
 }
 
+/* How many sessions descriptors allow. */
+static uint32_t descriptors_for_sessions(void)
+{
+	const uint32_t kept = DESCRIPTORS_KEPT + CONNECTION_LINGERING_MAX;
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= kept)
+		return 1;
+	return limit.rlim_cur > UINT32_MAX ? UINT32_MAX : (uint32_t)limit.rlim_cur - kept;
+}
+
 static void begin(struct program *p)
 {
 	tls_warm();
 	smtpd.program = p;
 	p->state = &smtpd;
+	smtpd.sessions_max = descriptors_for_sessions();
 	smtpd.streams = streams_new(65536);
 	smtpd.keys = keys_client_new(p);
 	smtpd.auth = auth_client_new(p, session_login_answered);

@@ -4,31 +4,41 @@
 
 #include <sys/socket.h>
 
-/* --- the list by last activity ------------------------------------------------------------ */
+/* Replies that a client has not read yet; beyond this it is served again when it has. */
+#define UNREAD_MAX (64u << 10)
 
-static void unlink_session(struct session *s)
-{
-	struct smtpd *d = s->smtpd;
-	*(s->newer ? &s->newer->older : &d->newest) = s->older;
-	*(s->older ? &s->older->newer : &d->oldest) = s->newer;
-}
-
-static void link_newest(struct session *s)
-{
-	struct smtpd *d = s->smtpd;
-	s->older = d->newest;
-	s->newer = NULL;
-	*(d->newest ? &d->newest->newer : &d->oldest) = s;
-	d->newest = s;
-}
-
+/* A wait of the RFC's begins. */
 static void touch(struct session *s)
 {
 	s->active_ms = loop_now_ms(s->smtpd->program->loop);
-	if (s->smtpd->newest == s)
+}
+
+static void count_side(struct session *s)
+{
+	const enum place_side side = session_side(s);
+	if (side == s->place.side)
 		return;
-	unlink_session(s);
-	link_newest(s);
+	places_change_side(&s->smtpd->places, &s->place, side);
+	if (side == PLACE_INSIDE)
+		census_turn_inside(s->smtpd->census);
+	else
+		census_turn_outside(s->smtpd->census);
+}
+
+void session_judge_side(struct session *s)
+{
+	s->facts.side = route_client(s->generation->snapshot, &s->facts.client, s->facts.login);
+	count_side(s);
+}
+
+static void count_memory(struct session *s)
+{
+	const struct transaction *t = s->transaction;
+	const size_t now = s->smtp.transaction.used + connection_memory(s->connection) +
+			   (t ? t->arena.used + t->content.capacity : 0);
+	s->smtpd->memory += now;
+	s->smtpd->memory -= s->memory;
+	s->memory = now;
 }
 
 /* --- the end ------------------------------------------------------------------------------ */
@@ -39,7 +49,10 @@ void session_end(struct session *s, bool refused)
 	transaction_abort(s);
 	auth_client_cancel(d->auth, s->number);
 	keys_client_forget(d->keys, s->question);
-	unlink_session(s);
+	s->facts.side = ROUTE_OUTSIDE;
+	count_side(s);
+	places_leave(&d->places, &s->place);
+	d->memory -= s->memory;
 	d->sessions--;
 	census_leave(d->census, s->facts.client.octets);
 	smtp_server_free(&s->smtp);
@@ -56,18 +69,14 @@ void session_end(struct session *s, bool refused)
 static void log_said(struct session *s)
 {
 	const struct reply *said = smtp_server_said(&s->smtp);
-	struct buffer client = buffer_new(64);
-	ip_add(&client, &s->facts.client);
-	s->smtpd->counts.refused++;
-	log_info("refused", fact_hex("session", s->id), fact_view("client", buffer_view(&client)),
-		fact_number("code", said->code), fact_text("rule", said->rule),
-		fact_text("state", smtp_state_name(smtp_server_state(&s->smtp))));
-	buffer_free(&client);
+	session_refused(s, &(struct refusal){.at = smtp_state_name(smtp_server_state(&s->smtp)),
+				   .what = smtp_server_said_line(&s->smtp),
+				   .code = said->code,
+				   .rule = view_text(said->rule)});
 }
 
 static bool start_tls(struct session *s)
 {
-	s->handshake_ms = loop_now_ms(s->smtpd->program->loop);
 	if (s->smtpd->tls && connection_start_tls(s->connection, s->smtpd->tls))
 		return true;
 	session_end(s, true);
@@ -77,12 +86,13 @@ static bool start_tls(struct session *s)
 /* Between two transactions a newer configuration takes over. */
 static void renew_generation(struct session *s)
 {
-	if (s->generation == s->smtpd->generation || s->transaction || s->waiting)
+	if (s->generation == s->smtpd->generation || smtp_server_mail(&s->smtp) || s->waiting)
 		return;
+	transaction_abort(s); /* the machine has dropped what was before */
 	generation_drop(&s->generation);
 	s->generation = generation_hold(s->smtpd->generation);
 	s->smtp.config = &s->generation->config;
-	s->facts.side = route_client(s->generation->snapshot, &s->facts.client, s->facts.login);
+	session_judge_side(s);
 }
 
 static enum smtp_want step(struct session *s, struct cursor *in)
@@ -102,31 +112,30 @@ static enum smtp_want step(struct session *s, struct cursor *in)
 enum drive { DRIVE_WAITS, DRIVE_GONE };
 
 /* Steps until the machine waits for something. The session may be gone afterwards. */
-static enum drive drive(struct session *s, struct cursor *in)
+static enum drive run_machine(struct session *s, struct cursor *in)
 {
 	for (;;) {
 		if (s->waiting)
+			return DRIVE_WAITS;
+		s->wants_credit = false;
+		s->wants_output = connection_unsent(s->connection) > UNREAD_MAX;
+		if (s->wants_output)
 			return DRIVE_WAITS;
 		switch (step(s, in)) {
 		case SMTP_WANT_INPUT:
 			return DRIVE_WAITS;
 		case SMTP_WANT_OUTPUT:
-			s->wants_resume = true;
-			connection_pause(s->connection);
+			s->wants_output = true;
 			return DRIVE_WAITS;
 		case SMTP_WANT_ANSWER:
 			s->waiting = true;
-			if (!ask_serve(s)) {
-				connection_pause(s->connection);
+			if (!ask_serve(s))
 				return DRIVE_WAITS;
-			}
 			break;
 		case SMTP_WANT_CONTENT:
-			if (!transaction_forward(s)) {
-				s->wants_resume = true;
-				connection_pause(s->connection);
+			s->wants_credit = !transaction_forward(s);
+			if (s->wants_credit)
 				return DRIVE_WAITS;
-			}
 			break;
 		case SMTP_WANT_DROP:
 			transaction_abort(s);
@@ -143,11 +152,35 @@ static enum drive drive(struct session *s, struct cursor *in)
 	}
 }
 
+/* What this turn has come to is told to those who count. */
+static void settle(struct session *s, size_t consumed)
+{
+	const struct place_news news = {.is_busy = !smtp_server_is_idle(&s->smtp),
+		.is_held = s->waiting || s->wants_credit,
+		.octets = consumed};
+	if (consumed)
+		touch(s);
+	places_note(&s->smtpd->places, &s->place, &news, loop_now_ms(s->smtpd->program->loop));
+	count_memory(s);
+}
+
+static enum drive drive(struct session *s, struct cursor *in)
+{
+	if (run_machine(s, in) == DRIVE_GONE)
+		return DRIVE_GONE;
+	if (s->waiting || s->wants_credit || s->wants_output)
+		connection_pause(s->connection);
+	settle(s, in->at);
+	if (!s->smtpd->program->draining || s->waiting || !smtp_server_is_idle(&s->smtp))
+		return DRIVE_WAITS;
+	session_stop(s, SMTP_STOP_SHUTDOWN);
+	return DRIVE_GONE;
+}
+
 static size_t on_input(void *context, struct view octets)
 {
 	struct session *s = context;
 	struct cursor in = cursor_of(octets);
-	touch(s);
 	if (s->waiting)
 		return 0;
 	renew_generation(s);
@@ -165,36 +198,38 @@ void session_answer(struct session *s, const struct smtp_answer *answer)
 		transaction_abort(s);
 }
 
+/* An ask is open: true when it is answered now. COMMIT may have waited for credit. */
+static bool is_answered_now(struct session *s)
+{
+	return smtp_server_ask(&s->smtp)->kind == SMTP_ASK_COMMIT && s->wants_credit &&
+	       ask_serve(s);
+}
+
 void session_continue(struct session *s)
 {
 	struct cursor nothing = cursor_of(VIEW_NONE);
-	s->wants_resume = false;
-	if (s->waiting) { /* a COMMIT whose content did not fit the credit */
-		const struct stream *stream = s->transaction ? s->transaction->stream : NULL;
-		if (smtp_server_ask(&s->smtp)->kind != SMTP_ASK_COMMIT ||
-			(stream && stream->committed) || !ask_serve(s))
-			return;
-	}
+	if (s->waiting && !is_answered_now(s))
+		return;
 	touch(s);
 	if (drive(s, &nothing) == DRIVE_GONE)
 		return;
-	if (!s->waiting && !s->wants_resume)
-		connection_resume(s->connection);
-	else
+	if (s->waiting || s->wants_credit || s->wants_output)
 		connection_flush(s->connection);
+	else
+		connection_resume(s->connection);
 }
 
 void session_stop(struct session *s, enum smtp_stop why)
 {
-	const struct smtp_ask *ask = smtp_server_ask(&s->smtp);
-	if (s->waiting && ask->kind == SMTP_ASK_COMMIT)
-		return; /* its answer is on the way */
+	smtp_server_stop(&s->smtp, why);
+	if (s->waiting && smtp_server_ask(&s->smtp)->kind == SMTP_ASK_COMMIT)
+		return; /* its answer is on the way, and is said first */
 	auth_client_cancel(s->smtpd->auth, s->number);
 	s->waiting = false;
-	smtp_server_stop(&s->smtp, why);
 	struct cursor nothing = cursor_of(VIEW_NONE);
-	if (drive(s, &nothing) == DRIVE_WAITS)
-		session_end(s, true); /* in a handshake nothing can be said */
+	if (run_machine(s, &nothing) == DRIVE_WAITS)
+		session_end(
+			s, true); /* nothing can be said: a handshake, or replies are not read */
 }
 
 /* --- the connection's events -------------------------------------------------------------- */
@@ -210,7 +245,7 @@ static void on_closed(void *context, const char *why)
 static void on_drained(void *context)
 {
 	struct session *s = context;
-	if (s->wants_resume && !s->waiting)
+	if (s->wants_output && !s->waiting)
 		session_continue(s);
 }
 
@@ -235,11 +270,10 @@ static struct smtp_facts machine_facts(struct session *s)
 static void on_tls_done(void *context)
 {
 	struct session *s = context;
-	s->handshake_ms = 0;
 	s->question = 0;
 	s->user_length = 0;
 	s->facts.login = VIEW_NONE;
-	s->facts.side = route_client(s->generation->snapshot, &s->facts.client, VIEW_NONE);
+	session_judge_side(s);
 	const struct smtp_facts facts = machine_facts(s);
 	smtp_server_tls_started(&s->smtp, &facts);
 	touch(s);
@@ -268,9 +302,10 @@ void session_begin(struct smtpd *d, const struct arrival *arrival)
 	s->id = d->run | s->number;
 	s->client_port = arrival->client_port;
 	s->facts = (struct route_facts){.client = arrival->client, .local = arrival->local};
-	s->facts.side = route_client(s->generation->snapshot, &s->facts.client, VIEW_NONE);
 	s->connection = connection_new(d->program->loop, arrival->fd, &handler, s);
-	link_newest(s);
+	s->place.owner = s;
+	places_enter(&d->places, &s->place, PLACE_OUTSIDE, loop_now_ms(d->program->loop));
+	session_judge_side(s);
 	touch(s);
 	d->sessions++;
 	d->counts.sessions++;
@@ -279,23 +314,4 @@ void session_begin(struct smtpd *d, const struct arrival *arrival)
 	s->smtp = smtp_server_new(&s->generation->config, &facts);
 	if (drive(s, &early) == DRIVE_WAITS)
 		connection_resume(s->connection);
-}
-
-/* About once a second: whoever has passed a time limit is told and goes (RFC 5321 §4.5.3.2). The
- * longest quiet ones are at the end, but limits differ by state, so all are looked at. */
-void session_sweep(struct smtpd *d)
-{
-	const uint64_t now_ms = loop_now_ms(d->program->loop);
-	struct session *next;
-	for (struct session *s = d->oldest; s; s = next) {
-		next = s->newer;
-		const uint64_t since = s->handshake_ms ? s->handshake_ms : s->active_ms;
-		const uint64_t limit = s->handshake_ms ? s->generation->config.limits.handshake_ms
-						       : smtp_server_deadline_ms(&s->smtp);
-		if (now_ms - since <= limit)
-			continue;
-		log_info("timeout", fact_hex("session", s->id),
-			fact_text("state", smtp_state_name(smtp_server_state(&s->smtp))));
-		session_stop(s, SMTP_STOP_TIMEOUT);
-	}
 }

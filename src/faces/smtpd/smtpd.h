@@ -5,14 +5,23 @@
  *	main.c		what the parent hands over, listening, reloads, drain
  *	generation.c	one configuration in force: snapshot and limits, held by those who use it
  *	session.c	a session: the machine of protocol/smtp_server.h between its connection and asks
+ *	room.c		limits of sessions, who makes room, time limits
+ *	refused.c	the log line of each refusal
  *	asks.c		the machine's questions: who may, to whom (config/route.h), login
  *	transaction.c	a mail under way: its mailboxes, its content on the way to spool, its envelope
  *	spool_client.c	the channel to spool
  *	trace.c		the dialogue of sessions for who watches
  *	commands.c	what operators ask: status, trace
  *
- * Limits per address and in all hold across workers (base/census.h). At the session limit the
- * longest-idle stranger without a transaction makes room.
+ * Limits per address and in all hold across workers (base/census.h). At the session limit somebody
+ * makes room for a newcomer: faces/shared/places.h and room.c say who. If nobody of this worker can, but one of
+ * another may, a sixteenth more sessions are taken for about a second. Memory is bounded three times: a
+ * session has the limits of smtp_limits.h and base/connection.h, all sessions of a worker have
+ * SMTPD_MEMORY_MAX (452 4.3.1 beyond it), and descriptors are kept for channels and for clients that
+ * still read their last reply.
+ *
+ * Clocks: everything that is waited for runs on the monotonic clock; wall clock is used only for the
+ * date in our Received field.
  */
 #ifndef FACES_SMTPD_SMTPD_H
 #define FACES_SMTPD_SMTPD_H
@@ -25,10 +34,13 @@
 #include "faces/shared/auth_client.h"
 #include "faces/shared/keys_client.h"
 #include "faces/shared/listener.h"
+#include "faces/shared/places.h"
 #include "protocol/smtp_server.h"
 
 #define LISTENERS_MAX 16
 #define TRANSACTION_MEMORY_MAX (8u << 20)
+#define SMTPD_MEMORY_MAX ((size_t)512 << 20) /* of all sessions, and what spool has not read yet */
+#define DESCRIPTORS_KEPT 128u /* for what is not a session: channels, listeners, log */
 
 /* A configuration in force. Whoever began under it holds it (DESIGN §1). */
 struct generation {
@@ -45,6 +57,8 @@ void generation_drop(struct generation **g);
 struct stream {
 	uint32_t number;
 	struct session *session; /* null: it is gone */
+	uint64_t session_id;
+	enum route_class class;
 	size_t credit;
 	bool committed;
 	bool refused;
@@ -56,6 +70,7 @@ struct transaction {
 	struct arena arena;
 	struct generation *generation;
 	struct route_set mailboxes;
+	size_t envelope_octets; /* what the recipients so far will take in the envelope */
 	enum route_class class;
 	struct buffer header; /* our Received field */
 	struct buffer content; /* what the machine has decoded and spool has not got yet */
@@ -65,25 +80,22 @@ struct transaction {
 };
 
 struct session {
-	struct session *newer; /* by last activity */
-	struct session *older;
+	struct place place;
 	struct smtpd *smtpd;
 	struct connection *connection;
 	struct generation *generation;
 	struct transaction *transaction;
 	struct smtp_server smtp;
 	struct route_facts facts;
-	struct smtp_ask login_ask;
 	uint64_t id;
 	uint32_t number; /* of the login exchange at auth */
 	uint32_t question; /* to keys; 0: none */
-	uint64_t active_ms; /* monotonic */
-	uint64_t handshake_ms; /* began at; 0: none under way */
+	uint64_t active_ms; /* monotonic: when something was last consumed, or a wait began */
+	size_t memory; /* as counted in smtpd.memory */
 	uint16_t client_port;
-	bool waiting; /* for an answer from another program */
-	bool logging_in;
-	bool wants_resume; /* output or content was full */
-	bool driving;
+	bool waiting; /* an ask is open */
+	bool wants_credit; /* content waits for spool */
+	bool wants_output; /* the client has not read its replies */
 	char user[64 + 1];
 	size_t user_length;
 };
@@ -102,12 +114,12 @@ struct smtpd {
 	size_t listening_count;
 	struct listener *listeners[LISTENERS_MAX];
 	struct timer *sweep;
-	struct session *newest;
-	struct session *oldest;
+	struct places places;
+	size_t memory; /* of the sessions, in octets */
 	uint32_t sessions;
+	uint32_t sessions_max; /* as descriptors allow */
 	uint32_t last_number;
 	uint64_t run; /* upper bits of session ids */
-	bool no_space; /* what spool said last */
 	struct smtpd_counts {
 		uint64_t sessions;
 		uint64_t mails;
@@ -124,8 +136,33 @@ void session_answer(struct session *s, const struct smtp_answer *answer);
 void session_end(struct session *s, bool refused);
 /* Says 421 and ends it. */
 void session_stop(struct session *s, enum smtp_stop why);
-void session_sweep(struct smtpd *d);
+/* Whether it is inside is judged again: the configuration or the login has changed. */
+void session_judge_side(struct session *s);
+enum place_side session_side(const struct session *s);
 void session_login_answered(void *session, const struct auth_answer *answer);
+
+/* room.c */
+/* Is there room for this newcomer? Somebody may have had to go. */
+bool room_for(struct session *newcomer);
+/* Its address has no more sessions than it may. */
+bool room_for_one_more_of(const struct session *s);
+bool room_in_memory(const struct smtpd *d);
+/* About once a second: time limits, and who is slow. */
+void room_sweep(struct smtpd *d);
+
+/* refused.c */
+struct refusal {
+	const char *at; /* the step, such as "rcpt" */
+	struct view what; /* what was said there */
+	struct view rule;
+	uint16_t code;
+	const char *class; /* null: as the transaction has it */
+	enum error error; /* of ours that made us refuse */
+};
+void session_refused(struct session *s, const struct refusal *r);
+/* Logs it and answers the open ask; code, and rule when there is none, are the reply's. */
+void session_refuse(
+	struct session *s, const struct refusal *r, const struct reply *reply, bool close);
 
 /* asks.c: answers the open ask, or starts what will; true when it is answered. */
 bool ask_serve(struct session *s);
@@ -133,6 +170,9 @@ bool ask_serve(struct session *s);
 /* transaction.c */
 struct transaction *transaction_new(struct session *s);
 void transaction_free(struct transaction **t);
+/* Judges a recipient. When accepted, its mailboxes are in the set. */
+struct route_verdict transaction_add_recipient(
+	struct session *s, const struct smtp_ask *ask, struct view path, struct arena *a);
 /* The Received field, once all recipients are known. */
 void transaction_make_header(struct session *s);
 /* Sends what there is to spool, as far as credit goes; false when some must wait for more. What nobody
@@ -149,6 +189,8 @@ bool spool_is_there(const struct smtpd *d);
 /* Null when spool cannot be asked now. */
 struct stream *spool_begin(struct session *s, uint64_t size_octets);
 void spool_abort(struct smtpd *d, struct stream **stream);
+/* What the client is told when spool takes a mail not. */
+struct reply spool_refusal(enum error error);
 
 /* commands.c */
 void smtpd_command(struct program *p, uint32_t stream, struct view words);

@@ -19,27 +19,42 @@ static void free_stream(struct smtpd *d, struct stream *stream)
 	memory_free(stream);
 }
 
-static void accepted(struct smtpd *d, struct stream *stream, uint64_t id)
+/* The line of each accepted mail: who, which way (N-1), how much. */
+static void log_accepted(const struct session *s, uint64_t id)
 {
-	struct session *s = stream->session;
-	if (!s) { /* it will be sent twice, if the client did not wait for its 250: RFC 5321 §6.1 */
-		log_info("mail accepted after its session ended", fact_hex("id", id));
-		free_stream(d, stream);
-		return;
-	}
 	const struct smtp_mail *mail = smtp_server_mail(&s->smtp);
+	struct buffer client = buffer_new(64);
 	struct buffer path = buffer_new(1024);
+	ip_add(&client, &s->facts.client);
 	if (!address_is_null(&mail->reverse_path))
 		address_add(&path, &mail->reverse_path);
-	log_info("mail accepted", fact_hex("session", s->id), fact_hex("id", id),
+	struct fact facts[12] = {fact_hex("session", s->id), fact_hex("id", id),
 		fact_text("class", route_class_name(s->transaction->class)),
+		fact_view("client", buffer_view(&client)),
 		fact_view("reverse_path", buffer_view(&path)),
 		fact_number("recipients", mail->recipients),
 		fact_number("mailboxes", s->transaction->mailboxes.count),
 		fact_number("octets", mail->content_octets),
-		fact_text("with", smtp_server_protocol(&s->smtp)));
+		fact_text("with", smtp_server_protocol(&s->smtp))};
+	if (s->facts.login.length)
+		facts[9] = fact_view("login", s->facts.login);
+	log_write(LOG_INFO, "mail accepted", facts);
+	buffer_free(&client);
 	buffer_free(&path);
+}
+
+static void accepted(struct smtpd *d, struct stream *stream, uint64_t id)
+{
+	struct session *s = stream->session;
 	d->counts.mails++;
+	if (!s) { /* it will be sent twice, if the client did not wait for its 250: RFC 5321 §6.1 */
+		log_info("mail accepted after its session ended",
+			fact_hex("session", stream->session_id), fact_hex("id", id),
+			fact_text("class", route_class_name(stream->class)));
+		free_stream(d, stream);
+		return;
+	}
+	log_accepted(s, id);
 	free_stream(d, stream);
 	struct buffer text = buffer_new(128);
 	text_add(&text, "Thank you, this mail is safe here as {}", text_hex(id));
@@ -52,7 +67,7 @@ static void accepted(struct smtpd *d, struct stream *stream, uint64_t id)
 	session_continue(s);
 }
 
-static struct reply refusal(enum error error)
+struct reply spool_refusal(enum error error)
 {
 	if (error == ERROR_SPACE)
 		return (struct reply)REPLY(
@@ -73,17 +88,15 @@ static void refused(struct smtpd *d, struct stream *stream, enum error error)
 	stream->refused = true;
 	stream->error = error;
 	if (!committed) {
-		if (s && s->wants_resume)
+		if (s && s->wants_credit)
 			session_continue(s);
 		return;
 	}
 	free_stream(d, stream);
 	if (!s)
 		return;
-	const struct reply reply = refusal(error);
-	log_warning("mail refused", fact_hex("session", s->id), fact_text("rule", reply.rule),
-		fact_error(error));
-	session_answer(s, &(struct smtp_answer){.verdict = SMTP_REFUSE, .reply = reply});
+	const struct reply reply = spool_refusal(error);
+	session_refuse(s, &(struct refusal){.at = "commit", .error = error}, &reply, false);
 	session_continue(s);
 }
 
@@ -96,7 +109,7 @@ static void said(void *context, const struct frame *frame)
 	switch ((enum smtpd_spool_code)frame->row->code) {
 	case RECEIVE_CREDIT:
 		stream->credit += frame->values[0].number;
-		if (stream->session && stream->session->wants_resume)
+		if (stream->session && stream->session->wants_credit)
 			session_continue(stream->session);
 		return;
 	case RECEIVE_ACCEPTED:
@@ -149,8 +162,11 @@ struct stream *spool_begin(struct session *s, uint64_t size_octets)
 	struct smtpd *d = s->smtpd;
 	struct stream *stream = memory_new(1, sizeof *stream);
 	do
-		*stream = (struct stream){
-			.number = ++d->last_stream, .session = s, .credit = RECEIVE_CREDIT_FIRST};
+		*stream = (struct stream){.number = ++d->last_stream,
+			.session = s,
+			.session_id = s->id,
+			.class = s->transaction->class,
+			.credit = RECEIVE_CREDIT_FIRST};
 	while (stream->number == 0 || streams_get(&d->streams, stream->number));
 	if (!spool_is_there(d) || streams_put(&d->streams, stream->number, stream) != ERROR_NONE) {
 		memory_free(stream);

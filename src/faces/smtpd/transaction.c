@@ -5,6 +5,7 @@
 #include "mail/trace.h"
 
 #define HEADER_MAX 8192u
+#define SOURCE_HELO_MAX 120u /* escaped it may be four times as long */
 /* A content this small waits for its end and travels in one go. */
 #define GATHER_OCTETS RECEIVE_CHUNK_MAX
 
@@ -32,6 +33,46 @@ void transaction_free(struct transaction **at)
 	generation_drop(&t->generation);
 	memory_free(t);
 }
+
+/* --- recipients --------------------------------------------------------------------------- */
+
+/* What a new mailbox of this recipient takes in the envelope (mail/envelope.h). */
+static size_t envelope_cost(const struct session *s, const struct smtp_ask *ask, struct view path,
+	const struct route_mailbox *m)
+{
+	const struct view name = s->transaction->generation->snapshot->users[m->user].name;
+	return ENVELOPE_RECIPIENT_FIXED + name.length + path.length + ask->recipient->orcpt.length;
+}
+
+struct route_verdict transaction_add_recipient(
+	struct session *s, const struct smtp_ask *ask, struct view path, struct arena *a)
+{
+	struct transaction *t = s->transaction;
+	const uint32_t before = t->mailboxes.count;
+	size_t cost = 0;
+	const struct route_recipient recipient = {.forward_path = &ask->recipient->forward_path,
+		.had_route = ask->recipient->had_route,
+		.number = ask->mail->recipients};
+	struct route_verdict v =
+		route_rcpt(t->generation->snapshot, &s->facts, &recipient, &t->mailboxes, a);
+	for (uint32_t i = before; i < t->mailboxes.count; i++)
+		cost += envelope_cost(s, ask, path, &t->mailboxes.mailboxes[i]);
+	if (t->envelope_octets + cost > RECEIVE_ENVELOPE_MAX - ENVELOPE_HEAD_MAX) {
+		route_set_take_back(&t->mailboxes, before);
+		v = (struct route_verdict){.code = 452,
+			.enhanced = "4.5.3",
+			.text = VIEW("This mail has too many recipients, please send it again to "
+				     "the others"),
+			.rule = VIEW("envelope-size"),
+			.class = v.class};
+	} else if (v.accepted) {
+		t->envelope_octets += cost;
+		t->class = v.class;
+	}
+	return v;
+}
+
+/* --- content ------------------------------------------------------------------------------ */
 
 void transaction_make_header(struct session *s)
 {
@@ -97,6 +138,8 @@ bool transaction_forward(struct session *s)
 	return true;
 }
 
+/* --- the envelope ------------------------------------------------------------------------- */
+
 static void add_source(struct session *s, struct buffer *b)
 {
 	const struct helo_name *helo = smtp_server_helo(&s->smtp);
@@ -104,7 +147,7 @@ static void add_source(struct session *s, struct buffer *b)
 	ip_add(&client, &s->facts.client);
 	const struct fact facts[] = {fact_hex("session", s->id),
 		fact_view("client", buffer_view(&client)),
-		fact_view("helo", view_first(helo->given, 255)),
+		fact_view("helo", view_first(helo->given, SOURCE_HELO_MAX)),
 		fact_text("class", route_class_name(s->transaction->class)),
 		fact_view("login", s->facts.login)};
 	for (size_t i = 0; i < sizeof facts / sizeof *facts - (s->facts.login.length == 0); i++)

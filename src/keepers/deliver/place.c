@@ -18,13 +18,22 @@ bool deliver_submit(struct deliverd *d, struct box *box, void (*work)(void *), v
 	return workers_submit(d->pool, &job) == ERROR_NONE;
 }
 
-/* Return-Path and Delivered-To (RFC 5321 §4.4). Both paths were parsed by smtpd; here they are text
- * that cannot hold a control character. */
+/* Paths were parsed by smtpd and stand as they were given: a backslash of a quoted local-part is one.
+ * But smtpd may have been broken into: what no path can hold is escaped. */
+static struct text_arg path_text(struct view path)
+{
+	bool is_plain = view_is_utf8(path);
+	for (size_t i = 0; i < path.length; i++)
+		is_plain = is_plain && path.at[i] >= 0x20 && path.at[i] != 0x7f;
+	return is_plain ? text_raw(path) : text_view(path);
+}
+
+/* Return-Path and Delivered-To (RFC 5321 §4.4). */
 void place_header(struct placing *p)
 {
 	buffer_clear(&p->header);
 	text_add(&p->header, "Return-Path: <{}>\r\nDelivered-To: {}\r\n",
-		text_view(p->message->reverse_path), text_view(p->forward_path));
+		path_text(p->message->reverse_path), path_text(p->forward_path));
 }
 
 static void make_name(const struct placing *p, struct buffer *name)

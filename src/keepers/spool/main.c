@@ -98,6 +98,7 @@ static void tick(void *context)
 	uint64_t free_octets = 0;
 	if (disk_space(d->disk, &free_octets) == ERROR_NONE)
 		d->free_octets = free_octets;
+	spool_set_free_floor(d->spool, d->snapshot->numbers[SETTING_FREESPACE]);
 	spool_tick(d->spool, d->free_octets);
 	receive_retry(d);
 	dispatch_pump(d);

@@ -1,0 +1,33 @@
+# Sekisho itself, as released, from build/bench beside this tree (see README and servers/README).
+PORT=2528
+
+srv_install() {
+	apt_add meson ninja-build pkg-config libevent-dev libssl-dev libgsasl-dev libsodium-dev libidn2-dev \
+		libpsl-dev libseccomp-dev liblmdb-dev libcrypt-dev
+	[ -f "$HERE/../../build/bench/build.ninja" ] ||
+		meson setup "$HERE/../../build/bench" "$HERE/../.." --buildtype=release -Dtests=false >/dev/null || die "meson"
+	ninja -C "$HERE/../../build/bench" >/dev/null || die "build"
+	sekisho setup --config "$WORK/sekisho-none" --state "$WORK/sekisho-none" >/dev/null || die "setup"
+}
+
+sekisho() { "$HERE/../../build/bench/meson-out/sekisho" "$@"; }
+
+srv_version() { sekisho version | awk '{ print $2 }'; }
+
+srv_setup() {
+	mkdir -p "$1/config"
+	chown sekisho-deliver:sekisho-mail "$1/mail"
+	chmod 2770 "$1/mail"
+	echo "mx.$DOMAIN" >"$1/config/servername"
+	echo "$DOMAIN" >"$1/config/domains"
+	echo "$1/mail/LOCALPART/" >"$1/config/mailboxes"
+	echo 50M >"$1/config/sizelimit"
+	echo $((SESSIONS + 100)) >"$1/config/sessionlimit"
+	echo $((SESSIONS + 100)) >"$1/config/clientlimit"
+	{ echo; seq 1 200; } | sed 's/$/user:!/' >"$1/config/users"
+}
+
+srv_start() {
+	sekisho serve --config "$1/config" --state "$1/state" --address 127.0.0.1 --smtp-port $PORT \
+		--pop3-port 2111 --pop3s-port 2996 >"$1/log" 2>&1 &
+}
