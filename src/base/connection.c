@@ -30,7 +30,6 @@ struct connection {
 	bool said_close;
 	bool shut;
 	bool pumping;
-	bool resumed; /* from inside: what was left is to be offered again */
 };
 
 static uint8_t scratch[READ_STEP];
