@@ -1,5 +1,7 @@
 #include "base/clock.h"
 
+#include "base/script.h"
+
 #include <time.h>
 
 static struct timespec now(clockid_t id)
@@ -16,17 +18,23 @@ uint64_t clock_monotonic_ms(void)
 
 uint64_t clock_monotonic_us(void)
 {
+	const struct script *script = script_in_force();
+	if (script)
+		return script->monotonic_us;
 	const struct timespec t = now(CLOCK_MONOTONIC);
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
 int64_t clock_wall_s(void)
 {
-	return now(CLOCK_REALTIME).tv_sec;
+	return clock_wall_ms() / 1000;
 }
 
 int64_t clock_wall_ms(void)
 {
+	const struct script *script = script_in_force();
+	if (script)
+		return script->wall_ms + (int64_t)(script->monotonic_us / 1000);
 	const struct timespec t = now(CLOCK_REALTIME);
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }

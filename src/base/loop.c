@@ -1,9 +1,11 @@
 #include "base/loop.h"
 
 #include "base/clock.h"
+#include "base/script.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <poll.h>
 
 struct loop_signal {
 	struct event event;
@@ -18,6 +20,9 @@ struct loop {
 	struct loop_signal *signals;
 	uint64_t now_ms;
 	bool stopping;
+	bool scripted; /* `base` is not used, but the lists */
+	struct watch *watches;
+	struct timer *timers;
 };
 
 struct watch {
@@ -27,6 +32,8 @@ struct watch {
 	void *context;
 	int fd;
 	unsigned what;
+	unsigned ready_now; /* scripted: as loop_script_events has seen it */
+	struct watch *next; /* scripted */
 };
 
 struct timer {
@@ -34,11 +41,17 @@ struct timer {
 	struct loop *loop;
 	timer_fire *fire;
 	void *context;
+	uint64_t due_us; /* scripted; UINT64_MAX: not set */
+	struct timer *next; /* scripted */
 };
 
 struct loop *loop_new(void)
 {
 	struct loop *loop = memory_new(1, sizeof *loop);
+	loop->now_ms = clock_monotonic_ms();
+	loop->scripted = script_in_force() != NULL;
+	if (loop->scripted)
+		return loop;
 	struct event_config *config = event_config_new();
 	must(config != NULL);
 	/* many wants change and change back within a turn: tell the kernel once */
@@ -47,7 +60,6 @@ struct loop *loop_new(void)
 	loop->base = event_base_new_with_config(config);
 	event_config_free(config);
 	must(loop->base != NULL);
-	loop->now_ms = clock_monotonic_ms();
 	return loop;
 }
 
@@ -62,7 +74,8 @@ void loop_free(struct loop **at)
 		memory_free(loop->signals);
 		loop->signals = next;
 	}
-	event_base_free(loop->base);
+	if (loop->base)
+		event_base_free(loop->base);
 	memory_free(loop);
 	*at = NULL;
 }
@@ -127,6 +140,10 @@ struct watch *watch_new(struct loop *loop, int fd, watch_ready *ready, void *con
 {
 	struct watch *watch = memory_new(1, sizeof *watch);
 	*watch = (struct watch){.loop = loop, .ready = ready, .context = context, .fd = fd};
+	if (loop->scripted) {
+		watch->next = loop->watches;
+		loop->watches = watch;
+	}
 	return watch;
 }
 
@@ -134,10 +151,12 @@ void watch_want(struct watch *watch, unsigned what)
 {
 	if (what == watch->what)
 		return;
-	if (watch->what)
+	const bool known = !watch->loop->scripted;
+	if (watch->what && known)
 		event_del(&watch->event);
 	watch->what = what;
-	if (!what)
+	watch->ready_now &= what;
+	if (!what || !known)
 		return;
 	const short events = (short)(EV_PERSIST | (what & WATCH_READ ? EV_READ : 0) |
 				     (what & WATCH_WRITE ? EV_WRITE : 0));
@@ -150,6 +169,11 @@ void watch_free(struct watch **at)
 	if (!*at)
 		return;
 	watch_want(*at, WATCH_NOTHING);
+	struct watch **link = &(*at)->loop->watches;
+	while (*link && *link != *at)
+		link = &(*link)->next;
+	if (*link)
+		*link = (*at)->next;
 	memory_free(*at);
 	*at = NULL;
 }
@@ -169,26 +193,43 @@ struct timer *timer_new(struct loop *loop, timer_fire *fire, void *context)
 	timer->loop = loop;
 	timer->fire = fire;
 	timer->context = context;
-	evtimer_assign(&timer->event, loop->base, on_timer, timer);
+	timer->due_us = UINT64_MAX;
+	if (loop->scripted) {
+		timer->next = loop->timers;
+		loop->timers = timer;
+	} else {
+		evtimer_assign(&timer->event, loop->base, on_timer, timer);
+	}
 	return timer;
 }
 
 void timer_set(struct timer *timer, uint64_t delay_ms)
 {
 	const struct timeval delay = interval(delay_ms);
-	event_add(&timer->event, &delay);
+	if (timer->loop->scripted)
+		timer->due_us = clock_monotonic_us() + delay_ms * 1000;
+	else
+		event_add(&timer->event, &delay);
 }
 
 void timer_stop(struct timer *timer)
 {
-	event_del(&timer->event);
+	if (timer->loop->scripted)
+		timer->due_us = UINT64_MAX;
+	else
+		event_del(&timer->event);
 }
 
 void timer_free(struct timer **at)
 {
 	if (!*at)
 		return;
-	event_del(&(*at)->event);
+	timer_stop(*at);
+	struct timer **link = &(*at)->loop->timers;
+	while (*link && *link != *at)
+		link = &(*link)->next;
+	if (*link)
+		*link = (*at)->next;
 	memory_free(*at);
 	*at = NULL;
 }
@@ -218,6 +259,8 @@ static void on_signal(evutil_socket_t number, short events, void *context)
 
 void loop_signal(struct loop *loop, int number, timer_fire *caught, void *context)
 {
+	if (loop->scripted)
+		return;
 	struct loop_signal *s = memory_new(1, sizeof *s);
 	s->caught = caught;
 	s->context = context;
@@ -225,4 +268,72 @@ void loop_signal(struct loop *loop, int number, timer_fire *caught, void *contex
 	loop->signals = s;
 	evsignal_assign(&s->event, loop->base, number, on_signal, s);
 	must(event_add(&s->event, NULL) == 0);
+}
+
+/* --- scripted ------------------------------------------------------------------------------ */
+
+static bool is_due(const struct timer *timer)
+{
+	return timer->due_us <= clock_monotonic_us();
+}
+
+static unsigned poll_watch(const struct watch *watch)
+{
+	struct pollfd p = {.fd = watch->fd,
+		.events = (short)((watch->what & WATCH_READ ? POLLIN : 0) |
+				  (watch->what & WATCH_WRITE ? POLLOUT : 0))};
+	if (!watch->what || poll(&p, 1, 0) <= 0)
+		return WATCH_NOTHING;
+	const unsigned seen = (p.revents & (POLLIN | POLLHUP | POLLERR) ? WATCH_READ : 0u) |
+			      (p.revents & (POLLOUT | POLLHUP | POLLERR) ? WATCH_WRITE : 0u);
+	return seen & watch->what;
+}
+
+size_t loop_script_events(struct loop *loop)
+{
+	size_t count = 0;
+	for (struct watch *w = loop->watches; w; w = w->next) {
+		w->ready_now = poll_watch(w);
+		count += w->ready_now != WATCH_NOTHING;
+	}
+	for (const struct timer *t = loop->timers; t; t = t->next)
+		count += is_due(t);
+	return count;
+}
+
+static void timer_happens(struct timer *timer)
+{
+	timer->due_us = UINT64_MAX;
+	timer->fire(timer->context);
+}
+
+/* What happens may free watches and timers: nothing of the lists is looked at after it. */
+static void happen(struct loop *loop, size_t n)
+{
+	for (struct watch *w = loop->watches; w; w = w->next)
+		if (w->ready_now && n-- == 0) {
+			w->ready(w->context, w->ready_now);
+			return;
+		}
+	for (struct timer *t = loop->timers; t; t = t->next)
+		if (is_due(t) && n-- == 0) {
+			timer_happens(t);
+			return;
+		}
+}
+
+void loop_script_happen(struct loop *loop, size_t n)
+{
+	loop->now_ms = clock_monotonic_ms();
+	happen(loop, n);
+	run_hooks(loop);
+}
+
+uint64_t loop_script_due_us(const struct loop *loop)
+{
+	uint64_t least = UINT64_MAX;
+	for (const struct timer *t = loop->timers; t; t = t->next)
+		if (t->due_us < least)
+			least = t->due_us;
+	return least;
 }

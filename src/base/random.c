@@ -1,6 +1,7 @@
 #include "base/random.h"
 
 #include "base/bytes.h"
+#include "base/script.h"
 
 #include <errno.h>
 #include <sys/random.h>
@@ -8,6 +9,9 @@
 void random_octets(void *at, size_t length)
 {
 	uint8_t *to = at;
+	struct script *script = script_in_force();
+	for (; script && length; length--)
+		*to++ = (uint8_t)script_draw(&script->seed);
 	while (length) {
 		const ssize_t n = getrandom(to, length, 0);
 		if (n < 0 && errno == EINTR)

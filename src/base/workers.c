@@ -1,5 +1,7 @@
 #include "base/workers.h"
 
+#include "base/script.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -45,6 +47,7 @@ struct workers {
 	struct workers_counts counts;
 	unsigned started;
 	bool stopping;
+	bool scripted; /* there are no threads */
 	int wake;
 	const char *name;
 	pthread_t threads[WORKERS_THREADS_MAX];
@@ -167,6 +170,17 @@ static void finish(struct workers *w, struct slot *s)
 	pthread_cond_broadcast(&w->changed);
 }
 
+/* One job, in this thread, with the guard held before and after. */
+static void work(struct workers *w, struct slot *s)
+{
+	w->counts.waiting--;
+	w->counts.running++;
+	pthread_mutex_unlock(&w->guard);
+	s->job.work(s->job.context);
+	pthread_mutex_lock(&w->guard);
+	finish(w, s);
+}
+
 static void *thread_main(void *argument)
 {
 	struct workers *w = argument;
@@ -180,12 +194,7 @@ static void *thread_main(void *argument)
 			pthread_cond_wait(&w->changed, &w->guard);
 			continue;
 		}
-		w->counts.waiting--;
-		w->counts.running++;
-		pthread_mutex_unlock(&w->guard);
-		s->job.work(s->job.context);
-		pthread_mutex_lock(&w->guard);
-		finish(w, s);
+		work(w, s);
 	}
 	pthread_mutex_unlock(&w->guard);
 	return NULL;
@@ -236,6 +245,9 @@ struct workers *workers_new(const struct workers_limits *limits, const char *nam
 	pthread_mutex_init(&w->guard, NULL);
 	pthread_cond_init(&w->changed, NULL);
 	w->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	w->scripted = w->wake >= 0 && script_in_force();
+	if (w->scripted)
+		return w;
 	const unsigned running = w->wake < 0 ? 0 : start_threads(w);
 	if (running < limits->threads) {
 		w->limits.threads = running;
@@ -321,6 +333,8 @@ struct workers_counts workers_count(struct workers *w)
 
 static bool wait_until_idle(struct workers *w)
 {
+	while (w->scripted && workers_script_work(w, 0))
+		;
 	pthread_mutex_lock(&w->guard);
 	while (w->counts.waiting || w->counts.running)
 		pthread_cond_wait(&w->changed, &w->guard);
@@ -340,7 +354,7 @@ void workers_free(struct workers **at)
 	w->stopping = true;
 	pthread_cond_broadcast(&w->changed);
 	pthread_mutex_unlock(&w->guard);
-	for (unsigned i = 0; i < w->limits.threads; i++)
+	for (unsigned i = 0; !w->scripted && i < w->limits.threads; i++)
 		pthread_join(w->threads[i], NULL);
 	pthread_cond_destroy(&w->changed);
 	pthread_mutex_destroy(&w->guard);
@@ -350,4 +364,35 @@ void workers_free(struct workers **at)
 	memory_free(w->slots);
 	memory_free(w);
 	*at = NULL;
+}
+
+/* --- scripted ------------------------------------------------------------------------------ */
+
+size_t workers_script_ready(const struct workers *w)
+{
+	size_t count = 0;
+	for (unsigned i = 0; i < WORKERS_GROUPS_MAX; i++)
+		for (const struct slot *s = w->groups[i].ready.first; s; s = s->next)
+			count++;
+	return count;
+}
+
+/* Threads would take the first of any group; those that hang let any of the others go first. */
+bool workers_script_work(struct workers *w, uint64_t chance)
+{
+	w->turn = (unsigned)(chance % WORKERS_GROUPS_MAX);
+	pthread_mutex_lock(&w->guard);
+	struct slot *s = next_job(w);
+	if (s)
+		work(w, s);
+	pthread_mutex_unlock(&w->guard);
+	return s != NULL;
+}
+
+void workers_script_forget(struct workers *w)
+{
+	for (unsigned i = 0; i < WORKERS_GROUPS_MAX; i++)
+		w->groups[i] = (struct group){0};
+	w->counts = (struct workers_counts){0};
+	w->finished = (struct list){0};
 }
