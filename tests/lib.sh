@@ -5,25 +5,58 @@ build_packages="gcc libc6-dev meson ninja-build pkg-config libevent-dev libssl-d
 test_packages="libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14-dev
 	python3 iproute2 util-linux procps swaks curl msmtp mpop fetchmail s-nail libnet-ssleay-perl gsasl openssl"
 
+# A password is asked for only when it must be, and somebody is there.
 as_root() {
-	if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif ! command -v sudo >/dev/null; then
+		echo "neither root nor sudo" >&2
+		return 1
+	elif sudo -n true 2>/dev/null; then
+		sudo -n "$@"
+	elif [ -t 0 ] && [ -t 2 ]; then
+		sudo "$@"
+	else
+		sudo -n "$@"
+	fi
+}
+
+# progress FILE: keeps what it reads, and shows the line that it is at: over and over in one line of a
+# terminal, else one in a while.
+progress() {
+	local line shown=$SECONDS
+	while IFS= read -r line; do
+		printf '%s\n' "$line" >>"$1"
+		if [ -t 1 ]; then
+			printf '\r%-.78s\033[K' "$line"
+		elif [ $((SECONDS - shown)) -ge 10 ]; then
+			printf '%.78s\n' "$line"
+			shown=$SECONDS
+		fi
+	done
+	[ ! -t 1 ] || printf '\r\033[K'
 }
 
 # install PACKAGE...: those that are missing
 install() {
-	local p missing=
+	local p there missing=
+	there=$(dpkg-query -W -f '${Package} ${Status}\n' "$@" 2>/dev/null)
 	for p in "$@"; do
-		dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q ' installed$' || missing="$missing $p"
+		grep -q "^$p .* installed$" <<<"$there" || missing="$missing $p"
 	done
 	[ -z "$missing" ] && return 0
 	echo "installing:$missing"
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq >/dev/null 2>&1
-	as_root env DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -qq --no-install-recommends $missing >build/apt.log 2>&1 || {
-		tail -n 5 build/apt.log >&2
-		echo "these packages could not be installed; as root: apt-get install$missing" >&2
-		return 1
-	}
+	: >build/apt.log
+	if as_root env DEBIAN_FRONTEND=noninteractive apt-get update 2>&1 </dev/null | progress build/apt.log
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing \
+			2>&1 </dev/null | progress build/apt.log
+		[ "${PIPESTATUS[0]}" -eq 0 ]
+	then
+		return 0
+	fi
+	tail -n 5 build/apt.log >&2
+	echo "these packages could not be installed; as root: apt-get install$missing" >&2
+	return 1
 }
 
 needs_packages() {
@@ -49,16 +82,20 @@ one() {
 	return $code
 }
 
-# configure DIR OPTION...: a build directory, once
+# configure DIR OPTION...: a build directory, once; anew when the tree has moved
 configure() {
 	local dir=$1
 	shift
+	[ ! -f "$dir.source" ] || [ "$(cat "$dir.source")" = "$PWD" ] || rm -rf "$dir"
+	pwd >"$dir.source"
 	[ -f "$dir/build.ninja" ] || meson setup "$dir" "$@" >"$dir.log" 2>&1 ||
 		{ tail -n 20 "$dir.log"; return 1; }
 }
 
 compile() {
-	ninja -C "$1" >"$1.log" 2>&1 || { grep -E 'error|warning|FAILED' "$1.log" | head -n 40; return 1; }
+	: >"$1.log"
+	ninja -C "$1" 2>&1 | progress "$1.log"
+	[ "${PIPESTATUS[0]}" -eq 0 ] || { grep -E 'error|warning|FAILED' "$1.log" | head -n 40; return 1; }
 }
 
 build_asan() {

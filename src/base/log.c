@@ -11,6 +11,7 @@ static struct buffer pending = {.max = PENDING_MAX};
 static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t lost;
 static enum log_level threshold = LOG_INFO;
+static void (*prefix)(struct buffer *line);
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
 
@@ -91,14 +92,22 @@ static void flush_locked(void)
 	}
 }
 
+static void begin_line(enum log_level level, const char *event)
+{
+	if (prefix)
+		prefix(&pending);
+	text_add(&pending, "level={} event=", text_string(level_names[level]));
+	add_quoted(&pending, view_text(event));
+}
+
 static void add_line(enum log_level level, const char *event, const struct fact *facts)
 {
 	const size_t before = pending.length;
-	if (lost)
-		text_add(&pending, "level=warning event=\"log lines lost\" count={}\n",
-			text_number(lost));
-	text_add(&pending, "level={} event=", text_string(level_names[level]));
-	add_quoted(&pending, view_text(event));
+	if (lost) {
+		begin_line(LOG_WARNING, "log lines lost");
+		text_add(&pending, " count={}\n", text_number(lost));
+	}
+	begin_line(level, event);
 	for (; facts->key; facts++)
 		fact_add(&pending, facts);
 	buffer_add_octet(&pending, '\n');
@@ -125,6 +134,13 @@ void log_write(enum log_level level, const char *event, const struct fact *facts
 void log_threshold(enum log_level level)
 {
 	threshold = level;
+}
+
+void log_prefix(void (*add)(struct buffer *line))
+{
+	pthread_mutex_lock(&guard);
+	prefix = add;
+	pthread_mutex_unlock(&guard);
 }
 
 void log_flush(void)

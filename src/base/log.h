@@ -38,6 +38,9 @@ void log_write(enum log_level level, const char *event, const struct fact *facts
 
 /* Lines below this level are dropped; LOG_INFO at start. */
 void log_threshold(enum log_level level);
+/* What every line from here on begins with; null: nothing. For the parent, whose own lines stand
+ * between those of its programs. */
+void log_prefix(void (*add)(struct buffer *line));
 /* Writes what was collected to descriptor 2. */
 void log_flush(void);
 /* Appends ` key=value` to any buffer, quoted as in a log line. */

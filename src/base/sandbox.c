@@ -119,29 +119,17 @@ const char *sandbox_measure_name(enum sandbox_measure measure)
 	return "unknown";
 }
 
-static void add_measures(struct buffer *b, const char *key, const bool *set)
+void sandbox_report_add_missing(
+	struct buffer *b, const struct sandbox_report *report, const char *between)
 {
-	text_add(b, " {}=", text_string(key));
 	const char *comma = "";
 	for (int m = 0; m < SANDBOX_MEASURES; m++) {
-		if (!set[m])
+		if (!report->missing[m])
 			continue;
 		text_add(b, "{}{}", text_string(comma),
 			text_string(sandbox_measure_name((enum sandbox_measure)m)));
-		comma = ",";
+		comma = between;
 	}
-	if (!*comma)
-		buffer_add(b, VIEW("none"));
-}
-
-void sandbox_report_add(struct buffer *b, const struct sandbox_report *report)
-{
-	add_measures(b, "held", report->held);
-	add_measures(b, "missing", report->missing);
-	text_add(b, " landlock_abi={}", text_number(report->landlock_abi));
-	if (report->failed)
-		text_add(b, " failed=\"{}\" errno=\"{}\"", text_string(report->failed),
-			text_string(strerrordesc_np(report->failed_errno)));
 }
 
 static enum error fail(struct sandbox_report *report, const char *what, int number)

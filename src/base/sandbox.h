@@ -124,8 +124,9 @@ struct sandbox_report {
 	const char *failed; /* what was being done when it failed, or null */
 	int failed_errno;
 };
-/* ` held=a,b missing=c landlock_abi=7 …`, for a log line or `check`. */
-void sandbox_report_add(struct buffer *b, const struct sandbox_report *report);
+/* The names of what is missing with `between` between them; nothing when all holds. */
+void sandbox_report_add_missing(
+	struct buffer *b, const struct sandbox_report *report, const char *between);
 
 /* Says in `missing` and `landlock_abi` what would be lacking here. Changes nothing: for `check`. */
 void sandbox_survey(struct sandbox_report *report_out);

@@ -19,7 +19,7 @@ static const struct frame_row rows[PARENT_CODES] = {
 		{{"words", FRAME_BYTES, 8192}}},
 	[PARENT_CANCEL] = {"cancel", PARENT_CANCEL, FRAME_A, false, ANY, {{0}}},
 	[PARENT_READY] = {"ready", PARENT_READY, FRAME_B, false, ANY,
-		{{"report", FRAME_BYTES, 4096}}},
+		{{"missing", FRAME_BYTES, 4096}}},
 	[PARENT_CONFIGURED] = {"configured", PARENT_CONFIGURED, FRAME_B, false, ANY,
 		{{"generation", FRAME_U64, UINT64_MAX}, {"problem", FRAME_BYTES, 1024}}},
 	[PARENT_DRAINED] = {"drained", PARENT_DRAINED, FRAME_B, false, ANY, {{0}}},

@@ -231,7 +231,7 @@ static void enter_sandbox(struct program *p)
 	if (sandbox_seal(&spec, &report) != ERROR_NONE)
 		sandbox_failed(&report);
 	struct buffer text = buffer_new(4096);
-	sandbox_report_add(&text, &report);
+	sandbox_report_add_missing(&text, &report, ",");
 	say(PARENT_READY, 0, frame_bytes(buffer_view(&text)));
 	buffer_free(&text);
 }

@@ -1,6 +1,7 @@
 #include "base/files.h"
 #include "config/snapshot.h"
 #include "config/users_file.h"
+#include "parent/alone.h"
 #include "parent/notify.h"
 #include "parent/serve.h"
 
@@ -161,7 +162,7 @@ static bool take_mailboxes(struct serve *s, int fd)
 		log_error("the directory of the mailboxes cannot be made or opened",
 			fact_text("directory", path), fact_errno(errno));
 	s->directories[PROGRAM_ROLE_MAILBOXES] = at;
-	return at >= 0;
+	return at >= 0 && alone_lock_directory(at);
 }
 
 static bool adopt(struct serve *s, struct configuration_run *run)

@@ -5,8 +5,11 @@
 
 static void on_ready(struct child *c, const struct frame *frame)
 {
-	log_info("program ready", fact_text("of", c->tag),
-		fact_view("sandbox", frame->values[0].bytes));
+	const struct view missing = frame->values[0].bytes;
+	if (missing.length) /* of its sandbox; without root it is user and root directory */
+		log_info("program ready", fact_text("of", c->tag), fact_view("missing", missing));
+	else
+		log_info("program ready", fact_text("of", c->tag));
 	c->state = CHILD_UP;
 	serve_child_ready(c->serve);
 }

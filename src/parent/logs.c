@@ -1,6 +1,7 @@
 #include "parent/logs.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/text.h"
 
 #include <fcntl.h>
@@ -51,6 +52,18 @@ static void add_time(struct buffer *b)
 	buffer_add_octet(b, ':');
 	add_two(b, t.tm_sec);
 	buffer_add(b, VIEW("Z "));
+}
+
+static void begin_own_line(struct buffer *line)
+{
+	if (wants_time())
+		add_time(line);
+	buffer_add(line, VIEW("program=parent "));
+}
+
+void logs_of_parent(void)
+{
+	log_prefix(begin_own_line);
 }
 
 static void print_line(struct log_pipe *p, struct view line)

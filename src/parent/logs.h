@@ -11,6 +11,8 @@
 
 struct log_pipe;
 
+/* The parent's own lines get the same beginning, as those of the program `parent`. */
+void logs_of_parent(void);
 /* Takes over the reading end `fd`; `tag` ("smtpd", "smtpd.1") is copied. */
 struct log_pipe *log_pipe_new(struct loop *loop, int fd, struct view tag);
 /* Reads what is left, prints it, closes. */

@@ -3,19 +3,17 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "base/tls.h"
+#include "parent/alone.h"
 #include "parent/serve.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BACKLOG 4096
 #define CERTIFICATE_DAYS 3650
 
 /* --- users -------------------------------------------------------------------------------- */
@@ -90,8 +88,9 @@ static bool make_directories(struct serve *s)
 			fact_text("state", s->options.state), fact_errno(errno));
 		return false;
 	}
+	const bool alone = alone_lock(state, &s->after_crash);
 	close(state);
-	if (!path_of(s, "empty", s->empty_root, sizeof s->empty_root))
+	if (!alone || !path_of(s, "empty", s->empty_root, sizeof s->empty_root))
 		return false;
 	const int empty = ensure(s, "empty", 0555, &self);
 	s->directories[PROGRAM_ROLE_SPOOL] = ensure(s, "spool", 0700, &spool);
@@ -100,7 +99,9 @@ static bool make_directories(struct serve *s)
 	if (empty >= 0)
 		close(empty);
 	return empty >= 0 && s->directories[PROGRAM_ROLE_SPOOL] >= 0 &&
-	       s->directories[PROGRAM_ROLE_GATE] >= 0 && s->directories[PROGRAM_ROLE_KEYS] >= 0;
+	       s->directories[PROGRAM_ROLE_GATE] >= 0 && s->directories[PROGRAM_ROLE_KEYS] >= 0 &&
+	       alone_lock_directory(s->directories[PROGRAM_ROLE_SPOOL]) &&
+	       alone_lock_directory(s->directories[PROGRAM_ROLE_GATE]);
 }
 
 static bool open_config(struct serve *s)
@@ -228,82 +229,4 @@ bool place_prepare(struct serve *s)
 	s->is_root = geteuid() == 0;
 	return find_users(s) && make_directories(s) && open_config(s) && ensure_key(s) &&
 	       ensure_fake_salt(s);
-}
-
-/* --- listening ---------------------------------------------------------------------------- */
-
-static int bind_one(const struct ip *ip, uint16_t port)
-{
-	const int on = 1;
-	const int off = 0;
-	const bool v4 = ip_is_v4(ip);
-	const int fd =
-		socket(v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	must(view_copy(view_of(ip->octets + 12, 4), &a4.sin_addr, 4));
-	must(view_copy(view_of(ip->octets, 16), &a6.sin6_addr, 16));
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (!v4)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, ip->octets[0] ? &on : &off, sizeof on);
-	if (bind(fd, v4 ? (struct sockaddr *)&a4 : (struct sockaddr *)&a6,
-		    v4 ? sizeof a4 : sizeof a6) != 0 ||
-		listen(fd, BACKLOG) != 0) {
-		const int problem = errno;
-		close(fd);
-		errno = problem;
-		return -1;
-	}
-	return fd;
-}
-
-static bool listen_on(struct serve *s, enum parent_listen kind, const struct ip *ip, uint16_t port)
-{
-	const int fd = bind_one(ip, port);
-	if (fd >= 0 && s->listening_count < SOCKETS_MAX) {
-		s->listening[s->listening_count++] = (struct listening){kind, fd};
-		return true;
-	}
-	struct buffer text = buffer_new(64);
-	ip_add(&text, ip);
-	if (errno == EADDRINUSE)
-		log_error("this port is taken by another program; stop it, or choose other ports "
-			  "with --port-base",
-			fact_view("address", buffer_view(&text)), fact_number("port", port));
-	else if (errno == EACCES)
-		log_error("this port may be opened by root only; start as root, or choose other "
-			  "ports with --port-base",
-			fact_view("address", buffer_view(&text)), fact_number("port", port));
-	else
-		log_error("cannot listen", fact_view("address", buffer_view(&text)),
-			fact_number("port", port), fact_errno(errno));
-	buffer_free(&text);
-	return false;
-}
-
-static bool listen_all(struct serve *s, const struct ip *ip)
-{
-	const struct serve_options *o = &s->options;
-	return listen_on(s, LISTEN_SMTP, ip, o->smtp_port) &&
-	       listen_on(s, LISTEN_POP3, ip, o->pop3_port) &&
-	       listen_on(s, LISTEN_POP3S, ip, o->pop3s_port);
-}
-
-bool place_listen(struct serve *s)
-{
-	if (s->options.address_count == 0) {
-		/* one socket for both families; a machine without IPv6 gets IPv4 */
-		const struct ip any6 = {{0}};
-		const struct ip any4 = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0}};
-		const int probe = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (probe >= 0)
-			close(probe);
-		return listen_all(s, probe >= 0 ? &any6 : &any4);
-	}
-	for (size_t i = 0; i < s->options.address_count; i++)
-		if (!listen_all(s, &s->options.addresses[i]))
-			return false;
-	return true;
 }

@@ -1,6 +1,7 @@
 #include "parent/serve.h"
 
 #include "base/clock.h"
+#include "parent/alone.h"
 #include "parent/notify.h"
 
 #include <errno.h>
@@ -216,7 +217,7 @@ static int serve(struct serve *s)
 	s->loop = loop_new();
 	loop_add_hook(s->loop, &log_hook);
 	s->stop_timer = timer_new(s->loop, phase_took_too_long, s);
-	if (!place_prepare(s) || !place_listen(s) || !configuration_first(s) || !make_children(s))
+	if (!place_prepare(s) || !listen_start(s) || !configuration_first(s) || !make_children(s))
 		return 1;
 	loop_signal(s->loop, SIGTERM, on_terminate, s);
 	loop_signal(s->loop, SIGINT, on_terminate, s);
@@ -228,6 +229,7 @@ static int serve(struct serve *s)
 	loop_run(s->loop);
 	commands_free(&s->commands);
 	log_info("stopped");
+	alone_end();
 	return 0;
 }
 
@@ -267,6 +269,7 @@ int serve_main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	raise_limits();
 	must_hook(log_flush);
+	logs_of_parent();
 	const int code = serve(&s);
 	log_flush();
 	return code;

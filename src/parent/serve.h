@@ -3,7 +3,9 @@
  * that a stranger wrote. Files:
  *
  *	options.c	the command line
- *	place.c		directories, users, sockets: what must stand before a program starts
+ *	place.c		directories, users, keys: what must stand before a program starts
+ *	alone.c		one server a state directory
+ *	listen.c	the listening sockets
  *	configuration.c	runs sekisho-config, keeps the snapshots, reloads
  *	child.c		one program: start, hand over, watch, restart with back-off
  *	control.c	what programs say to the parent
@@ -25,7 +27,7 @@
 #include <sys/types.h>
 
 #define CHILDREN_MAX 64
-#define SOCKETS_MAX 16
+#define SOCKETS_MAX (3 * OPTIONS_ADDRESSES_MAX)
 
 enum child_state {
 	CHILD_DOWN, /* not running: a restart is due, or we are stopping */
@@ -62,6 +64,7 @@ struct serve {
 	struct loop *loop;
 	struct serve_options options;
 	bool is_root;
+	bool after_crash; /* the server before did not come to its own end */
 	struct program_place places[PROGRAM_IDS]; /* uid, gid, directories of each program */
 	int directories[PROGRAM_ROLES];
 	int config_directory;
@@ -89,7 +92,9 @@ struct serve {
 
 /* place.c: each false after having logged what is wrong and what to do. */
 bool place_prepare(struct serve *s);
-bool place_listen(struct serve *s);
+
+/* listen.c: the same. */
+bool listen_start(struct serve *s);
 
 /* configuration.c. The first one blocks; findings go to the log. */
 bool configuration_first(struct serve *s);

@@ -81,6 +81,7 @@ void incoming_result(struct placing *p, enum deliver_outcome outcome, struct vie
 	d->deferred += outcome == DELIVER_DEFERRED;
 	log_info(outcome_word(outcome), fact_hex("id", in->id.value),
 		fact_view("mailbox", p->box->name), fact_view("for", p->forward_path),
+		fact_view("reverse_path", in->reverse_path),
 		fact_view(text.length ? "why" : "by", text.length ? text : VIEW("maildir")));
 	if (in->repeat && p->box->repairs && outcome != DELIVER_DEFERRED) {
 		p->box->repairs--;

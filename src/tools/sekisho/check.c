@@ -28,27 +28,12 @@ static int print_privileges(void)
 	return EXIT_FINE;
 }
 
-/* What the programs will do without, here and now. */
-static void add_missing(struct buffer *b, const char *between)
-{
-	struct sandbox_report report;
-	const char *comma = "";
-	sandbox_survey(&report);
-	for (unsigned i = 0; i < SANDBOX_MEASURES; i++) {
-		if (!report.missing[i])
-			continue;
-		text_add(b, "{}{}", text_string(comma),
-			text_string(sandbox_measure_name((enum sandbox_measure)i)));
-		comma = between;
-	}
-}
-
 static void sandbox_text(struct buffer *b)
 {
 	struct sandbox_report report;
 	struct buffer names = buffer_new(4096);
 	sandbox_survey(&report);
-	add_missing(&names, ", ");
+	sandbox_report_add_missing(&names, &report, ", ");
 	if (names.length)
 		text_add(b, "sandbox: not to be had here: {}", text_raw(buffer_view(&names)));
 	else
@@ -68,7 +53,7 @@ static void sandbox_json(struct buffer *b)
 	text_add(b, "{},\"missing\":[", text_number(report.landlock_abi));
 	const size_t before = b->length;
 	buffer_add_octet(b, '"');
-	add_missing(b, "\",\"");
+	sandbox_report_add_missing(b, &report, "\",\"");
 	if (b->length == before + 1)
 		buffer_truncate(b, before);
 	else

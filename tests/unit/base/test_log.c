@@ -64,6 +64,26 @@ static void test_line(void **state)
 	assert_string_equal(drain(), "level=warning event=\"x\"\nlevel=error event=\"y\"\n");
 }
 
+static void add_prefix(struct buffer *line)
+{
+	buffer_add(line, VIEW("program=parent "));
+}
+
+/* Protects: each line of the parent says whose it is. */
+static void test_prefix(void **state)
+{
+	(void)state;
+	log_prefix(add_prefix);
+	log_info("x", fact_number("n", 1));
+	log_info("y");
+	log_prefix(NULL);
+	log_info("z");
+	log_flush();
+	assert_string_equal(drain(),
+		"program=parent level=info event=\"x\" n=1\nprogram=parent level=info event=\"y\"\n"
+		"level=info event=\"z\"\n");
+}
+
 /* Protects: a value from the wire can neither start a new line nor a new key. */
 static void test_injection(void **state)
 {
@@ -141,6 +161,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_line, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_prefix, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_injection, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_threshold, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_full_pipe, set_up, tear_down),

@@ -1,0 +1,125 @@
+/* The listening sockets. */
+#include "parent/holder.h"
+#include "parent/serve.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BACKLOG 4096
+#define STEP_MS 50
+#define CRASH_WAIT_MS 5000
+
+static int bind_one(const struct ip *ip, uint16_t port)
+{
+	const int on = 1;
+	const int off = 0;
+	const bool v4 = ip_is_v4(ip);
+	const int fd =
+		socket(v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	must(view_copy(view_of(ip->octets + 12, 4), &a4.sin_addr, 4));
+	must(view_copy(view_of(ip->octets, 16), &a6.sin6_addr, 16));
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (!v4)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, ip->octets[0] ? &on : &off, sizeof on);
+	if (bind(fd, v4 ? (struct sockaddr *)&a4 : (struct sockaddr *)&a6,
+		    v4 ? sizeof a4 : sizeof a6) != 0 ||
+		listen(fd, BACKLOG) != 0) {
+		const int problem = errno;
+		close(fd);
+		errno = problem;
+		return -1;
+	}
+	return fd;
+}
+
+/* Faces of a server that was killed hold their ports a little longer than it. */
+static int bind_patiently(const struct serve *s, const struct ip *ip, uint16_t port)
+{
+	const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
+	int fd = bind_one(ip, port);
+	for (unsigned waited_ms = 0;
+		fd < 0 && errno == EADDRINUSE && s->after_crash && waited_ms < CRASH_WAIT_MS;
+		waited_ms += STEP_MS) {
+		nanosleep(&step, NULL);
+		fd = bind_one(ip, port);
+	}
+	return fd;
+}
+
+static void log_taken(struct view address, uint16_t port)
+{
+	static const char what[] = "this port is taken by another program; stop it, or choose "
+				   "other ports with --port-base";
+	struct buffer holder = buffer_new(256);
+	port_holder_add(&holder, port);
+	if (holder.length)
+		log_error(what, fact_view("address", address), fact_number("port", port),
+			fact_view("taken_by", buffer_view(&holder)));
+	else
+		log_error(what, fact_view("address", address), fact_number("port", port));
+	buffer_free(&holder);
+}
+
+static void log_no_socket(const struct ip *ip, uint16_t port, int problem)
+{
+	struct buffer text = buffer_new(64);
+	ip_add(&text, ip);
+	const struct view address = buffer_view(&text);
+	if (problem == EADDRINUSE)
+		log_taken(address, port);
+	else if (problem == EACCES)
+		log_error("this port may be opened by root only; start as root, or choose other "
+			  "ports with --port-base",
+			fact_view("address", address), fact_number("port", port));
+	else if (problem == EADDRNOTAVAIL)
+		log_error("this machine has no such address, see --address",
+			fact_view("address", address), fact_number("port", port));
+	else
+		log_error("cannot listen", fact_view("address", address), fact_number("port", port),
+			fact_errno(problem));
+	buffer_free(&text);
+}
+
+static bool listen_on(struct serve *s, enum parent_listen kind, const struct ip *ip, uint16_t port)
+{
+	const int fd = bind_patiently(s, ip, port);
+	if (fd < 0) {
+		log_no_socket(ip, port, errno);
+		return false;
+	}
+	must(s->listening_count < SOCKETS_MAX);
+	s->listening[s->listening_count++] = (struct listening){kind, fd};
+	return true;
+}
+
+static bool listen_all(struct serve *s, const struct ip *ip)
+{
+	const struct serve_options *o = &s->options;
+	return listen_on(s, LISTEN_SMTP, ip, o->smtp_port) &&
+	       listen_on(s, LISTEN_POP3, ip, o->pop3_port) &&
+	       listen_on(s, LISTEN_POP3S, ip, o->pop3s_port);
+}
+
+bool listen_start(struct serve *s)
+{
+	if (s->options.address_count == 0) {
+		/* one socket for both families; a machine without IPv6 gets IPv4 */
+		const struct ip any6 = {{0}};
+		const struct ip any4 = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0}};
+		const int probe = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (probe >= 0)
+			close(probe);
+		return listen_all(s, probe >= 0 ? &any6 : &any4);
+	}
+	for (size_t i = 0; i < s->options.address_count; i++)
+		if (!listen_all(s, &s->options.addresses[i]))
+			return false;
+	return true;
+}
