@@ -25,6 +25,8 @@ const char *user_problem_text(enum user_problem problem)
 		return "the verifier is of no kind that is known (a password in clear?)";
 	case USER_VERIFIER_FORM:
 		return "the verifier is malformed";
+	case USER_VERIFIER_COST:
+		return "the verifier would take too much time or memory at each login";
 	}
 	return "unknown";
 }
@@ -119,18 +121,83 @@ bool user_scram_parse(struct view verifier, struct user_scram *scram_out)
 	       decodes_to(scram_out->server_key, SHA256_OCTETS, SHA256_OCTETS);
 }
 
+/* --- imported ----------------------------------------------------------------------------- */
+
+/* What a check costs is written in the hash. A stranger can cause one with each login that he tries, so
+ * what would keep a thread of auth for more than a second or two is refused here. */
+#define COST_BCRYPT_MAX 14u /* 2^14 turns */
+#define COST_ROUNDS_MAX 1000000u
+#define COST_ARGON2_TURNS_MAX 16u
+#define COST_ARGON2_KIB_MAX (1u << 20) /* times turns: what it writes in all */
+
+/* A number up to `end`. */
+static uint32_t read_number(struct cursor *c, uint8_t end)
+{
+	uint32_t n = 0;
+	if (!view_to_u32(cursor_until(c, end), UINT32_MAX, &n))
+		cursor_fail(c);
+	return n;
+}
+
+static void read_word(struct cursor *c, struct view word)
+{
+	if (!view_equal(cursor_take(c, word.length), word))
+		cursor_fail(c);
+}
+
+static bool bcrypt_is_cheap(struct view parameters)
+{
+	struct cursor c = cursor_of(parameters);
+	const uint32_t cost = read_number(&c, '$');
+	return !cursor_failed(&c) && cost <= COST_BCRYPT_MAX;
+}
+
+static bool sha_is_cheap(struct view parameters)
+{
+	struct cursor c = cursor_of(parameters);
+	if (!view_starts(parameters, VIEW("rounds=")))
+		return true; /* 5000 */
+	read_word(&c, VIEW("rounds="));
+	const uint32_t rounds = read_number(&c, '$');
+	return !cursor_failed(&c) && rounds <= COST_ROUNDS_MAX;
+}
+
+/* As crypt_gensalt(3) makes them: "j", the logarithm of N, r = 8 or 32; up to 256 MiB. */
+static bool yescrypt_is_cheap(struct view parameters)
+{
+	const int n = view_at(parameters, 1);
+	const int r = view_at(parameters, 2);
+	return view_at(parameters, 0) == 'j' &&
+	       ((n >= '7' && n <= '9') || (n >= 'A' && n <= 'D')) && (r == '5' || r == 'T') &&
+	       view_at(parameters, 3) == '$';
+}
+
+static bool argon2_is_cheap(struct view parameters)
+{
+	struct cursor c = cursor_of(parameters);
+	read_word(&c, VIEW("v=19$m="));
+	const uint32_t kib = read_number(&c, ',');
+	read_word(&c, VIEW("t="));
+	const uint32_t turns = read_number(&c, ',');
+	read_word(&c, VIEW("p="));
+	(void)read_number(&c, '$');
+	return !cursor_failed(&c) && turns <= COST_ARGON2_TURNS_MAX &&
+	       (uint64_t)kib * turns <= COST_ARGON2_KIB_MAX;
+}
+
 /* Shortest that each kind can be, with its salt and hash. */
 static const struct {
 	struct view prefix;
 	size_t length_min;
+	bool (*is_cheap)(struct view parameters);
 } imported[] = {
-	{VIEW("$2a$"), 60},
-	{VIEW("$2b$"), 60},
-	{VIEW("$2y$"), 60},
-	{VIEW("$5$"), 47},
-	{VIEW("$6$"), 90},
-	{VIEW("$y$"), 40},
-	{VIEW("$argon2id$"), 40},
+	{VIEW("$2a$"), 60, bcrypt_is_cheap},
+	{VIEW("$2b$"), 60, bcrypt_is_cheap},
+	{VIEW("$2y$"), 60, bcrypt_is_cheap},
+	{VIEW("$5$"), 47, sha_is_cheap},
+	{VIEW("$6$"), 90, sha_is_cheap},
+	{VIEW("$y$"), 40, yescrypt_is_cheap},
+	{VIEW("$argon2id$"), 40, argon2_is_cheap},
 };
 
 static bool is_crypt_octet(int octet)
@@ -156,9 +223,11 @@ enum user_problem user_verifier_check(struct view verifier)
 			continue;
 		struct cursor c = cursor_of(verifier);
 		(void)cursor_while(&c, is_crypt_octet);
-		return cursor_done(&c) && verifier.length >= imported[i].length_min
+		if (!cursor_done(&c) || verifier.length < imported[i].length_min)
+			return USER_VERIFIER_FORM;
+		return imported[i].is_cheap(view_from(verifier, imported[i].prefix.length))
 			       ? USER_OK
-			       : USER_VERIFIER_FORM;
+			       : USER_VERIFIER_COST;
 	}
 	return USER_VERIFIER_KIND;
 }

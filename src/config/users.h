@@ -35,6 +35,7 @@ enum user_problem {
 	USER_VERIFIER_LONG,
 	USER_VERIFIER_KIND, /* no kind that we know: perhaps a password in clear */
 	USER_VERIFIER_FORM, /* a known kind, malformed */
+	USER_VERIFIER_COST, /* an imported one that takes seconds or gigabytes to check */
 };
 /* A sentence without full stop; never holds the verifier. */
 const char *user_problem_text(enum user_problem problem);

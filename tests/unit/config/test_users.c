@@ -92,6 +92,45 @@ static void verifiers(void **state)
 	assert_int_equal(user_verifier_check(view_text(large)), USER_OK);
 }
 
+#define HASH86 \
+	"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ./abcdefghijklmnopqrstuvw"
+#define ARGON2_END ",p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA"
+
+static void costs_of_imported(void **state)
+{
+	/* Protects: a hash that keeps a thread of auth busy for minutes is refused when it is read, or
+	 * any stranger could use it; both sides of each bound. */
+	(void)state;
+	static const struct {
+		const char *text;
+		enum user_problem problem;
+	} cases[] = {
+		{"$2b$14$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234", USER_OK},
+		{"$2b$15$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234",
+			USER_VERIFIER_COST},
+		{"$2y$xx$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234",
+			USER_VERIFIER_COST},
+		{"$6$salt$" HASH86, USER_OK},
+		{"$6$rounds=1000000$salt$" HASH86, USER_OK},
+		{"$6$rounds=1000001$salt$" HASH86, USER_VERIFIER_COST},
+		{"$5$rounds=99999999999$salt$" HASH86, USER_VERIFIER_COST},
+		{"$6$rounds=$salt$" HASH86, USER_VERIFIER_COST},
+		{"$y$j75$abcdefghijkl$" HASH86, USER_OK},
+		{"$y$jDT$abcdefghijkl$" HASH86, USER_OK},
+		{"$y$jET$abcdefghijkl$" HASH86, USER_VERIFIER_COST},
+		{"$y$jDU$abcdefghijkl$" HASH86, USER_VERIFIER_COST},
+		{"$y$k9T$abcdefghijkl$" HASH86, USER_VERIFIER_COST},
+		{"$argon2id$v=19$m=262144,t=4" ARGON2_END, USER_OK},
+		{"$argon2id$v=19$m=262144,t=5" ARGON2_END, USER_VERIFIER_COST},
+		{"$argon2id$v=19$m=8,t=16" ARGON2_END, USER_OK},
+		{"$argon2id$v=19$m=8,t=17" ARGON2_END, USER_VERIFIER_COST},
+		{"$argon2id$m=8,t=1" ARGON2_END, USER_VERIFIER_COST},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (user_verifier_check(view_text(cases[i].text)) != cases[i].problem)
+			fail_msg("\"%s\"", cases[i].text);
+}
+
 static void lines_of_users(void **state)
 {
 	/* Protects: how a line splits; a verifier may hold colons no more than a name. */
@@ -118,6 +157,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names),
 		cmocka_unit_test(verifiers),
+		cmocka_unit_test(costs_of_imported),
 		cmocka_unit_test(lines_of_users),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
