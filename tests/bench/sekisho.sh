@@ -31,3 +31,6 @@ srv_start() {
 	sekisho serve --config "$1/config" --state "$1/state" --address 127.0.0.1 --smtp-port $PORT \
 		--pop3-port 2111 --pop3s-port 2996 >"$1/log" 2>&1 &
 }
+
+# Nothing in the spool that is not delivered and recorded.
+srv_empty() { [ "$(sekisho queue --state "$1/state" --config "$1/config" --json 2>/dev/null | tr -d ' \n')" = "[]" ]; }
