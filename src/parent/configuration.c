@@ -19,7 +19,7 @@ struct configuration_run {
 	bool is_reader; /* else a change of the users file */
 	struct log_pipe *log;
 	uint64_t generation;
-	int out[PROGRAM_IDS]; /* index PROGRAM_CONFIG: where mailboxes are */
+	int out[PROGRAM_IDS]; /* index PROGRAM_CONFIG: for ourselves */
 };
 
 static void close_fd(int *fd)
@@ -143,16 +143,13 @@ static bool is_good(const struct configuration_run *run, int status)
 	return false;
 }
 
-/* The directory of all mailboxes, as the reader has written it. */
-static bool take_mailboxes(struct serve *s, int fd)
+static bool open_mailboxes(struct serve *s, struct view where)
 {
 	char path[OPTIONS_PATH_MAX];
-	char text[OPTIONS_PATH_MAX];
-	const ssize_t n = pread(fd, text, sizeof text - 1, 0);
-	if (n <= 0 || !view_to_text(view_of(text, (size_t)n), path, sizeof path))
-		return false;
 	if (s->directories[PROGRAM_ROLE_MAILBOXES] >= 0)
 		return true; /* a reload: told by the programs when it differs */
+	if (!view_to_text(where, path, sizeof path))
+		return false;
 	const struct program_place *deliver = &s->places[PROGRAM_DELIVER];
 	const struct owner owner = {deliver->uid, deliver->group, s->is_root};
 	int at = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -165,9 +162,20 @@ static bool take_mailboxes(struct serve *s, int fd)
 	return at >= 0 && alone_lock_directory(at);
 }
 
+/* The directory of all mailboxes, NUL, the server's name, as the reader has written them. */
+static bool take_places(struct serve *s, int fd)
+{
+	char text[OPTIONS_PATH_MAX + sizeof s->servername];
+	struct view mailboxes, name;
+	const ssize_t n = pread(fd, text, sizeof text, 0);
+	return n > 0 && view_split(view_of(text, (size_t)n), 0, &mailboxes, &name) &&
+	       view_to_text(name, s->servername, sizeof s->servername) &&
+	       open_mailboxes(s, mailboxes);
+}
+
 static bool adopt(struct serve *s, struct configuration_run *run)
 {
-	if (!take_mailboxes(s, run->out[PROGRAM_CONFIG]))
+	if (!take_places(s, run->out[PROGRAM_CONFIG]))
 		return false;
 	s->generation = run->generation;
 	for (size_t i = 1; i < PROGRAM_IDS; i++) {

@@ -17,23 +17,44 @@ const char *options_state(void)
 	return set && *set ? set : "/var/lib/sekisho";
 }
 
-/* The programs lie beside the command. */
+/* FOLDER + `to` as text in `path`, when sekisho-config lies there. */
+static bool has_programs(struct view folder, const char *to, char *path, size_t room)
+{
+	char program[OPTIONS_PATH_MAX + 32];
+	struct buffer b = buffer_new(sizeof program - 1);
+	text_add(&b, "{}{}", text_raw(folder), text_string(to));
+	const bool fits = view_to_text(buffer_view(&b), path, room);
+	buffer_add(&b, VIEW("/sekisho-config"));
+	const bool found = fits && !buffer_failed(&b) &&
+			   view_to_text(buffer_view(&b), program, sizeof program) &&
+			   access(program, X_OK) == 0;
+	buffer_free(&b);
+	return found;
+}
+
+/* Beside the command where it was built, in PREFIX/lib/sekisho when it is PREFIX/bin/sekisho. */
+static bool find_programs(char *path, size_t room)
+{
+	char self[OPTIONS_PATH_MAX];
+	const ssize_t n = readlink("/proc/self/exe", self, sizeof self);
+	const struct view v = view_of(self, n > 0 ? (size_t)n : 0);
+	const size_t slash = view_find_last(v, '/');
+	if (slash == VIEW_NOT_FOUND)
+		return false;
+	const struct view folder = view_first(v, slash);
+	const size_t parent = view_find_last(folder, '/');
+	return has_programs(folder, "", path, room) ||
+	       (parent != VIEW_NOT_FOUND &&
+		       has_programs(view_first(folder, parent), "/lib/sekisho", path, room));
+}
+
 const char *options_programs(void)
 {
 	static char path[OPTIONS_PATH_MAX];
 	const char *set = getenv("SEKISHO_PROGRAMS");
 	if (set && *set)
 		return set;
-	if (!path[0]) {
-		char self[OPTIONS_PATH_MAX];
-		const ssize_t n = readlink("/proc/self/exe", self, sizeof self);
-		const struct view v = view_of(self, n > 0 ? (size_t)n : 0);
-		const size_t slash = view_find_last(v, '/');
-		if (slash == VIEW_NOT_FOUND ||
-			!view_to_text(view_first(v, slash), path, sizeof path))
-			return "/usr/lib/sekisho";
-	}
-	return path;
+	return path[0] || find_programs(path, sizeof path) ? path : "/usr/lib/sekisho";
 }
 
 struct option_row {

@@ -1,10 +1,10 @@
-#include "base/certificate.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/random.h"
-#include "base/tls.h"
 #include "parent/alone.h"
+#include "parent/own_certificate.h"
 #include "parent/serve.h"
+#include "parent/state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +13,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define CERTIFICATE_DAYS 3650
 
 /* --- users -------------------------------------------------------------------------------- */
 
@@ -51,38 +49,28 @@ static bool find_users(struct serve *s)
 
 /* --- directories -------------------------------------------------------------------------- */
 
-static bool path_of(const struct serve *s, const char *name, char *to, size_t room)
+static int ensure(const struct serve *s, enum state_place place)
 {
-	struct buffer b = buffer_new(room);
-	text_add(&b, "{}/{}", text_raw(view_text(s->options.state)), text_raw(view_text(name)));
-	const bool ok = !buffer_failed(&b) && view_to_text(buffer_view(&b), to, room);
-	buffer_free(&b);
-	return ok;
-}
-
-static int ensure(const struct serve *s, const char *name, mode_t mode, const struct owner *owner)
-{
-	char path[256];
-	const int fd =
-		path_of(s, name, path, sizeof path) ? directory_ensure(path, mode, owner) : -1;
+	const struct state_directory *row = state_directory(place);
+	struct owner owner = {0, 0, s->is_root};
+	if (row->owner != PROGRAM_NONE)
+		owner = (struct owner){
+			s->places[row->owner].uid, s->places[row->owner].gid, s->is_root};
+	char path[OPTIONS_PATH_MAX];
+	const int fd = state_path(s->options.state, row->name, path, sizeof path)
+			       ? directory_ensure(path, row->mode, &owner)
+			       : -1;
 	if (fd < 0)
 		log_error("a directory below the state directory cannot be made or owned",
-			fact_text("state", s->options.state), fact_text("directory", name),
+			fact_text("state", s->options.state), fact_text("directory", row->name),
 			fact_errno(errno));
 	return fd;
 }
 
-static struct owner owner_of(const struct serve *s, enum program_id id)
-{
-	return (struct owner){s->places[id].uid, s->places[id].gid, s->is_root};
-}
-
-static bool make_directories(struct serve *s)
+static bool make_state(struct serve *s)
 {
 	const struct owner self = {0, 0, s->is_root};
-	const struct owner spool = owner_of(s, PROGRAM_SPOOL);
-	const struct owner gate = owner_of(s, PROGRAM_GATE);
-	const int state = directory_ensure(s->options.state, 0755, &self);
+	const int state = directory_ensure(s->options.state, STATE_MODE, &self);
 	if (state < 0) {
 		log_error("the state directory cannot be made or opened",
 			fact_text("state", s->options.state), fact_errno(errno));
@@ -90,14 +78,20 @@ static bool make_directories(struct serve *s)
 	}
 	const bool alone = alone_lock(state, &s->after_crash);
 	close(state);
-	if (!alone || !path_of(s, "empty", s->empty_root, sizeof s->empty_root))
+	return alone;
+}
+
+static bool make_directories(struct serve *s)
+{
+	if (!make_state(s) || !state_path(s->options.state, state_directory(STATE_EMPTY)->name,
+				      s->empty_root, sizeof s->empty_root))
 		return false;
-	const int empty = ensure(s, "empty", 0555, &self);
-	s->directories[PROGRAM_ROLE_SPOOL] = ensure(s, "spool", 0700, &spool);
-	s->directories[PROGRAM_ROLE_GATE] = ensure(s, "gate", 0700, &gate);
-	s->directories[PROGRAM_ROLE_KEYS] = ensure(s, "keys", 0700, &self);
+	const int empty = ensure(s, STATE_EMPTY);
 	if (empty >= 0)
 		close(empty);
+	s->directories[PROGRAM_ROLE_SPOOL] = ensure(s, STATE_SPOOL);
+	s->directories[PROGRAM_ROLE_GATE] = ensure(s, STATE_GATE);
+	s->directories[PROGRAM_ROLE_KEYS] = ensure(s, STATE_KEYS);
 	return empty >= 0 && s->directories[PROGRAM_ROLE_SPOOL] >= 0 &&
 	       s->directories[PROGRAM_ROLE_GATE] >= 0 && s->directories[PROGRAM_ROLE_KEYS] >= 0 &&
 	       alone_lock_directory(s->directories[PROGRAM_ROLE_SPOOL]) &&
@@ -120,85 +114,40 @@ static bool open_config(struct serve *s)
 
 /* --- keys --------------------------------------------------------------------------------- */
 
-/* Runs in a child, so that the parent never holds a key. Does not return. */
-static void make_key(const struct serve *s, int directory)
+/* In a child, so that the parent never holds a key. Does not return. */
+_Noreturn static void ensure_apart(int directory, struct view name)
 {
-	tls_warm();
-	const struct view name = s->options.name.length ? s->options.name : VIEW("localhost");
-	struct buffer certificate = buffer_new(CERTIFICATE_PEM_MAX);
-	struct buffer key = buffer_new(CERTIFICATE_PEM_MAX);
-	const bool ok = certificate_generate(
-				&name, 1, CERTIFICATE_DAYS, clock_wall_s(), &certificate, &key) &&
-			file_replace(directory, "key.pem", buffer_view(&key), 0600) == ERROR_NONE &&
-			file_replace(directory, "certificate.pem", buffer_view(&certificate),
-				0644) == ERROR_NONE;
-	buffer_free_secret(&key);
-	_exit(ok ? 0 : 1);
-}
-
-static void warn_of_dates(struct view certificate)
-{
-	struct arena arena = arena_new(2 * CERTIFICATE_PEM_MAX);
-	struct certificate_facts facts;
+	const char *why;
 	const int64_t now_s = clock_wall_s();
-	if (certificate_read(certificate, &arena, &facts) == CERTIFICATE_OK &&
-		(now_s < facts.not_before_s || now_s > facts.not_after_s))
-		log_warning("the certificate is not valid now: clients that check it will not come",
-			fact_text("file", "keys/certificate.pem"),
-			fact_text("why", now_s < facts.not_before_s ? "not yet" : "expired"));
-	arena_reset(&arena);
-}
-
-/* Runs in a child, too. */
-static void check_key(const struct serve *s, int directory)
-{
-	(void)s;
-	struct buffer certificate = buffer_new(CERTIFICATE_PEM_MAX);
-	struct buffer key = buffer_new(CERTIFICATE_PEM_MAX);
-	tls_warm();
-	enum error error = file_read(directory, "certificate.pem", &certificate);
-	if (!error)
-		error = file_read(directory, "key.pem", &key);
-	const enum certificate_problem problem =
-		error ? CERTIFICATE_NONE
-		      : certificate_check_key(buffer_view(&certificate), buffer_view(&key));
-	if (problem != CERTIFICATE_OK)
+	const enum own_certificate found = own_certificate_ensure(directory, name, now_s, &why);
+	const char *late = own_certificate_date_problem(directory, now_s);
+	if (found == OWN_CERTIFICATE_MADE || found == OWN_CERTIFICATE_RENEWED)
+		log_info(found == OWN_CERTIFICATE_MADE
+				 ? "there was no certificate: made one that is signed by itself"
+				 : "the certificate that was made before is made anew",
+			fact_text("file", "keys/certificate.pem"), fact_view("for", name));
+	else if (found == OWN_CERTIFICATE_UNUSABLE)
 		log_error("keys/certificate.pem and keys/key.pem cannot be used; mend them, or "
-			  "remove "
-			  "both to have new ones made",
-			fact_text("why",
-				error ? error_name(error) : certificate_problem_text(problem)));
-	else
-		warn_of_dates(buffer_view(&certificate));
-	buffer_free_secret(&key);
+			  "remove both to have new ones made",
+			fact_text("why", why));
+	else if (found == OWN_CERTIFICATE_FAILED)
+		log_error("no certificate could be made", fact_view("for", name));
+	else if (late)
+		log_warning("the certificate is not valid now: clients that check it will not come",
+			fact_text("file", "keys/certificate.pem"), fact_text("why", late));
 	log_flush();
-	_exit(problem == CERTIFICATE_OK ? 0 : 1);
+	_exit(found == OWN_CERTIFICATE_UNUSABLE || found == OWN_CERTIFICATE_FAILED ? 1 : 0);
 }
 
-static bool run_apart(struct serve *s, void (*work)(const struct serve *s, int directory))
+bool place_certificate(struct serve *s)
 {
+	const int directory = s->directories[PROGRAM_ROLE_KEYS];
 	int status;
 	log_flush();
 	const pid_t pid = fork();
 	if (pid == 0)
-		work(s, s->directories[PROGRAM_ROLE_KEYS]);
-	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
-}
-
-static bool ensure_key(struct serve *s)
-{
-	const int directory = s->directories[PROGRAM_ROLE_KEYS];
-	/* one of the two alone is somebody's mistake: nothing of it is written over */
-	const bool is_new = faccessat(directory, "certificate.pem", F_OK, 0) != 0 &&
-			    faccessat(directory, "key.pem", F_OK, 0) != 0;
-	if (is_new)
-		log_info("there is no certificate yet: making one that is signed by itself",
-			fact_text("file", "keys/certificate.pem"));
-	if (is_new && !run_apart(s, make_key)) {
-		log_error("no certificate could be made");
-		return false;
-	}
-	if (!run_apart(s, check_key))
+		ensure_apart(directory, view_text(s->servername));
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
 		return false;
 	s->certificate = openat(directory, "certificate.pem", O_RDONLY | O_CLOEXEC);
 	return s->certificate >= 0;
@@ -227,6 +176,5 @@ static bool ensure_fake_salt(struct serve *s)
 bool place_prepare(struct serve *s)
 {
 	s->is_root = geteuid() == 0;
-	return find_users(s) && make_directories(s) && open_config(s) && ensure_key(s) &&
-	       ensure_fake_salt(s);
+	return find_users(s) && make_directories(s) && open_config(s) && ensure_fake_salt(s);
 }

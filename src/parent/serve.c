@@ -39,7 +39,7 @@ void serve_child_ready(struct serve *s)
 	if (s->announced)
 		return;
 	s->announced = true;
-	log_info("ready", fact_view("servername", s->options.name),
+	log_info("ready", fact_text("servername", s->servername),
 		fact_number("smtp", s->options.smtp_port),
 		fact_number("pop3", s->options.pop3_port),
 		fact_number("pop3s", s->options.pop3s_port));
@@ -103,8 +103,12 @@ static void next_phase(struct serve *s)
 
 static void phase_took_too_long(void *context)
 {
-	log_warning("what is under way does not end by itself: going on without it");
-	next_phase(context);
+	struct serve *s = context;
+	for (size_t i = 0; i < s->child_count; i++)
+		if (is_of_phase(&s->children[i], s->stop_phase) && s->children[i].state == CHILD_UP)
+			log_warning("what is under way does not end by itself: going on without it",
+				fact_text("of", s->children[i].tag));
+	next_phase(s);
 }
 
 static void on_terminate(void *context)
@@ -217,7 +221,8 @@ static int serve(struct serve *s)
 	s->loop = loop_new();
 	loop_add_hook(s->loop, &log_hook);
 	s->stop_timer = timer_new(s->loop, phase_took_too_long, s);
-	if (!place_prepare(s) || !listen_start(s) || !configuration_first(s) || !make_children(s))
+	if (!place_prepare(s) || !listen_start(s) || !configuration_first(s) ||
+		!place_certificate(s) || !make_children(s))
 		return 1;
 	loop_signal(s->loop, SIGTERM, on_terminate, s);
 	loop_signal(s->loop, SIGINT, on_terminate, s);

@@ -69,6 +69,7 @@ struct serve {
 	int directories[PROGRAM_ROLES];
 	int config_directory;
 	char empty_root[256];
+	char servername[256]; /* of the configuration in force */
 	int certificate;
 	struct view fake_salt; /* 64 hexadecimal digits */
 	int census[PROGRAM_IDS];
@@ -92,6 +93,8 @@ struct serve {
 
 /* place.c: each false after having logged what is wrong and what to do. */
 bool place_prepare(struct serve *s);
+/* The certificate for the server's name, which the configuration has told. */
+bool place_certificate(struct serve *s);
 
 /* listen.c: the same. */
 bool listen_start(struct serve *s);

@@ -100,6 +100,8 @@ class House:
         self.env = dict(os.environ, SEKISHO_CONFIG=self.config, SEKISHO_STATE=self.state, LC_ALL='C.UTF-8',
                         **(env or {}))
         os.mkdir(self.config)
+        open(self.log_path, 'wb').close()
+        self.log_from = 0
         alive.append(self)
         for name, text in (files or {}).items():
             self.set(name, text)
@@ -135,11 +137,11 @@ class House:
 
     # life
 
-    def start(self, wait=True):
-        self.log_from = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
+    def start(self, wait=True, program=SEKISHO):
+        self.log_from = os.path.getsize(self.log_path)
         self.log_file = open(self.log_path, 'ab')
         self.process = subprocess.Popen(
-            [SEKISHO, 'serve', NAME, '--port-base', '2000'] + self.options, stderr=self.log_file,
+            [program, 'serve', NAME, '--port-base', '2000'] + self.options, stderr=self.log_file,
             stdout=self.log_file, stdin=subprocess.DEVNULL, env=self.env, preexec_fn=self.limits)
         if wait:
             until(lambda: 'event="ready"' in self.log() or 'event=ready' in self.log() or

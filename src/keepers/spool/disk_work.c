@@ -98,6 +98,7 @@ static void chore_done(void *context)
 	spool_chore_done(d->spool, job->chore);
 	outcomes(d);
 	receive_retry(d);
+	spoold_check_drained(d);
 }
 
 void disk_work_kick(void *context)

@@ -6,7 +6,8 @@
  *	sekisho-config GENERATION STATE NAME	descriptors: 3 the directory, 4 the users file (may be
  *						missing), 5 the sandbox, 6… a memory file for each
  *						program of channels/peers.h in order; that of `config`
- *						itself gets the directory of all mailboxes
+ *						itself gets the directory of all mailboxes, NUL, and
+ *						the server's name, for the parent
  *
  * Exit 0: snapshots written. 1: the configuration has errors, told on the log.
  */
@@ -124,7 +125,8 @@ static bool write_snapshots(const struct config *config, uint64_t generation)
 		buffer_free(&blob);
 	}
 	return mailboxes_split(config->mailboxes, &before, &after) &&
-	       write_out(PROGRAM_CONFIG, before);
+	       write_out(PROGRAM_CONFIG, before) && write_out(PROGRAM_CONFIG, VIEW("\0")) &&
+	       write_out(PROGRAM_CONFIG, config->servername.name);
 }
 
 /* Without a setting, mailboxes lie below the state directory. */

@@ -18,7 +18,9 @@ static const struct command rows[] = {
 			"users and groups, the configuration directory (with the file servername,\n"
 			"when NAME is given), the state directory and a certificate that is "
 			"signed\n"
-			"by itself. It may be run again: what is there stays as it is.\n"
+			"by itself. It may be run again: what is there stays as it is, save that\n"
+			"another NAME replaces the old one, also in a certificate made "
+			"here.\n"
 			"Without root it makes the directories only.\n",
 		.example = "  sekisho setup mail.example.org\n",
 		.words_max = 1,

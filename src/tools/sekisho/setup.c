@@ -1,11 +1,10 @@
 #include "tools/sekisho/setup.h"
 
-#include "base/certificate.h"
 #include "base/clock.h"
 #include "base/files.h"
-#include "base/tls.h"
 #include "mail/domain.h"
-#include "parent/programs.h"
+#include "parent/own_certificate.h"
+#include "parent/state.h"
 #include "tools/sekisho/call.h"
 #include "tools/sekisho/say.h"
 
@@ -17,7 +16,6 @@
 
 #define PATH_ROOM 512u
 #define NAME_FILE_MAX 65536u
-#define CERTIFICATE_DAYS 3650u /* parent/place.c makes the same one */
 
 /* --- directories -------------------------------------------------------------------------- */
 
@@ -49,37 +47,26 @@ static int open_config(const char *path, int *fd_out)
 			       : trouble_with(path, errno);
 }
 
-static int make_below(
-	const char *state, const char *name, mode_t mode, const char *user, int *fd_out)
+static int make_below(const char *state, const struct state_directory *row, int *fd_out)
 {
-	struct buffer b = buffer_new(PATH_ROOM);
-	char path[PATH_ROOM + 1];
+	char path[PATH_ROOM];
+	const char *user = row->owner == PROGRAM_NONE ? NULL : program_of(row->owner)->user;
 	const struct passwd *found = user && geteuid() == 0 ? getpwnam(user) : NULL;
 	const struct owner owner = {
 		found ? found->pw_uid : 0, found ? found->pw_gid : 0, geteuid() == 0};
-	text_add(&b, "{}/{}", text_raw(view_text(state)), text_raw(view_text(name)));
-	const bool fits = !buffer_failed(&b) && view_to_text(buffer_view(&b), path, sizeof path);
-	buffer_free(&b);
-	return fits ? make_directory(path, mode, &owner, fd_out)
-		    : trouble_with(state, ENAMETOOLONG);
+	return state_path(state, row->name, path, sizeof path)
+		       ? make_directory(path, row->mode, &owner, fd_out)
+		       : trouble_with(state, ENAMETOOLONG);
 }
 
-/* As parent/place.c makes them; the mailboxes' directory is a setting and comes with `serve`. */
 static int make_state(const char *state, int *keys_out)
 {
-	static const struct {
-		const char *name;
-		mode_t mode;
-		enum program_id owner; /* PROGRAM_NONE: root */
-	} rows[] = {{"empty", 0555, PROGRAM_NONE}, {"spool", 0700, PROGRAM_SPOOL},
-		{"gate", 0700, PROGRAM_GATE}, {"keys", 0700, PROGRAM_NONE}};
 	const struct owner self = {0, 0, geteuid() == 0};
 	int fd;
-	int code = make_directory(state, 0755, &self, &fd);
-	for (size_t i = 0; i < sizeof rows / sizeof *rows && code == EXIT_FINE; i++) {
+	int code = make_directory(state, STATE_MODE, &self, &fd);
+	for (int i = 0; i < STATE_PLACES && code == EXIT_FINE; i++) {
 		close(fd); /* that of keys, the last one, stays open */
-		const char *user = rows[i].owner ? program_of(rows[i].owner)->user : NULL;
-		code = make_below(state, rows[i].name, rows[i].mode, user, &fd);
+		code = make_below(state, state_directory((enum state_place)i), &fd);
 	}
 	*keys_out = code == EXIT_FINE ? fd : -1;
 	return code;
@@ -139,40 +126,30 @@ static struct view known_name(int directory, struct view given, struct buffer *r
 
 /* --- the certificate ---------------------------------------------------------------------- */
 
-static int make_certificate(int keys, struct view name)
-{
-	struct buffer certificate = buffer_new(CERTIFICATE_PEM_MAX);
-	struct buffer key = buffer_new(CERTIFICATE_PEM_MAX);
-	tls_warm();
-	const bool ok = certificate_generate(
-				&name, 1, CERTIFICATE_DAYS, clock_wall_s(), &certificate, &key) &&
-			file_replace(keys, "key.pem", buffer_view(&key), 0600) == ERROR_NONE &&
-			file_replace(keys, "certificate.pem", buffer_view(&certificate), 0644) ==
-				ERROR_NONE;
-	buffer_free_secret(&key);
-	buffer_free(&certificate);
-	if (ok)
-		say("made a certificate for {}, signed by itself: keys/certificate.pem",
-			text_view(name));
-	else
-		say_trouble("no certificate could be made for {}", text_view(name));
-	return ok ? EXIT_FINE : EXIT_CANNOT_MAKE;
-}
-
 static int ensure_certificate(int keys, struct view name)
 {
-	if (faccessat(keys, "certificate.pem", F_OK, 0) == 0 &&
-		faccessat(keys, "key.pem", F_OK, 0) == 0)
+	const char *why;
+	switch (own_certificate_ensure(keys, name, clock_wall_s(), &why)) {
+	case OWN_CERTIFICATE_STAYS:
 		return EXIT_FINE;
-	if (faccessat(keys, "key.pem", F_OK, 0) == 0) {
-		say_trouble("keys/key.pem is there without keys/certificate.pem; put its "
-			    "certificate there, or move it away");
+	case OWN_CERTIFICATE_MADE:
+	case OWN_CERTIFICATE_RENEWED:
+		say("made a certificate for {}, signed by itself: keys/certificate.pem",
+			text_view(name));
+		return EXIT_FINE;
+	case OWN_CERTIFICATE_UNNAMED:
+		say("no host name is known yet: `sekisho serve NAME` makes the certificate");
+		return EXIT_FINE;
+	case OWN_CERTIFICATE_UNUSABLE:
+		say_trouble("keys/certificate.pem and keys/key.pem cannot be used: {}; mend them, "
+			    "or remove both to have new ones made",
+			text_string(why));
 		return EXIT_CANNOT_MAKE;
+	case OWN_CERTIFICATE_FAILED:
+		break;
 	}
-	if (name.length)
-		return make_certificate(keys, name);
-	say("no host name is known yet: `sekisho serve NAME` makes the certificate");
-	return EXIT_FINE;
+	say_trouble("no certificate could be made for {}", text_view(name));
+	return EXIT_CANNOT_MAKE;
 }
 
 /* --- all together ------------------------------------------------------------------------- */
