@@ -47,6 +47,11 @@ static void close_channel(struct channel *c, const char *broken)
 	c->handler->closed(c->context, broken);
 }
 
+void channel_break(struct channel *c, const char *why)
+{
+	close_channel(c, why);
+}
+
 static void trace(struct channel *c, const char *mark, const struct frame *frame)
 {
 	if (!c->printed)

@@ -36,6 +36,8 @@ void channel_send(
 #define channel_say(c, code, stream, ...)   \
 	channel_send((c), (code), (stream), \
 		(const struct frame_value[]){__VA_ARGS__ __VA_OPT__(, ){.number = 0}})
+/* Closes it for what the other end has said: `closed` is told `why`. For what no row can refuse. */
+void channel_break(struct channel *c, const char *why);
 /* Octets queued and not yet taken by the kernel. */
 size_t channel_backlog(const struct channel *c);
 /* Null channels and closed ones are not open. */

@@ -1,16 +1,17 @@
 /*
  * spool (A) ↔ deliver (B). A stream is one message for one or more mailboxes, numbered by spool.
  *
- *	A DELIVER     idle → sending, with the deliveries (mail/envelope.h: packed list); DELIVER_CREDIT
- *	              octets of credit come with it
+ *	A BEGIN       idle → sending, with the deliveries (mail/envelope.h: packed list); DELIVER_CREDIT_FIRST
+ *	              octets of credit come with it. A content that is larger than these goes to one mailbox
+ *	              a stream
  *	A CONTENT     under credit;  B CREDIT
- *	A END         sending → placing: length and checksum of the whole content
+ *	A END         sending → placing: that was all of it; or (`whole` 0) the rest cannot be read now
  *	B RESULT      one recipient: placed, duplicate, deferred
  *	B FINISHED    placing → idle: every recipient has had its RESULT
  *
  * Stream 0, always open:
- *	A EXPECT      mailboxes that hold recipients without a durable *delivered* (after a start):
- *	              `deliver` lets nobody read them before these deliveries were repeated
+ *	A EXPECT      mailboxes that may hold files torn in an earlier boot, a name for each such
+ *	              delivery: `deliver` lets nobody read them before these were repeated
  *	A EXPECTED    the list is whole
  *	B DELIVERED   the bulk sync is done for these (spool id, recipient) pairs
  *	B LOST        the bulk sync failed for these: write again from the log
@@ -24,13 +25,13 @@
 #include "base/frame.h"
 
 enum spool_deliver_code {
-	DELIVER_BEGIN, /* spool id, birth, size, flags, packed recipients, reverse-path */
+	DELIVER_BEGIN, /* spool id, birth, size, arrival, how, packed recipients, reverse-path */
 	DELIVER_CONTENT,
-	DELIVER_END, /* size, crc32c */
+	DELIVER_END, /* whole */
 	DELIVER_EXPECT, /* packed mailbox names */
 	DELIVER_EXPECTED,
 	DELIVER_CREDIT,
-	DELIVER_RESULT, /* recipient, outcome, text */
+	DELIVER_RESULT, /* recipient, outcome, looked: no torn file is left; text */
 	DELIVER_FINISHED,
 	DELIVER_DELIVERED, /* packed (u64 id, u32 recipient) */
 	DELIVER_LOST, /* the same */
@@ -52,11 +53,18 @@ enum {
 	DELIVER_STATE_ZERO = 8, /* stream 0 */
 };
 
-/* DELIVER_BEGIN flags */
-enum { DELIVER_REPEAT = 1 /* may have been placed before: look for the name first */ };
+/* How: bits of DELIVER_BEGIN. */
+enum deliver_how {
+	DELIVER_LOOK = 1, /* it may have been placed before: look for the name first */
+	DELIVER_REWRITE = 2, /* with LOOK: do not believe what is found */
+	DELIVER_TRUST = 4, /* with LOOK: it was placed in this boot; if it is away, so be it */
+	DELIVER_REPAIR = 8, /* with LOOK: named by an EXPECT */
+	DELIVER_HOW_ALL = 15,
+};
 
 #define DELIVER_CHUNK_MAX 65536u
 #define DELIVER_CREDIT_FIRST 262144u
+#define DELIVER_TEXT_MAX 160u /* octets of a RESULT */
 #define DELIVER_PAIRS_MAX 4096u /* pairs in one DELIVERED or LOST */
 #define DELIVER_PAIR_OCTETS 12u
 

@@ -46,7 +46,7 @@ static const struct program_row rows[] = {
 		.given = 1u << GIVEN_DIRECTORY,
 		.calls = SANDBOX_CALLS_DISK_READ | SANDBOX_CALLS_DISK_WRITE,
 		.limits = {4096, 2048 * MIB, SANDBOX_NO_LIMIT},
-		.threads = 8, .workers_default = 1, .workers_max = 1, .sections = SNAPSHOT_FOR_DELIVER,
+		.threads = 40, .workers_default = 1, .workers_max = 1, .sections = SNAPSHOT_FOR_DELIVER,
 	},
 	{
 		.id = PROGRAM_MAILBOX, .name = "mailbox", .kind = PROGRAM_KEEPER,

@@ -1,17 +1,14 @@
 #include "store/maildir.h"
 
 #include "base/text.h"
+#include "store/maildir_find.h"
+#include "store/maildir_walk.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
-#define PARTS_MAX 8
-#define COMPARE_STEP 65536
+#define STEP_OCTETS 65536u
+#define EXCHANGES_MAX 8 /* with a reader who renames the file again and again */
 
 void maildir_name_add(struct buffer *b, const struct maildir_name *n)
 {
@@ -20,251 +17,316 @@ void maildir_name_add(struct buffer *b, const struct maildir_name *n)
 		text_number(n->octets));
 }
 
-/* Writes MAILBOX + AFTER + `below` + name as a C string. */
-static bool path_make(char *to, size_t room, const struct maildir_place *place, const char *below,
-	struct view name)
+struct maildir_file maildir_file_none(void)
 {
-	struct buffer b = buffer_new(room - 1);
-	buffer_add(&b, place->mailbox);
-	buffer_add(&b, place->after);
-	buffer_add(&b, view_text(below));
-	buffer_add(&b, name);
-	const bool ok = !buffer_failed(&b) && view_to_text(buffer_view(&b), to, room);
+	return (struct maildir_file){.fd = -1, .found = -1, .maildir = -1, .watch = -1};
+}
+
+/* "tmp/" and the name; the name has at most MAILDIR_NAME_MAX octets. */
+struct path {
+	char text[MAILDIR_NAME_MAX + 5];
+};
+
+static struct path path_in(const char *folder, const char *name)
+{
+	struct path path;
+	struct buffer b = buffer_new(sizeof path.text - 1);
+	buffer_add(&b, view_text(folder));
+	buffer_add_octet(&b, '/');
+	buffer_add(&b, view_text(name));
+	must(!buffer_failed(&b) && view_to_text(buffer_view(&b), path.text, sizeof path.text));
 	buffer_free(&b);
-	return ok;
+	return path;
 }
 
-static enum error make_directory(int root, const char *path)
+static void close_one(struct mail_disk *disk, int *fd)
 {
-	if (mkdirat(root, path, 0770) == 0) /* the group comes from the directory above (2770) */
-		return fchmodat(root, path, 02770, 0) == 0 ? ERROR_NONE : error_of_errno(errno);
-	return errno == EEXIST ? ERROR_NONE : error_of_errno(errno);
+	if (*fd >= 0)
+		disk->close(disk, *fd);
+	*fd = -1;
 }
 
-/* Every directory on the way down to the Maildir, then tmp, new, cur. */
-static enum error make_mailbox(const struct maildir_place *place)
+void maildir_close(struct maildir_file *file)
 {
-	char path[MAILDIR_PATH_MAX];
-	struct view whole;
-	if (!path_make(path, sizeof path, place, "", VIEW_NONE))
-		return ERROR_LIMIT;
-	whole = view_text(path);
-	for (size_t i = 1; i < whole.length; i++) {
-		char part[MAILDIR_PATH_MAX];
-		if (whole.at[i] != '/')
-			continue;
-		if (!view_to_text(view_first(whole, i), part, sizeof part))
-			return ERROR_LIMIT;
-		const enum error error = make_directory(place->root, part);
+	close_one(file->disk, &file->fd);
+	close_one(file->disk, &file->found);
+	close_one(file->disk, &file->watch);
+	close_one(file->disk, &file->maildir);
+}
+
+int maildir_take_watch(struct maildir_file *file)
+{
+	const int watch = file->watch;
+	file->watch = -1;
+	return watch;
+}
+
+/* --- tmp/NAME ----------------------------------------------------------------------------- */
+
+static void remove_fresh(struct maildir_file *file)
+{
+	const struct path path = path_in("tmp", file->name);
+	file->disk->unlink(file->disk, file->maildir, path.text);
+}
+
+/* A new file in any case: one that is there is of an attempt that ended, or of an exchange. */
+static enum error open_fresh(struct maildir_file *file)
+{
+	const struct path path = path_in("tmp", file->name);
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+	struct mail_disk *disk = file->disk;
+	file->fd = disk->open(disk, file->maildir, path.text, flags, 0660);
+	if (file->fd < 0 && errno == EEXIST) {
+		if (disk->unlink(disk, file->maildir, path.text) != 0)
+			return error_of_errno(errno);
+		file->fd = disk->open(disk, file->maildir, path.text, flags, 0660);
+	}
+	if (file->fd < 0 && errno == ENOENT) {
+		const enum error error = maildir_walk_make_folders(disk, file->maildir);
 		if (error)
 			return error;
+		file->fd = disk->open(disk, file->maildir, path.text, flags, 0660);
 	}
-	static const char *const below[] = {"tmp", "new", "cur"};
-	for (size_t i = 0; i < 3; i++) {
-		if (!path_make(path, sizeof path, place, below[i], VIEW_NONE))
-			return ERROR_LIMIT;
-		const enum error error = make_directory(place->root, path);
-		if (error)
-			return error;
-	}
-	return ERROR_NONE;
+	return file->fd >= 0 ? ERROR_NONE : error_of_errno(errno);
 }
 
-/* Looks in cur/ for the name with any flags behind it. */
-static bool find_flagged(
-	const struct maildir_place *place, struct view name, char *path, size_t room)
+/* --- beginning ---------------------------------------------------------------------------- */
+
+static enum error begin(struct maildir_file *file)
 {
-	char directory[MAILDIR_PATH_MAX];
-	bool found = false;
-	if (!path_make(directory, sizeof directory, place, "cur", VIEW_NONE))
-		return false;
-	const int fd = openat(place->root, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
-	if (!list) {
-		if (fd >= 0)
-			close(fd);
-		return false;
-	}
-	for (const struct dirent *e; !found && (e = readdir(list));) {
-		const struct view entry = view_text(e->d_name);
-		found = view_starts(entry, name) &&
-			(entry.length == name.length || entry.at[name.length] == ':') &&
-			path_make(path, room, place, "cur/", entry);
-	}
-	closedir(list);
-	return found;
+	enum error error = ERROR_NONE;
+	if (file->how & MAILDIR_LOOK)
+		error = maildir_find(file);
+	if (error)
+		return error;
+	file->looked = !file->is_found || file->how & MAILDIR_REWRITE;
+	file->is_away = file->how & MAILDIR_TRUST && !file->is_found;
+	if (file->is_away)
+		return ERROR_NONE;
+	if (file->how & MAILDIR_REWRITE)
+		close_one(file->disk, &file->found);
+	return file->found >= 0 ? ERROR_NONE : open_fresh(file);
 }
 
-static int open_placed(const struct maildir_place *place, struct view name)
+enum error maildir_begin(const struct maildir_place *place, struct view name, unsigned how,
+	struct maildir_file *file)
 {
-	char path[MAILDIR_PATH_MAX];
-	static const char *const below[] = {"new/", "cur/"};
-	for (size_t i = 0; i < 2; i++) {
-		if (!path_make(path, sizeof path, place, below[i], name))
-			return -1;
-		const int fd = openat(place->root, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-		if (fd >= 0 || errno != ENOENT)
-			return fd;
-	}
-	if (!find_flagged(place, name, path, sizeof path)) {
-		errno = ENOENT;
-		return -1;
-	}
-	return openat(place->root, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-}
-
-static int open_fresh(const struct maildir_place *place, struct view name)
-{
-	char path[MAILDIR_PATH_MAX];
-	const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
-	if (!path_make(path, sizeof path, place, "tmp/", name)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	int fd = openat(place->root, path, flags, 0660);
-	if (fd < 0 && errno == ENOENT && make_mailbox(place) == ERROR_NONE)
-		fd = openat(place->root, path, flags, 0660);
-	return fd;
-}
-
-enum error maildir_begin(
-	const struct maildir_place *place, struct view name, bool repeat, struct maildir_file *file)
-{
-	*file = (struct maildir_file){.fd = -1};
+	struct mail_disk_facts facts;
+	*file = maildir_file_none();
+	file->disk = place->disk;
+	file->how = how;
 	if (!view_to_text(name, file->name, sizeof file->name))
 		return ERROR_LIMIT;
-	if (repeat) {
-		file->fd = open_placed(place, name);
-		if (file->fd < 0 && errno != ENOENT)
-			return error_of_errno(errno);
-		file->mending = file->fd >= 0;
+	enum error error = maildir_walk_make(place, &file->maildir, &file->watch);
+	if (error)
+		return error;
+	if (file->watch == place->root)
+		file->watch = -1; /* its owner watches that */
+	if (place->disk->facts(place->disk, file->maildir, NULL, &facts) == 0) {
+		file->device = facts.device;
+		error = begin(file);
+	} else {
+		error = error_of_errno(errno);
 	}
-	if (file->fd < 0)
-		file->fd = open_fresh(place, name);
-	struct stat facts;
-	if (file->fd < 0 || fstat(file->fd, &facts) != 0) {
-		const int problem = errno;
-		maildir_abandon(place, file);
-		return error_of_errno(problem);
-	}
-	file->device = facts.st_dev;
-	return ERROR_NONE;
+	if (error)
+		maildir_abandon(file);
+	return error;
 }
 
-static bool is_same(int fd, struct view v, uint64_t offset)
-{
-	uint8_t *octets = memory_new(1, COMPARE_STEP);
-	bool same = true;
-	while (same && v.length) {
-		const size_t want = v.length < COMPARE_STEP ? v.length : COMPARE_STEP;
-		const ssize_t n = pread(fd, octets, want, (off_t)offset);
-		same = n > 0 && view_equal(view_of(octets, (size_t)n), view_first(v, (size_t)n));
-		if (same) {
-			v = view_from(v, (size_t)n);
-			offset += (uint64_t)n;
-		}
-	}
-	memory_free(octets);
-	return same;
-}
+/* --- writing ------------------------------------------------------------------------------ */
 
-static enum error write_at(int fd, struct view v, uint64_t offset)
+static enum error write_all(struct maildir_file *file, const struct view *parts, size_t count)
 {
-	while (v.length) {
-		const ssize_t n = pwrite(fd, v.at, v.length, (off_t)offset);
+	struct view left[MAIL_DISK_PARTS_MAX];
+	size_t first = 0;
+	must(count <= MAIL_DISK_PARTS_MAX);
+	for (size_t i = 0; i < count; i++)
+		left[i] = parts[i];
+	for (;;) {
+		while (first < count && left[first].length == 0)
+			first++;
+		if (first == count)
+			return ERROR_NONE;
+		ssize_t n = file->disk->write(
+			file->disk, file->fd, left + first, count - first, file->offset);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			return error_of_errno(errno);
+		if (n <= 0)
+			return n < 0 ? error_of_errno(errno) : ERROR_IO;
+		file->offset += (uint64_t)n;
+		for (size_t i = first; n > 0 && i < count; i++) {
+			const size_t part = left[i].length < (size_t)n ? left[i].length : (size_t)n;
+			left[i] = view_from(left[i], part);
+			n -= (ssize_t)part;
+		}
+	}
+}
+
+static bool is_same(struct maildir_file *file, struct view v, uint8_t *room)
+{
+	uint64_t offset = file->offset;
+	while (v.length) {
+		const size_t want = v.length < STEP_OCTETS ? v.length : STEP_OCTETS;
+		const ssize_t n = file->disk->read(file->disk, file->found, room, want, offset);
+		if (n <= 0 || !view_equal(view_of(room, (size_t)n), view_first(v, (size_t)n)))
+			return false;
 		v = view_from(v, (size_t)n);
 		offset += (uint64_t)n;
 	}
-	return ERROR_NONE;
+	return true;
 }
 
-static enum error mend(struct maildir_file *file, struct view v)
+/* What was found is wrong from `offset` on, at the latest: what stood before that, which was the
+ * same, goes into a new file. */
+static enum error write_anew(struct maildir_file *file, uint8_t *room)
 {
-	if (is_same(file->fd, v, file->offset))
-		return ERROR_NONE;
+	const uint64_t same = file->offset;
 	file->mended = true;
-	return write_at(file->fd, v, file->offset);
+	file->offset = 0;
+	enum error error = open_fresh(file);
+	while (!error && file->offset < same) {
+		const uint64_t left = same - file->offset;
+		const size_t want = left < STEP_OCTETS ? (size_t)left : STEP_OCTETS;
+		const ssize_t n =
+			file->disk->read(file->disk, file->found, room, want, file->offset);
+		if (n <= 0)
+			return ERROR_IO;
+		const struct view part = view_of(room, (size_t)n);
+		error = write_all(file, &part, 1);
+	}
+	return error;
+}
+
+static enum error compare(struct maildir_file *file, const struct view *parts, size_t count)
+{
+	uint8_t *room = memory_new(1, STEP_OCTETS);
+	enum error error = ERROR_NONE;
+	for (size_t i = 0; i < count && !error; i++) {
+		if (file->fd < 0 && is_same(file, parts[i], room)) {
+			file->offset += parts[i].length;
+			continue;
+		}
+		if (file->fd < 0)
+			error = write_anew(file, room);
+		if (!error)
+			error = write_all(file, parts + i, 1);
+	}
+	memory_free(room);
+	return error;
 }
 
 enum error maildir_write(struct maildir_file *file, const struct view *parts, size_t count)
 {
-	struct iovec vector[PARTS_MAX];
-	size_t total = 0;
-	must(count <= PARTS_MAX);
-	for (size_t i = 0; i < count; i++) {
-		vector[i] = (struct iovec){(void *)parts[i].at, parts[i].length};
-		total += parts[i].length;
-	}
-	const ssize_t n =
-		file->mending ? -1 : pwritev(file->fd, vector, (int)count, (off_t)file->offset);
-	if (n >= 0 && (size_t)n == total) {
-		file->offset += total;
+	if (file->is_away)
 		return ERROR_NONE;
-	}
-	if (n < 0 && !file->mending && errno != EINTR)
+	return file->fd < 0 ? compare(file, parts, count) : write_all(file, parts, count);
+}
+
+/* --- its name ----------------------------------------------------------------------------- */
+
+static enum error name_it(struct maildir_file *file)
+{
+	const struct path from = path_in("tmp", file->name);
+	const struct path to = path_in("new", file->name);
+	struct mail_disk *disk = file->disk;
+	if (disk->rename(disk, file->maildir, from.text, file->maildir, to.text) == 0)
+		return ERROR_NONE;
+	if (errno != ENOENT)
 		return error_of_errno(errno);
-	for (size_t i = 0; i < count; i++) { /* short, or to be compared: part by part */
-		const enum error error = file->mending ? mend(file, parts[i])
-						       : write_at(file->fd, parts[i], file->offset);
+	const enum error error = maildir_walk_make_folders(disk, file->maildir);
+	if (error)
+		return error;
+	return disk->rename(disk, file->maildir, from.text, file->maildir, to.text) == 0
+		       ? ERROR_NONE
+		       : error_of_errno(errno);
+}
+
+/* Into the place of what was found. Exchanged, not renamed over: its reader may give it another name
+ * at any time, and then the old one must not come back beside it. */
+static enum error exchange(struct maildir_file *file)
+{
+	const struct path from = path_in("tmp", file->name);
+	struct mail_disk *disk = file->disk;
+	for (int i = 0; i < EXCHANGES_MAX; i++) {
+		const struct path to = path_in(file->folder, file->path);
+		if (disk->exchange(disk, file->maildir, from.text, file->maildir, to.text) == 0) {
+			remove_fresh(file); /* what was wrong */
+			return ERROR_NONE;
+		}
+		if (errno == EINVAL || errno == ENOSYS) /* the file system cannot */
+			return disk->rename(
+				       disk, file->maildir, from.text, file->maildir, to.text) == 0
+				       ? ERROR_NONE
+				       : error_of_errno(errno);
+		if (errno != ENOENT)
+			return error_of_errno(errno);
+		file->is_found = false;
+		close_one(disk, &file->found);
+		const enum error error = maildir_find(file);
 		if (error)
 			return error;
-		file->offset += parts[i].length;
-	}
-	return ERROR_NONE;
-}
-
-static enum error name_it(const struct maildir_place *place, const struct maildir_file *file)
-{
-	char from[MAILDIR_PATH_MAX];
-	char to[MAILDIR_PATH_MAX];
-	const struct view name = view_text(file->name);
-	if (!path_make(from, sizeof from, place, "tmp/", name) ||
-		!path_make(to, sizeof to, place, "new/", name))
-		return ERROR_LIMIT;
-	if (renameat(place->root, from, place->root, to) == 0)
+		if (file->is_found)
+			continue;
+		if (!(file->how & MAILDIR_TRUST)) /* removed meanwhile: as if never found */
+			return name_it(file);
+		remove_fresh(file);
 		return ERROR_NONE;
-	if (errno != ENOENT || make_mailbox(place) != ERROR_NONE)
-		return error_of_errno(errno);
-	return renameat(place->root, from, place->root, to) == 0 ? ERROR_NONE
-								 : error_of_errno(errno);
+	}
+	return ERROR_BUSY;
 }
 
-enum error maildir_finish(const struct maildir_place *place, struct maildir_file *file)
+/* Too long is wrong, too. */
+static enum error check_end(struct maildir_file *file)
+{
+	struct mail_disk_facts facts;
+	if (file->disk->facts(file->disk, file->found, NULL, &facts) != 0)
+		return error_of_errno(errno);
+	if (facts.octets == file->offset) {
+		remove_fresh(file); /* an exchange may have left it */
+		return ERROR_NONE;
+	}
+	uint8_t *room = memory_new(1, STEP_OCTETS);
+	const enum error error = write_anew(file, room);
+	memory_free(room);
+	return error;
+}
+
+enum error maildir_finish(struct maildir_file *file)
 {
 	enum error error = ERROR_NONE;
-	struct stat facts;
-	if (file->mending) {
-		if (fstat(file->fd, &facts) != 0)
-			error = error_of_errno(errno);
-		else if ((uint64_t)facts.st_size != file->offset) {
-			file->mended = true;
-			if (ftruncate(file->fd, (off_t)file->offset) != 0)
-				error = error_of_errno(errno);
-		}
-	} else {
-		error = name_it(place, file);
-	}
+	if (file->fd < 0 && !file->is_away)
+		error = check_end(file);
+	if (!error && file->fd >= 0)
+		error = file->is_found ? exchange(file) : name_it(file);
 	if (error) {
-		maildir_abandon(place, file);
+		maildir_abandon(file);
 		return error;
 	}
+	file->looked = true;
 	/* an error of a network file system may come only here */
 	const int fd = file->fd;
 	file->fd = -1;
-	return close(fd) == 0 || errno == EINTR ? ERROR_NONE : error_of_errno(errno);
+	if (fd >= 0 && file->disk->close(file->disk, fd) != 0 && errno != EINTR)
+		error = error_of_errno(errno);
+	close_one(file->disk, &file->found);
+	if (file->watch < 0)
+		file->watch = file->maildir;
+	else
+		file->disk->close(file->disk, file->maildir);
+	file->maildir = -1;
+	return error;
 }
 
-void maildir_abandon(const struct maildir_place *place, struct maildir_file *file)
+void maildir_abandon(struct maildir_file *file)
 {
-	char path[MAILDIR_PATH_MAX];
-	if (file->fd < 0)
+	if (file->maildir < 0)
 		return;
-	close(file->fd);
-	file->fd = -1;
-	if (!file->mending && path_make(path, sizeof path, place, "tmp/", view_text(file->name)))
-		unlinkat(place->root, path, 0);
+	if (file->fd >= 0)
+		remove_fresh(file);
+	if (file->mended && file->is_found) {
+		const struct path torn = path_in(file->folder, file->path);
+		if (file->disk->unlink(file->disk, file->maildir, torn.text) == 0)
+			file->looked = true;
+	}
+	maildir_close(file);
 }

@@ -7,18 +7,25 @@
  *
  * No file is synced here; a bulk sync of the file system comes later (keepers/deliver/sync.c). After
  * a boot a name proves nothing: ext4 and XFS both show whole names with no octets. A repeated
- * delivery therefore looks for the name in new/ and cur/, with any flags, and compares every octet;
- * a wrong file is mended in place, which keeps its flags.
+ * delivery therefore looks for the name in new/ and cur/, with any flags, and compares every octet.
+ * What is wrong is never mended in place, where a reader would see it half done: tmp/NAME is written
+ * anew and exchanged with the very path that was found, so its flags stay.
  *
- * | state    | on disk                        | repeated delivery                            |
+ * | state    | on disk                        | repeated delivery (MAILDIR_LOOK)             |
  * |----------|--------------------------------|----------------------------------------------|
- * | writing  | tmp/NAME, part                 | tmp/NAME is written anew                     |
- * | placed   | new/NAME or cur/NAME:2,flags,  | found: compared, mended where it differs     |
- * |          | perhaps unsynced               |                                              |
- * | lost     | nothing: the rename was not    | written anew                                 |
- * |          | synced before the power went   |                                              |
+ * | writing  | tmp/NAME, part                 | tmp/NAME is removed and written anew         |
+ * | placed   | new/NAME or cur/NAME:2,flags,  | found: compared, exchanged where it differs; |
+ * |          | perhaps unsynced               | with MAILDIR_REWRITE exchanged in any case   |
+ * | exchange | tmp/NAME the old file, the new | as placed; tmp/NAME is removed               |
+ * |          | one in its place               |                                              |
+ * | lost     | nothing: the rename was not    | written anew; with MAILDIR_TRUST taken as    |
+ * |          | synced before the power went   | moved away by its reader                     |
  *
- * All paths are relative to the directory of all mailboxes. Blocks: called in the pool's threads.
+ * In a boot in which a write or sync may have failed comparing proves nothing either: what is read
+ * comes from memory. So there MAILDIR_REWRITE (never another sync as if nothing had been lost).
+ *
+ * The Maildir is opened below the directory of all mailboxes, step by step; symbolic links are not
+ * followed, for reading does not follow them either. Blocks: called in the pool's threads.
  */
 #ifndef STORE_MAILDIR_H
 #define STORE_MAILDIR_H
@@ -26,12 +33,13 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "mail/ids.h"
+#include "store/mail_disk.h"
 
 #define MAILDIR_NAME_MAX 255u
-#define MAILDIR_PATH_MAX 512u
 
 /* Where mailboxes are: `root`, then the mailbox's name, then `after` ("/", "/Maildir/"). */
 struct maildir_place {
+	struct mail_disk *disk;
 	int root; /* borrowed */
 	struct view mailbox;
 	struct view after;
@@ -48,25 +56,47 @@ struct maildir_name {
 /* Appends the name. */
 void maildir_name_add(struct buffer *b, const struct maildir_name *n);
 
-struct maildir_file {
-	int fd; /* -1: none */
-	uint64_t offset;
-	uint64_t device; /* st_dev of the file system */
-	bool mending; /* it was there already */
-	bool mended; /* and differed */
-	char name[MAILDIR_NAME_MAX + 1];
+enum maildir_how {
+	MAILDIR_LOOK = 1, /* the mail may have been placed before */
+	MAILDIR_REWRITE = 2, /* with LOOK: what is found is not believed */
+	MAILDIR_TRUST = 4, /* with LOOK: it was placed in this boot; if it is away, so be it */
 };
 
-/* Begins the file; makes the mailbox and its three directories (2770) if need be. `repeat`: the mail
- * may have been placed before. */
-must_use enum error maildir_begin(const struct maildir_place *place, struct view name, bool repeat,
+struct maildir_file {
+	struct mail_disk *disk;
+	int fd; /* what is written: tmp/NAME; -1: nothing */
+	int found; /* what was placed before, being compared; -1: nothing */
+	int maildir; /* -1: not begun */
+	int watch; /* a directory of the file system, opened before anything was written; -1: none */
+	uint64_t offset;
+	uint64_t device; /* of the file system */
+	enum maildir_how how;
+	bool is_found; /* `path` was there at the beginning */
+	bool is_away; /* MAILDIR_TRUST, and nothing was found: nothing is written */
+	bool looked; /* no torn file of this name is left in new/ and cur/ */
+	bool mended; /* what was found differed */
+	char name[MAILDIR_NAME_MAX + 1];
+	char folder[4]; /* where it was found */
+	char path[MAILDIR_NAME_MAX + 1]; /* and its name there */
+};
+
+/* A file that was not begun. */
+struct maildir_file maildir_file_none(void);
+/* Begins the file; makes the mailbox and its three directories (2770) if need be. `how`: bits of enum
+ * maildir_how. After an error `looked` may be true nevertheless. */
+must_use enum error maildir_begin(const struct maildir_place *place, struct view name, unsigned how,
 	struct maildir_file *file_out);
 /* Writes `parts` one after another. */
 must_use enum error maildir_write(
 	struct maildir_file *file, const struct view *parts, size_t count);
-/* Gives the file its name in new/; closes it. */
-must_use enum error maildir_finish(const struct maildir_place *place, struct maildir_file *file);
-/* Closes and removes what was begun. */
-void maildir_abandon(const struct maildir_place *place, struct maildir_file *file);
+/* Gives the file its name in new/, or that of the one that was found; closes all but `watch`. */
+must_use enum error maildir_finish(struct maildir_file *file);
+/* Closes and removes what was begun. A file that was found and is known to be torn is removed too:
+ * the log still has the mail, and nobody shall read half of it. */
+void maildir_abandon(struct maildir_file *file);
+/* Takes `watch`, which is the caller's from here on. */
+int maildir_take_watch(struct maildir_file *file);
+/* Closes what is left. */
+void maildir_close(struct maildir_file *file);
 
 #endif

@@ -3,12 +3,8 @@
 #include "store/gate_hash.h"
 #include "store/maildir_walk.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define ROWS_FIRST 64u
 #define UNIQUE_ROUNDS 4 /* hashing anew until no two are the same */
@@ -99,6 +95,7 @@ static void unique_from_name(struct maildir_list *list, struct maildir_row *row)
 		is_own(middle)) {
 		row->unique_at = row->name_at + (uint32_t)head.length + 1;
 		row->unique_length = (uint8_t)middle.length;
+		row->flags |= MAILDIR_ROW_OWN;
 	} else if (base.length <= MAILDIR_UNIQUE_ID_MAX && view_is_printable(base, false)) {
 		row->unique_at = row->name_at;
 		row->unique_length = (uint8_t)base.length;
@@ -125,22 +122,22 @@ static struct maildir_row *next_row(struct maildir_list *list)
 }
 
 /* What the name does not say is asked of the file; false: it is no message. */
-static enum error complete_row(const struct maildir_entry *entry, struct view base,
-	struct maildir_row *row, bool *is_message)
+static enum error complete_row(struct mail_disk *disk, const struct maildir_entry *entry,
+	struct view base, struct maildir_row *row, bool *is_message)
 {
-	struct stat facts;
+	struct mail_disk_facts facts;
 	*is_message = true;
 	if (arrival_of(base, &row->arrival_s) && size_of(base, &row->octets) && entry->is_regular)
 		return ERROR_NONE;
-	if (fstatat(entry->directory, entry->text, &facts, AT_SYMLINK_NOFOLLOW) != 0) {
+	if (disk->facts(disk, entry->directory, entry->text, &facts) != 0) {
 		*is_message = false; /* moved meanwhile: cur/ is read after new/ */
 		return errno == ENOENT ? ERROR_NONE : error_of_errno(errno);
 	}
-	*is_message = S_ISREG(facts.st_mode);
+	*is_message = facts.is_regular;
 	if (!arrival_of(base, &row->arrival_s))
-		row->arrival_s = facts.st_mtime;
+		row->arrival_s = facts.changed_s;
 	if (!size_of(base, &row->octets))
-		row->octets = (uint64_t)facts.st_size;
+		row->octets = facts.octets;
 	return ERROR_NONE;
 }
 
@@ -157,7 +154,7 @@ static enum error add_entry(
 		.name_length = (uint8_t)entry->name.length,
 		.base_length = (uint8_t)base.length,
 		.flags = is_new ? MAILDIR_ROW_NEW : 0};
-	const enum error error = complete_row(entry, base, row, &is_message);
+	const enum error error = complete_row(list->disk, entry, base, row, &is_message);
 	if (error || !is_message)
 		return error;
 	buffer_add(&list->names, entry->name);
@@ -171,7 +168,7 @@ static enum error read_directory(struct maildir_list *list, int maildir, bool is
 {
 	struct maildir_walk walk;
 	struct maildir_entry entry;
-	enum error error = maildir_walk_begin(maildir, is_new ? "new" : "cur", &walk);
+	enum error error = maildir_walk_begin(list->disk, maildir, is_new ? "new" : "cur", &walk);
 	if (error == ERROR_MISSING)
 		return ERROR_NONE;
 	while (!error && maildir_walk_next(&walk, &entry))
@@ -242,8 +239,10 @@ static bool same_unique(const struct maildir_list *list, uint32_t a, uint32_t b)
 static void part_run(struct maildir_list *list, const uint32_t *order, uint32_t first, uint32_t end,
 	uint32_t round)
 {
-	for (uint32_t i = first; i < end; i++)
+	for (uint32_t i = first; i < end; i++) {
+		list->rows[order[i]].flags &= (uint8_t)~MAILDIR_ROW_OWN;
 		unique_hash(list, &list->rows[order[i]], 1 + i - first, round);
+	}
 }
 
 /* False when nothing had to be changed. */
@@ -281,10 +280,10 @@ static void make_unique(struct maildir_list *list)
 
 static enum error read_all(int maildir, struct maildir_list *list)
 {
-	struct stat facts;
-	if (fstat(maildir, &facts) != 0)
+	struct mail_disk_facts facts;
+	if (list->disk->facts(list->disk, maildir, NULL, &facts) != 0)
 		return error_of_errno(errno);
-	list->device = facts.st_dev;
+	list->device = facts.device;
 	/* what moves from new/ to cur/ meanwhile is seen at least once */
 	enum error error = read_directory(list, maildir, true);
 	if (!error)
@@ -302,8 +301,9 @@ static enum error read_all(int maildir, struct maildir_list *list)
 enum error maildir_list_read(const struct maildir_place *place,
 	const struct maildir_list_limits *limits, struct maildir_list *list)
 {
-	*list = (struct maildir_list){
-		.names = buffer_new(limits->name_octets), .max = limits->messages};
+	*list = (struct maildir_list){.disk = place->disk,
+		.names = buffer_new(limits->name_octets),
+		.max = limits->messages};
 	int maildir;
 	enum error error = maildir_walk_open(place, &maildir);
 	if (error == ERROR_MISSING)
@@ -311,7 +311,7 @@ enum error maildir_list_read(const struct maildir_place *place,
 	if (error)
 		return error;
 	error = read_all(maildir, list);
-	close(maildir);
+	place->disk->close(place->disk, maildir);
 	if (error)
 		maildir_list_free(list);
 	return error;
@@ -321,7 +321,7 @@ void maildir_list_free(struct maildir_list *list)
 {
 	buffer_free(&list->names);
 	memory_free(list->rows);
-	*list = (struct maildir_list){.names = list->names};
+	*list = (struct maildir_list){.disk = list->disk, .names = list->names};
 }
 
 size_t maildir_list_memory(const struct maildir_list *list)

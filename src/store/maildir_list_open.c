@@ -5,12 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const char *const below[2] = {"cur", "new"};
 
 struct places {
+	struct mail_disk *disk;
 	int directories[2]; /* as `below`; -1: not there */
 	int maildir;
 };
@@ -18,13 +17,13 @@ struct places {
 /* What is not there holds no message. */
 static enum error open_places(const struct maildir_place *place, struct places *p)
 {
-	*p = (struct places){.directories = {-1, -1}};
+	*p = (struct places){.disk = place->disk, .directories = {-1, -1}};
 	enum error error = maildir_walk_open(place, &p->maildir);
 	if (error)
 		return error == ERROR_MISSING ? ERROR_NONE : error;
 	for (size_t i = 0; i < 2; i++) {
-		p->directories[i] = openat(
-			p->maildir, below[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		p->directories[i] = p->disk->open(
+			p->disk, p->maildir, below[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 		if (p->directories[i] < 0 && errno != ENOENT)
 			error = ERROR_IO;
 	}
@@ -35,9 +34,9 @@ static void close_places(struct places *p)
 {
 	for (size_t i = 0; i < 2; i++)
 		if (p->directories[i] >= 0)
-			close(p->directories[i]);
+			p->disk->close(p->disk, p->directories[i]);
 	if (p->maildir >= 0)
-		close(p->maildir);
+		p->disk->close(p->disk, p->maildir);
 }
 
 static int directory_of(const struct places *p, const struct maildir_row *row)
@@ -77,7 +76,7 @@ static int compare_entry(
 {
 	const struct maildir_row *row = &s->list->rows[s->rows[at]];
 	const int by_base = view_compare(base, maildir_list_base(s->list, row));
-	if (by_base)
+	if (by_base || row->flags & MAILDIR_ROW_OWN)
 		return by_base;
 	return entry->inode < row->inode ? -1 : entry->inode > row->inode;
 }
@@ -123,7 +122,7 @@ static enum error look_in(struct search *s, const struct places *p, size_t which
 	struct maildir_entry entry;
 	if (p->directories[which] < 0)
 		return ERROR_NONE;
-	enum error error = maildir_walk_begin(p->maildir, below[which], &walk);
+	enum error error = maildir_walk_begin(p->disk, p->maildir, below[which], &walk);
 	if (error == ERROR_MISSING)
 		return ERROR_NONE;
 	while (!error && maildir_walk_next(&walk, &entry)) {
@@ -158,32 +157,33 @@ static enum error open_row(const struct maildir_list *list, const struct maildir
 	const struct places *p, bool sure, int *fd)
 {
 	char name[MAILDIR_NAME_MAX + 1];
-	struct stat facts;
+	struct mail_disk_facts facts;
 	name_of(list, row, name);
 	const int directory = directory_of(p, row);
 	if (directory < 0)
 		return ERROR_MISSING;
 	/* not to wait for a writer, should somebody put a pipe there */
-	*fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	*fd = p->disk->open(p->disk, directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	if (*fd < 0)
 		return error_of_errno(errno);
-	if (sure || (fstat(*fd, &facts) == 0 && facts.st_ino == row->inode))
+	if (sure || row->flags & MAILDIR_ROW_OWN ||
+		(p->disk->facts(p->disk, *fd, NULL, &facts) == 0 && facts.inode == row->inode))
 		return ERROR_NONE;
-	close(*fd);
+	p->disk->close(p->disk, *fd);
 	*fd = -1;
 	return ERROR_MISSING;
 }
 
-static enum error check_size(int fd, struct maildir_row *row)
+static enum error check_size(struct mail_disk *disk, int fd, struct maildir_row *row)
 {
-	struct stat facts;
-	if (fstat(fd, &facts) != 0)
+	struct mail_disk_facts facts;
+	if (disk->facts(disk, fd, NULL, &facts) != 0)
 		return error_of_errno(errno);
-	if (!S_ISREG(facts.st_mode))
+	if (!facts.is_regular)
 		return ERROR_MISSING;
-	if ((uint64_t)facts.st_size == row->octets)
+	if (facts.octets == row->octets)
 		return ERROR_NONE;
-	row->octets = (uint64_t)facts.st_size;
+	row->octets = facts.octets;
 	return ERROR_CORRUPT;
 }
 
@@ -213,9 +213,9 @@ enum error maildir_list_open(const struct maildir_place *place, struct maildir_l
 		error = open_somewhere(list, row, &p, &fd);
 	close_places(&p);
 	if (!error)
-		error = check_size(fd, row);
+		error = check_size(place->disk, fd, row);
 	if (error && fd >= 0)
-		close(fd);
+		place->disk->close(place->disk, fd);
 	*fd_out = error ? -1 : fd;
 	return error;
 }
@@ -227,16 +227,17 @@ static enum error unlink_row(const struct maildir_list *list, const struct maild
 	const struct places *p, bool sure)
 {
 	char name[MAILDIR_NAME_MAX + 1];
-	struct stat facts;
+	struct mail_disk_facts facts;
 	name_of(list, row, name);
 	const int directory = directory_of(p, row);
 	if (directory < 0)
 		return ERROR_MISSING;
-	if (!sure && fstatat(directory, name, &facts, AT_SYMLINK_NOFOLLOW) != 0)
+	sure |= row->flags & MAILDIR_ROW_OWN;
+	if (!sure && p->disk->facts(p->disk, directory, name, &facts) != 0)
 		return error_of_errno(errno);
-	if (!sure && facts.st_ino != row->inode)
+	if (!sure && facts.inode != row->inode)
 		return ERROR_MISSING;
-	return unlinkat(directory, name, 0) == 0 ? ERROR_NONE : error_of_errno(errno);
+	return p->disk->unlink(p->disk, directory, name) == 0 ? ERROR_NONE : error_of_errno(errno);
 }
 
 static void count_row(struct maildir_row *row, enum error error, struct maildir_removal *r)
@@ -296,7 +297,7 @@ enum error maildir_list_sync(const struct maildir_place *place)
 	struct places p;
 	enum error error = open_places(place, &p);
 	for (size_t i = 0; !error && i < 2; i++)
-		if (p.directories[i] >= 0 && fsync(p.directories[i]) != 0)
+		if (p.directories[i] >= 0 && p.disk->sync(p.disk, p.directories[i]) != 0)
 			error = error_of_errno(errno);
 	close_places(&p);
 	return error;

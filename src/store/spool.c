@@ -79,11 +79,15 @@ void removal_add(struct spool *spool, uint64_t large)
 	spool->removals[spool->removal_count++] = large;
 }
 
-void recipient_apply(struct spool_entry *entry, struct spool_recipient *recipient,
-	enum spool_state state, uint16_t attempts, int64_t next_attempt_s, bool this_boot)
+void recipient_apply(struct spool *spool, struct spool_entry *entry,
+	struct spool_recipient *recipient, enum spool_state state, uint16_t attempts,
+	int64_t next_attempt_s, bool this_boot)
 {
-	if (spool_state_is_final(state) && !spool_state_is_final(recipient->state))
+	if (spool_state_is_final(state) && !spool_state_is_final(recipient->state)) {
 		entry->open_count--;
+		spool->open_recipients--;
+		spool->open_messages -= entry->open_count == 0;
+	}
 	recipient->state = (uint8_t)state;
 	recipient->attempts = attempts;
 	recipient->next_attempt_s = next_attempt_s;
@@ -231,6 +235,26 @@ void spool_free(struct spool **spool_at)
 uint64_t spool_birth(const struct spool *spool)
 {
 	return spool->birth;
+}
+
+struct spool_id spool_boot_first(const struct spool *spool)
+{
+	return (struct spool_id){spool->boot_first};
+}
+
+bool spool_boot_is_new(const struct spool *spool)
+{
+	return spool->boot_is_new;
+}
+
+void spool_note(
+	struct spool *spool, struct spool_id id, uint32_t recipient, unsigned set, unsigned clear)
+{
+	struct spool_entry *entry = index_find(spool, id.value);
+	if (!entry || recipient >= entry->recipient_count)
+		return;
+	struct spool_recipient *target = &entry->recipients[recipient];
+	target->notes = (uint8_t)((target->notes & ~clear) | set) & 0x7f;
 }
 
 /* --- accepting ---------------------------------------------------------------------------- */
@@ -405,8 +429,8 @@ enum error spool_state_set(struct spool *spool, struct spool_id id, uint32_t rec
 	state_queue(spool, &body, PENDING_STATE, id.value);
 	spool->states_set++;
 	target->pending++;
-	recipient_apply(
-		entry, target, change->state, change->attempts, change->next_attempt_s, true);
+	recipient_apply(spool, entry, target, change->state, change->attempts,
+		change->next_attempt_s, true);
 	return ERROR_NONE;
 }
 
@@ -457,8 +481,8 @@ void spool_status(const struct spool *spool, struct spool_status *status_out)
 		corrupt += segment->corrupt || segment->state == SEGMENT_ASIDE;
 	}
 	*status_out = (struct spool_status){
-		.messages = spool->message_count,
-		.recipients = spool->recipient_count,
+		.messages = spool->open_messages,
+		.recipients = spool->open_recipients,
 		.octets = spool->content_octets,
 		.large_octets = spool->large_octets,
 		.segments = segments_total(spool),

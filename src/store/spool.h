@@ -30,7 +30,8 @@
  * generation, the salt, the next sequence number and checksums, so that a stale record of an older
  * opening never continues a chain. A batch that will be synced ends on a multiple of 4096, so that
  * nothing synced shares a sector with what is written later. The first record of every opening is
- * the *roster*: all other segments that count, and the sequence number at which each ends. It goes
+ * the *roster*: all other segments that count, and the sequence number at which each ends; also the
+ * boot of the machine in which it was written, and the first id of that boot. It goes
  * out in one batch, under one sync, with the first messages of the opening. Recovery takes the newest
  * opening with a whole roster, reads the segments listed there up to their ends, then the newest
  * itself up to where its chain breaks. It searches for nothing. After recovery appending starts in
@@ -164,6 +165,10 @@ must_use enum error spool_open(struct disk *disk, const struct spool_limits *lim
 void spool_free(struct spool **spool);
 /* 8 random octets of this spool's birth, for names that must differ from another spool's. */
 uint64_t spool_birth(const struct spool *spool);
+/* Messages before this id were accepted in an earlier boot of the machine. */
+struct spool_id spool_boot_first(const struct spool *spool);
+/* No opening of this boot was found: nothing was done here in this boot before. */
+bool spool_boot_is_new(const struct spool *spool);
 
 /* --- accepting ---------------------------------------------------------------------------- */
 
@@ -253,6 +258,9 @@ struct spool_change {
  * final already; ERROR_BUSY: too many states wait, try again after the next batch_done. */
 must_use enum error spool_state_set(struct spool *spool, struct spool_id id, uint32_t recipient,
 	const struct spool_change *change);
+/* Bits 0 … 6 of the shell's own for a recipient: in memory only, 0 after the start. */
+void spool_note(
+	struct spool *spool, struct spool_id id, uint32_t recipient, unsigned set, unsigned clear);
 /* All states set so far, as a number; and whether those are durable. spool_flush hurries. */
 uint64_t spool_mark(const struct spool *spool);
 bool spool_is_durable(const struct spool *spool, uint64_t mark);
@@ -267,7 +275,8 @@ struct spool_recipient {
 	uint32_t pending; /* state records not yet durable */
 	uint16_t attempts;
 	uint8_t state; /* enum spool_state */
-	bool placed_this_boot;
+	bool placed_this_boot : 1;
+	uint8_t notes : 7; /* the shell's own, see spool_note */
 };
 #define SPOOL_NOWHERE UINT32_MAX
 
@@ -324,8 +333,8 @@ must_use enum error spool_read_reason(struct disk *disk, const struct spool_reci
 	struct spool_id id, struct buffer *reason);
 
 struct spool_status {
-	uint64_t messages;
-	uint64_t recipients;
+	uint64_t messages; /* with recipients whose state is not final */
+	uint64_t recipients; /* those */
 	uint64_t octets; /* contents and envelopes of living messages */
 	uint64_t large_octets; /* of those, in files of their own */
 	uint32_t segments; /* all files */

@@ -81,6 +81,8 @@ static void lead_add(struct spool *spool, struct spool_batch *batch, struct reco
 	segment_header_add(&batch->lead, &header);
 	const size_t at = record_begin(&batch->lead, RECORD_ROSTER, 0);
 	buffer_add_u64(&batch->lead, spool->next_id);
+	buffer_add(&batch->lead, view_of(spool->boot, SPOOL_BOOT_OCTETS));
+	buffer_add_u64(&batch->lead, spool->boot_first);
 	for (uint32_t i = 0; i < spool->segment_count; i++) {
 		struct segment *other = &spool->segments[i];
 		if (other->state != SEGMENT_CLOSED && other->state != SEGMENT_CURRENT)

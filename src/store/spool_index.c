@@ -68,6 +68,8 @@ struct spool_entry *index_add(struct spool *spool, uint64_t id, uint32_t recipie
 	spool->newest_entry = entry;
 	spool->message_count++;
 	spool->recipient_count += recipients;
+	spool->open_messages++;
+	spool->open_recipients += recipients;
 	spool->memory_octets += entry_octets(recipients) + HEAP_OVERHEAD;
 	return entry;
 }
@@ -88,6 +90,8 @@ void index_remove(struct spool *spool, struct spool_entry *entry)
 		spool->newest_entry = entry->older;
 	spool->message_count--;
 	spool->recipient_count -= entry->recipient_count;
+	spool->open_messages -= entry->open_count > 0;
+	spool->open_recipients -= entry->open_count;
 	spool->memory_octets -= entry_octets(entry->recipient_count) + HEAP_OVERHEAD;
 	memory_free(entry);
 }

@@ -159,6 +159,8 @@ struct spool {
 	struct disk *disk;
 	struct spool_limits limits;
 	uint8_t boot[SPOOL_BOOT_OCTETS];
+	uint64_t boot_first; /* first id of this boot */
+	bool boot_is_new;
 	uint64_t random;
 	uint64_t birth;
 	bool recovering;
@@ -212,6 +214,8 @@ struct spool {
 	struct spool_entry *newest_entry;
 	uint64_t message_count;
 	uint64_t recipient_count;
+	uint64_t open_messages; /* with recipients that are not final, as reported */
+	uint64_t open_recipients;
 	uint64_t content_octets;
 	uint64_t large_octets;
 	uint64_t memory_octets; /* of entries and table */
@@ -243,8 +247,9 @@ void outcome_add(struct spool *spool, const struct spool_outcome *outcome);
 void pending_add(struct pending_list *list, const struct pending *pending);
 void removal_add(struct spool *spool, uint64_t large);
 /* Applies a state as reported: what schedulers see. */
-void recipient_apply(struct spool_entry *entry, struct spool_recipient *recipient,
-	enum spool_state state, uint16_t attempts, int64_t next_attempt_s, bool this_boot);
+void recipient_apply(struct spool *spool, struct spool_entry *entry,
+	struct spool_recipient *recipient, enum spool_state state, uint16_t attempts,
+	int64_t next_attempt_s, bool this_boot);
 /* Its present state record is now at `segment`, `offset`. */
 void recipient_settle(
 	struct spool *spool, struct spool_recipient *recipient, uint32_t segment, uint32_t offset);

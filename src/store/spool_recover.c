@@ -207,6 +207,10 @@ static void roster_parse(struct recovery *r, struct view body)
 	const uint64_t next_id = cursor_u64(&c);
 	if (next_id > r->highest_id)
 		r->highest_id = next_id;
+	const struct view boot = cursor_take(&c, SPOOL_BOOT_OCTETS);
+	const uint64_t boot_first = cursor_u64(&c);
+	if (view_equal(boot, view_of(r->spool->boot, SPOOL_BOOT_OCTETS)))
+		r->spool->boot_first = boot_first;
 	r->roster_count = cursor_left(&c) / ROSTER_ENTRY_OCTETS;
 	r->roster = memory_new(r->roster_count, sizeof *r->roster);
 	for (size_t i = 0; i < r->roster_count; i++)
@@ -302,8 +306,8 @@ static void state_apply(struct recovery *r, struct spool_entry *entry, const str
 	if (state->recipient >= entry->recipient_count)
 		return;
 	struct spool_recipient *recipient = &entry->recipients[state->recipient];
-	const bool was_final = spool_state_is_final(recipient->state);
-	recipient_apply(entry, recipient, (enum spool_state)state->state, state->attempts,
+	const bool was_final = spool_state_is_final((enum spool_state)recipient->state);
+	recipient_apply(spool, entry, recipient, (enum spool_state)state->state, state->attempts,
 		state->next_attempt_s, state->this_boot);
 	recipient_settle(spool, recipient, state->segment, state->offset);
 	if (!was_final && spool_state_is_final(recipient->state))
@@ -645,6 +649,9 @@ enum error spool_recover(struct spool *spool, struct spool_report *report)
 	/* ids that a lost tail had given out are never given again */
 	const uint64_t step = (r.highest_id >> ID_STEP_BITS) + 1 + (spool_draw(spool) & 0xffff);
 	spool->next_id = step << ID_STEP_BITS;
+	spool->boot_is_new = spool->boot_first == 0;
+	if (spool->boot_is_new)
+		spool->boot_first = spool->next_id;
 	spool->next_large += 1 + (spool_draw(spool) & 0xffff);
 	if (spool->next_sequence == 0)
 		spool->next_sequence = 1;

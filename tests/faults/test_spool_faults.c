@@ -9,7 +9,7 @@
  * - every message that was acknowledged and not reported finished is there, once, octet by octet;
  * - no recipient's state is older than what was reported durable, none was invented;
  * - what was reported finished, or refused (but for the one window in spool.h), is not there;
- * - nothing counts as corrupt or missing;
+ * - nothing counts as corrupt or missing; what is of an earlier boot is known as such;
  * - when all is finished all segments but one are recycled and all large files are gone.
  */
 #include "sim_disk.h"
@@ -80,6 +80,7 @@ struct step {
 struct model_message {
 	uint64_t id;
 	enum fate fate;
+	uint32_t boot; /* in which it was appended */
 	bool window; /* refused, and no opening has been durable since */
 	uint32_t recipients;
 	size_t envelope_octets;
@@ -244,6 +245,9 @@ static bool all_final(const struct model_message *m)
 static void check_message(struct world *w, struct model_message *m, bool clean)
 {
 	const struct spool_entry *entry = spool_find(w->spool, (struct spool_id){m->id});
+	const bool is_older = m->id < spool_boot_first(w->spool).value;
+	if (entry && is_older != (m->boot != w->boot))
+		FAIL(w, "id %llx is of another boot", (unsigned long long)m->id);
 	switch (m->fate) {
 	case FATE_ACCEPTED:
 		if (!entry && all_final(m))
@@ -290,11 +294,20 @@ static void check_all(struct world *w, const struct spool_report *report, bool c
 		check_message(w, &w->messages[i], clean);
 		known += spool_find(w->spool, (struct spool_id){w->messages[i].id}) != NULL;
 	}
+	uint64_t found = 0;
+	struct spool_status open = {0};
 	struct spool_status status;
+	for (const struct spool_entry *e = spool_oldest(w->spool); e;
+		e = spool_after(w->spool, e->id)) {
+		found++;
+		open.messages += e->open_count > 0;
+		open.recipients += e->open_count;
+	}
 	spool_status(w->spool, &status);
-	if (!w->failed && status.messages != known)
-		FAIL(w, "%llu messages that nobody sent",
-			(unsigned long long)(status.messages - known));
+	if (status.messages != open.messages || status.recipients != open.recipients)
+		FAIL(w, "the status counts wrong");
+	if (!w->failed && found != known)
+		FAIL(w, "%llu messages that nobody sent", (unsigned long long)(found - known));
 }
 
 /* --- outcomes ----------------------------------------------------------------------------- */
@@ -390,6 +403,7 @@ static void model_add(struct world *w, uint64_t id, uint32_t recipients, size_t 
 	m->envelope_octets = envelope;
 	m->content_octets = content;
 	m->seed = seed;
+	m->boot = w->boot;
 	m->fate = w->plant == PLANT_EARLY_ANSWER ? FATE_ACCEPTED : FATE_OPEN;
 }
 

@@ -12,7 +12,7 @@ static uint64_t hash_of(struct view name)
 struct box *box_get(struct deliverd *d, struct view name)
 {
 	const uint64_t key = hash_of(name);
-	struct box **slot = &d->boxes[key % (sizeof d->boxes / sizeof *d->boxes)];
+	struct box **slot = &d->boxes[key % BOX_SLOTS];
 	for (struct box *b = *slot; b; b = b->next)
 		if (b->key == key && view_equal(b->name, name))
 			return b;
@@ -24,4 +24,42 @@ struct box *box_get(struct deliverd *d, struct view name)
 	*slot = b;
 	d->box_count++;
 	return b;
+}
+
+void box_line_up(struct placing *p)
+{
+	struct box *box = p->box;
+	p->in_line = true;
+	p->line_next = NULL;
+	*(box->line ? &box->line_last->line_next : &box->line) = p;
+	box->line_last = p;
+}
+
+void box_leave(struct placing *p)
+{
+	struct box *box = p->box;
+	struct placing *before = NULL;
+	if (!p->in_line)
+		return;
+	p->in_line = false;
+	for (struct placing *at = box->line; at != p; at = at->line_next)
+		before = at;
+	*(before ? &before->line_next : &box->line) = p->line_next;
+	if (box->line_last == p)
+		box->line_last = before;
+}
+
+/* One that is parked behind an equal mail lets the others pass: it is most likely to be dropped. */
+void box_go_on(struct box *box)
+{
+	struct placing *p = box->line;
+	while (p && (p->ready || p->parked)) {
+		struct placing *next = p->line_next;
+		if (p->ready) {
+			box_leave(p);
+			place_go(p);
+			next = box->line; /* others may have gone with it */
+		}
+		p = next;
+	}
 }

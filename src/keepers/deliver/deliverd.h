@@ -2,7 +2,9 @@
  * deliver, a keeper: writing mailboxes (DESIGN §5). Files:
  *
  *	main.c		what the parent hands over
+ *	life.c		the program's state: made, freed; the sweep
  *	incoming.c	spool's streams: a message and the mailboxes it goes to
+ *	spool_side.c	what spool says
  *	duplicate.c	F-15: what was seen, asked of gate
  *	place.c		the job that writes one file, in the pool of threads
  *	large.c		the same for a content that does not fit into memory
@@ -10,10 +12,14 @@
  *	sync.c		the bulk sync of each file system, and DELIVERED after it
  *	settle.c	what mailbox wants to know before it reads or removes
  *
- * Files of one mailbox are written one after another, in the order of the spool's ids. When one
- * fails, those behind it that were already here fail too, so the order holds when they come again.
- * A job that does not come back within HUNG_MS is answered as deferred and its thread written off
- * until it does; one file system never gets more than half of the threads.
+ * Files of one mailbox get their names one after another, in the order in which spool began them. When
+ * one fails, those behind it that were already here fail too, so the order holds when they come
+ * again.
+ *
+ * Disks that hang: a job that does not come back within HUNG_MS is answered as deferred, and so is
+ * what waits behind it; its thread is written off until it does. One mailbox holds one thread at
+ * most; a file system that is known holds THREADS_PER_DEVICE. Which one a mailbox is on is known from
+ * its first file on; UNKNOWN_HUNG_MAX threads may be lost to those of which it is not.
  */
 #ifndef KEEPERS_DELIVER_DELIVERD_H
 #define KEEPERS_DELIVER_DELIVERD_H
@@ -33,22 +39,27 @@
 
 #include <stdatomic.h>
 
-#define THREADS 8
+#define THREADS 40
 #define THREADS_PER_DEVICE 4
+#define UNKNOWN_HUNG_MAX 12
 #define JOBS_MAX 65536
 #define STREAMS_MAX 2048u
 #define DEVICES_MAX 32
-#define HUNG_MS 5000u /* monotonic */
+#define HUNG_MS 5000u /* monotonic; of a job in its thread */
+#define WAITED_MS 60000u /* monotonic; of a job that no thread has taken */
 #define SYNC_DELAY_MS 1000u /* from the first placed file to the bulk sync */
+#define DEVICE_IDLE_MS 30000u /* then its descriptor is closed, so that it can be unmounted */
+#define SWEEP_MS 500u
 #define WHOLE_MAX DELIVER_CREDIT_FIRST /* larger contents are written as they come */
 
 struct box;
 struct incoming;
 
-/* One file system that holds mailboxes. */
+/* One file system that holds mailboxes. A place in the table is kept for as long as anything is
+ * placed there or under way; turns go on from one file system in it to the next. */
 struct device {
 	uint64_t number; /* st_dev */
-	int fd; /* opened before its first write: sync errors are seen */
+	int fd; /* opened before what it watches was written; -1: closed, for it was idle */
 	struct deliverd *deliverd;
 	struct buffer placed; /* (id, recipient) pairs since the last sync began */
 	struct buffer syncing; /* those that the running sync covers */
@@ -56,23 +67,29 @@ struct device {
 	struct buffer syncing_keys;
 	uint64_t turn; /* number of the sync that will cover what is placed now */
 	uint64_t done; /* syncs that have ended */
+	uint64_t used_ms; /* monotonic */
+	unsigned hung; /* jobs that were answered and have not come back */
 	struct timer *timer;
 	bool armed;
 	bool running;
-	bool failed;
 	enum error error;
 };
 
 /* One recipient of one message. */
 struct placing {
 	struct placing *next; /* of the message */
+	struct placing *line_next; /* of the mailbox */
 	struct incoming *message;
 	struct box *box;
 	uint32_t recipient;
 	struct view forward_path;
-	uint64_t began_ms; /* monotonic: when the job was submitted; 0: not yet */
+	uint64_t submitted_ms; /* monotonic: when the job was; 0: not yet */
+	_Atomic uint64_t began_ms; /* monotonic: when a thread took it; 0: not yet */
+	bool in_line;
+	bool ready; /* it goes when its turn comes */
 	bool answered; /* RESULT was said */
 	bool running; /* a job is out */
+	bool hung; /* and counts as such */
 	bool claimed; /* a row at gate is ours */
 	bool claims; /* waits for gate */
 	uint32_t question; /* to gate; 0: none */
@@ -83,7 +100,6 @@ struct placing {
 	struct maildir_file file;
 	struct buffer header;
 	enum error error;
-	uint64_t device;
 };
 
 struct incoming {
@@ -93,7 +109,7 @@ struct incoming {
 	uint64_t birth;
 	uint64_t size;
 	int64_t arrival_s;
-	bool repeat;
+	uint32_t how; /* enum deliver_how */
 	bool ended; /* END was said */
 	bool is_large;
 	bool begun; /* large: the file is open */
@@ -104,6 +120,7 @@ struct incoming {
 	struct buffer chunk; /* large: with the job */
 	uint64_t received;
 	struct placing *first;
+	struct placing *last;
 	uint32_t unanswered;
 	uint32_t jobs;
 	struct header_scan scan;
@@ -121,8 +138,11 @@ struct box {
 	uint32_t jobs; /* submitted and not back */
 	uint32_t late; /* of those, answered before they came back */
 	uint32_t repairs; /* deliveries that must be repeated before it may be read */
+	bool repaired; /* some were: it is synced before it is read */
 	uint64_t unsynced_turn; /* the device's sync that covers its last file; 0: none */
 	atomic_bool broken; /* one failed: those behind it fail too, until none is out */
+	struct placing *line; /* in the order of their beginning, those that have not gone */
+	struct placing *line_last;
 };
 
 struct settler {
@@ -133,10 +153,13 @@ struct settler {
 	uint64_t round; /* that must be recorded; 0: not known before its files are synced */
 };
 
+#define BOX_SLOTS 4096
+
 struct deliverd {
 	struct program *program;
-	struct snapshot *snapshot;
+	struct snapshot *snapshot; /* jobs may look at an older one: that stays mapped */
 	struct view after; /* of the mailboxes template */
+	struct mail_disk *disk;
 	int root;
 	struct workers *pool;
 	struct watch *pool_watch;
@@ -152,10 +175,12 @@ struct deliverd {
 	struct settler *settlers;
 	struct device devices[DEVICES_MAX];
 	uint32_t device_count;
-	struct box *boxes[4096];
+	unsigned unknown_hung; /* as device.hung, of mailboxes whose file system is not known */
+	struct box *boxes[BOX_SLOTS];
 	uint32_t box_count;
 	struct timer *sweep;
 	bool expecting; /* spool has not yet told all mailboxes that need repairs */
+	bool drained;
 	uint64_t round; /* of telling spool what is delivered, begun with 1 */
 	uint64_t asked; /* round of the MARK on its way; 0: none */
 	uint64_t recorded; /* the last round that is durable at spool */
@@ -164,26 +189,50 @@ struct deliverd {
 	uint64_t deferred;
 };
 
-/* main.c */
-struct maildir_place deliver_place_of(const struct deliverd *d, const struct box *box);
+/* life.c */
+/* Writes below a directory that is given later, on `disk` (kept). */
+struct deliverd *deliverd_new(struct program *program, struct mail_disk *disk);
+/* Waits for the jobs that are out. */
+void deliverd_free(struct deliverd **d);
+/* Takes over `root`, the directory of all mailboxes. */
+void deliverd_root(struct deliverd *d, int root);
+/* Takes the snapshot over when it can be used. */
+bool deliverd_config(struct deliverd *d, struct snapshot *snapshot);
+/* Starts the threads; then the loop's part. */
+void deliverd_prepare(struct deliverd *d);
+void deliverd_go(struct deliverd *d);
+void deliverd_status(const struct deliverd *d, struct buffer *b);
+void deliver_check_drained(struct deliverd *d);
 
 /* boxes.c */
 struct box *box_get(struct deliverd *d, struct view name);
+/* At the end of the mailbox's line; out of it. */
+void box_line_up(struct placing *p);
+void box_leave(struct placing *p);
+/* Sends off those in front that are ready. */
+void box_go_on(struct box *box);
 
 /* incoming.c */
-void incoming_connect(struct deliverd *d, int fd);
-/* Says the RESULT of one recipient; the message is freed when it was the last. */
+struct incoming *incoming_new(struct deliverd *d, uint32_t number);
+must_use bool incoming_add(struct incoming *in, const struct envelope_delivery *delivery);
+/* Says the RESULT of one recipient. */
 void incoming_result(struct placing *p, enum deliver_outcome outcome, struct view text);
-/* Frees the message when nothing holds it any more. */
+/* Says FINISHED when it was the last, and frees the message when nothing holds it any more. */
 void incoming_check(struct incoming *in);
+/* Spool is gone: what is under way comes again. */
+void incoming_orphan(struct incoming *in);
+/* Answers for what does not come back. */
 void incoming_sweep(struct deliverd *d);
 bool incoming_is_quiet(const struct deliverd *d);
+
+/* spool_side.c */
+void spool_connect(struct deliverd *d, int fd);
 
 /* duplicate.c */
 void duplicate_connect(struct deliverd *d, int fd);
 /* The site remembers mail, and this one has a Message-ID. */
 bool duplicate_is_wanted(const struct incoming *in);
-/* Asks gate whether the mail was seen; place_submit or a RESULT follows. */
+/* Asks gate whether the mail was seen; place_ready or a RESULT follows. */
 void duplicate_claim(struct placing *p);
 /* The delivery failed: the row shall not stand in the way of another copy. */
 void duplicate_release(struct placing *p);
@@ -195,29 +244,42 @@ void duplicate_sweep(struct deliverd *d);
 bool duplicate_holds(const struct incoming *in);
 /* Spool is gone: what was parked or asked is not wanted any more. */
 void duplicate_forget(struct incoming *in);
+/* The program ends. */
+void duplicate_end(struct deliverd *d);
 
 /* place.c */
 void place_header(struct placing *p);
-/* Submits the job that writes the file of one recipient. */
-void place_submit(struct placing *p);
+void place_name(const struct placing *p, struct buffer *name);
+struct maildir_place deliver_place_of(const struct deliverd *d, const struct box *box);
+/* Nothing stands against it any more: it gets its name when its turn has come. */
+void place_ready(struct placing *p);
+/* Its turn has come: box_go_on calls this. */
+void place_go(struct placing *p);
 /* What follows a job: the same for whole and large contents. */
 void place_after(struct placing *p);
-bool deliver_submit(struct deliverd *d, struct box *box, void (*work)(void *), void (*done)(void *),
-	void *context);
+/* A job of this recipient; false when there is no room for it. */
+bool place_submit(struct placing *p, void (*work)(void *), void (*done)(void *));
+/* In the job, first of all. */
+void place_began(struct placing *p);
+/* In the loop, when it is back. */
+void place_back(struct placing *p);
 
 /* large.c */
-void large_begin(struct placing *p);
 void large_more(struct incoming *in);
-/* Nothing stands against it: the file gets its name. */
+/* Its turn has come: the file gets its name. */
 void large_finish(struct placing *p);
 
 /* sync.c */
-/* The device of that number; null when there are too many. */
-struct device *sync_device(struct deliverd *d, uint64_t number, struct box *box);
+/* The place of that file system; `watch` (taken over, may be -1) was opened on it before what was
+ * written. Null when there are too many. */
+struct device *sync_device(struct deliverd *d, uint64_t number, int watch);
 void sync_placed(struct device *device, struct placing *p);
 /* A sync now, if anything is placed. */
 void sync_now(struct device *device);
+/* Closes what was not used for long. */
+void sync_sweep(struct deliverd *d);
 bool sync_is_quiet(const struct deliverd *d);
+void sync_end(struct deliverd *d);
 
 /* settle.c */
 void settle_connect(struct deliverd *d, int fd);
@@ -227,7 +289,6 @@ void settle_check(struct deliverd *d);
 void settle_fail(struct deliverd *d, const struct device *device);
 /* Spool says that this round is durable. */
 void settle_marked(struct deliverd *d, uint64_t round);
-
-void deliver_check_drained(struct deliverd *d);
+void settle_end(struct deliverd *d);
 
 #endif

@@ -84,10 +84,9 @@ static void go_on(struct placing *p)
 	struct incoming *in = p->message;
 	p->claims = false;
 	p->parked = false;
-	if (p->message->is_large)
-		large_finish(p);
-	else
-		place_submit(p);
+	in->jobs++; /* hold it */
+	place_ready(p);
+	in->jobs--;
 	incoming_check(in);
 }
 
@@ -157,24 +156,25 @@ void duplicate_delivered(struct deliverd *d, struct view keys)
 
 /* --- answers ------------------------------------------------------------------------------ */
 
+static bool has_row(struct view keys, struct view digest, uint64_t id)
+{
+	struct cursor c = cursor_of(keys);
+	while (cursor_left(&c) >= DIGEST_OCTETS + 8)
+		if (view_equal(cursor_take(&c, DIGEST_OCTETS), digest) & (cursor_u64(&c) == id))
+			return true;
+	return false;
+}
+
 /* Still being delivered here, or placed and not yet synced. */
 static bool is_under_way(const struct deliverd *d, uint64_t id, struct view digest)
 {
 	for (const struct incoming *in = d->newest; in; in = in->older)
-		if (in->id.value == id)
+		if (in->id.value == id && in->number)
 			return true;
-	for (uint32_t i = 0; i < d->device_count; i++) {
-		struct buffer pair = buffer_new(DIGEST_OCTETS + 8);
-		buffer_add(&pair, digest);
-		buffer_add_u64(&pair, id);
-		const bool found = view_search(buffer_view(&d->devices[i].keys),
-					   buffer_view(&pair)) != VIEW_NOT_FOUND ||
-				   view_search(buffer_view(&d->devices[i].syncing_keys),
-					   buffer_view(&pair)) != VIEW_NOT_FOUND;
-		buffer_free(&pair);
-		if (found)
+	for (uint32_t i = 0; i < d->device_count; i++)
+		if (has_row(buffer_view(&d->devices[i].keys), digest, id) ||
+			has_row(buffer_view(&d->devices[i].syncing_keys), digest, id))
 			return true;
-	}
 	return false;
 }
 
@@ -184,6 +184,7 @@ static void park(struct placing *p)
 		p->parked_ms = loop_now_ms(p->message->deliverd->program->loop);
 	p->parked = true;
 	p->claims = false;
+	box_go_on(p->box);
 }
 
 static void drop(struct placing *p, uint64_t first)
@@ -193,9 +194,11 @@ static void drop(struct placing *p, uint64_t first)
 	text_add(&text, "rule=duplicate first={}", text_hex(first));
 	p->claims = false;
 	p->parked = false;
+	struct box *box = p->box;
 	incoming_result(p, DELIVER_DUPLICATE, buffer_view(&text));
 	buffer_free(&text);
 	incoming_check(in);
+	box_go_on(box);
 }
 
 static void on_row(struct placing *p, struct view facts)
@@ -230,7 +233,7 @@ static void answered(struct question *q, const struct frame *frame)
 	if (!p)
 		return;
 	p->question = 0;
-	if (p->message->number == 0) {
+	if (p->message->number == 0 || p->answered) {
 		p->claims = false;
 		incoming_check(p->message);
 		return;
@@ -290,7 +293,7 @@ void duplicate_sweep(struct deliverd *d)
 		newer = in->newer;
 		in->jobs++; /* hold it */
 		for (struct placing *p = in->first; p && in->number; p = p->next) {
-			if (!p->parked || p->question)
+			if (!p->parked || p->question || p->answered)
 				continue;
 			if (now_ms - p->parked_ms > PARKED_MAX_MS)
 				go_on(p);
@@ -314,4 +317,10 @@ void duplicate_forget(struct incoming *in)
 {
 	for (struct placing *p = in->first; p; p = p->next)
 		p->parked = false;
+}
+
+void duplicate_end(struct deliverd *d)
+{
+	channel_free(&d->gate);
+	streams_each(&d->questions, fail_one, d);
 }

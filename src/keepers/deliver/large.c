@@ -4,17 +4,6 @@
  * tmp/ as they come; credit follows the writing. It is claimed at gate last, before it gets its
  * name: its body is known only then. */
 
-static void make_name(const struct placing *p, struct buffer *name)
-{
-	const struct incoming *in = p->message;
-	maildir_name_add(name, &(struct maildir_name){.birth = in->birth,
-				       .id = in->id,
-				       .recipient = p->recipient,
-				       .arrival_s = in->arrival_s,
-				       .octets = in->size + p->header.length,
-				       .host = in->deliverd->snapshot->servername.name});
-}
-
 static void write_work(void *context)
 {
 	struct placing *p = context;
@@ -22,19 +11,21 @@ static void write_work(void *context)
 	const struct maildir_place place = deliver_place_of(in->deliverd, p->box);
 	const struct view parts[2] = {
 		in->begun ? VIEW_NONE : buffer_view(&p->header), buffer_view(&in->chunk)};
+	place_began(p);
 	if (!p->error && atomic_load(&p->box->broken))
 		p->error = ERROR_BUSY;
 	if (!p->error && !in->begun) {
 		struct buffer name = buffer_new(MAILDIR_NAME_MAX);
-		make_name(p, &name);
-		p->error = maildir_begin(&place, buffer_view(&name), in->repeat, &p->file);
+		place_name(p, &name);
+		p->error = buffer_failed(&name)
+				   ? ERROR_LIMIT
+				   : maildir_begin(&place, buffer_view(&name), in->how, &p->file);
 		buffer_free(&name);
-		p->device = p->file.device;
 	}
 	if (!p->error)
 		p->error = maildir_write(&p->file, parts, 2);
 	if (p->error) {
-		maildir_abandon(&place, &p->file);
+		maildir_abandon(&p->file);
 		atomic_store(&p->box->broken, true);
 	}
 }
@@ -45,31 +36,24 @@ static void write_done(void *context)
 	struct incoming *in = p->message;
 	struct deliverd *d = in->deliverd;
 	const size_t length = in->chunk.length;
-	p->running = false;
+	place_back(p);
 	in->begun = true;
 	in->writing = false;
 	buffer_clear(&in->chunk);
 	if (in->number && !in->ended && length)
 		channel_say(d->spool, DELIVER_CREDIT, in->number, frame_number(length));
-	if (!in->number || p->answered) {
-		p->error = p->error ? p->error : ERROR_CLOSED;
-		if (p->file.fd >= 0) {
-			const struct maildir_place place = deliver_place_of(d, p->box);
-			maildir_abandon(&place, &p->file);
-		}
-	}
-	p->box->jobs--;
-	in->jobs--;
-	if (p->box->jobs == 0 && p->box->late == 0)
-		atomic_store(&p->box->broken, false);
+	if (!in->number || p->answered)
+		maildir_abandon(&p->file);
 	large_more(in);
+	settle_check(d);
+	incoming_check(in);
 }
 
 static void finish_work(void *context)
 {
 	struct placing *p = context;
-	const struct maildir_place place = deliver_place_of(p->message->deliverd, p->box);
-	p->error = maildir_finish(&place, &p->file);
+	place_began(p);
+	p->error = maildir_finish(&p->file);
 	if (p->error)
 		atomic_store(&p->box->broken, true);
 }
@@ -77,22 +61,8 @@ static void finish_work(void *context)
 static void finish_done(void *context)
 {
 	struct placing *p = context;
-	p->running = false;
+	place_back(p);
 	place_after(p);
-}
-
-static bool submit(struct placing *p, void (*work)(void *), void (*done)(void *))
-{
-	struct incoming *in = p->message;
-	p->began_ms = loop_now_ms(in->deliverd->program->loop);
-	p->running = deliver_submit(in->deliverd, p->box, work, done, p);
-	if (p->running) {
-		in->jobs++;
-		p->box->jobs++;
-	} else {
-		p->error = ERROR_LIMIT;
-	}
-	return p->running;
 }
 
 static void start_write(struct placing *p)
@@ -101,14 +71,11 @@ static void start_write(struct placing *p)
 	const struct buffer empty = in->chunk;
 	in->chunk = in->content;
 	in->content = empty;
-	in->writing = submit(p, write_work, write_done);
-	if (!in->writing)
+	in->writing = place_submit(p, write_work, write_done);
+	if (!in->writing) {
 		buffer_clear(&in->chunk);
-}
-
-void large_begin(struct placing *p)
-{
-	place_header(p);
+		p->error = ERROR_LIMIT;
+	}
 }
 
 /* After a failure the rest is still taken, and let go, until END. */
@@ -118,42 +85,36 @@ static void drain(struct incoming *in, struct placing *p)
 		channel_say(in->deliverd->spool, DELIVER_CREDIT, in->number,
 			frame_number(in->content.length));
 	buffer_clear(&in->content);
-	if (in->ended || !in->number) {
-		incoming_result(p, DELIVER_DEFERRED,
-			p->error == ERROR_SPACE ? VIEW("the mailbox's disk is full")
-						: VIEW("the mailbox's disk failed"));
-		incoming_check(in);
-	}
+	incoming_result(p, DELIVER_DEFERRED,
+		p->error == ERROR_SPACE ? VIEW("the mailbox's disk is full")
+					: VIEW("the mailbox's disk failed"));
 }
 
+/* The message must be held, or checked afterwards. */
 void large_more(struct incoming *in)
 {
 	struct placing *p = in->first;
-	if (in->writing)
+	if (in->writing || p->running)
 		return;
+	if (!p->error && !p->answered && in->number && in->content.length)
+		start_write(p);
 	if (p->error || p->answered || !in->number) {
 		drain(in, p);
 		return;
 	}
-	if (in->content.length) {
-		start_write(p);
-		if (p->error)
-			drain(in, p);
-		return;
-	}
-	if (!in->ended || p->running || p->claims || p->claimed || p->parked)
+	if (in->writing || !in->ended || p->ready || p->claims || p->claimed || p->parked)
 		return;
 	header_scan_finish(&in->scan);
 	if (duplicate_is_wanted(in))
 		duplicate_claim(p);
 	else
-		large_finish(p);
+		place_ready(p);
 }
 
 void large_finish(struct placing *p)
 {
-	if (!submit(p, finish_work, finish_done)) {
+	if (!place_submit(p, finish_work, finish_done)) {
 		duplicate_release(p);
-		drain(p->message, p);
+		incoming_result(p, DELIVER_DEFERRED, VIEW("too many deliveries are waiting"));
 	}
 }

@@ -1,22 +1,64 @@
 #include "keepers/deliver/deliverd.h"
 
+#include "base/clock.h"
 #include "mail/trace.h"
 
 struct maildir_place deliver_place_of(const struct deliverd *d, const struct box *box)
 {
-	return (struct maildir_place){.root = d->root, .mailbox = box->name, .after = d->after};
+	return (struct maildir_place){
+		.disk = d->disk, .root = d->root, .mailbox = box->name, .after = d->after};
 }
 
-bool deliver_submit(struct deliverd *d, struct box *box, void (*work)(void *), void (*done)(void *),
-	void *context)
+/* --- jobs --------------------------------------------------------------------------------- */
+
+/* Those of mailboxes of which nothing is known have no cap of their own, until too many of them have
+ * been lost: then they may wait for each other. */
+static uint32_t group_of(const struct deliverd *d, const struct box *box)
 {
+	if (box->device)
+		return box->device;
+	return d->unknown_hung < UNKNOWN_HUNG_MAX ? 0 : DEVICES_MAX + 1;
+}
+
+bool place_submit(struct placing *p, void (*work)(void *), void (*done)(void *))
+{
+	struct incoming *in = p->message;
+	struct deliverd *d = in->deliverd;
 	const struct job job = {.work = work,
 		.done = done,
-		.context = context,
-		.key = box->key,
-		.group = box->device ? box->device : DEVICES_MAX + 1};
-	return workers_submit(d->pool, &job) == ERROR_NONE;
+		.context = p,
+		.key = p->box->key,
+		.group = group_of(d, p->box)};
+	atomic_store(&p->began_ms, 0);
+	p->submitted_ms = loop_now_ms(d->program->loop);
+	p->running = workers_submit(d->pool, &job) == ERROR_NONE;
+	in->jobs += p->running;
+	p->box->jobs += p->running;
+	return p->running;
 }
+
+void place_began(struct placing *p)
+{
+	atomic_store(&p->began_ms, clock_monotonic_ms());
+}
+
+void place_back(struct placing *p)
+{
+	struct box *box = p->box;
+	struct deliverd *d = p->message->deliverd;
+	p->running = false;
+	p->message->jobs--;
+	box->jobs--;
+	if (p->answered)
+		box->late--;
+	if (p->hung)
+		(*(box->device ? &d->devices[box->device - 1].hung : &d->unknown_hung))--;
+	p->hung = false;
+	if (box->jobs == 0)
+		atomic_store(&box->broken, false);
+}
+
+/* --- the file ----------------------------------------------------------------------------- */
 
 /* Paths were parsed by smtpd and stand as they were given: a backslash of a quoted local-part is one.
  * But smtpd may have been broken into: what no path can hold is escaped. */
@@ -36,7 +78,7 @@ void place_header(struct placing *p)
 		path_text(p->message->reverse_path), path_text(p->forward_path));
 }
 
-static void make_name(const struct placing *p, struct buffer *name)
+void place_name(const struct placing *p, struct buffer *name)
 {
 	const struct incoming *in = p->message;
 	maildir_name_add(name, &(struct maildir_name){.birth = in->birth,
@@ -54,22 +96,22 @@ static void place_work(void *context)
 	const struct maildir_place place = deliver_place_of(in->deliverd, p->box);
 	const struct view parts[2] = {buffer_view(&p->header), buffer_view(&in->content)};
 	struct buffer name = buffer_new(MAILDIR_NAME_MAX);
+	place_began(p);
 	if (atomic_load(&p->box->broken)) {
 		p->error = ERROR_BUSY;
 		return;
 	}
-	make_name(p, &name);
+	place_name(p, &name);
 	p->error = buffer_failed(&name)
 			   ? ERROR_LIMIT
-			   : maildir_begin(&place, buffer_view(&name), in->repeat, &p->file);
+			   : maildir_begin(&place, buffer_view(&name), in->how, &p->file);
 	buffer_free(&name);
 	if (!p->error) {
-		p->device = p->file.device;
 		p->error = maildir_write(&p->file, parts, 2);
 		if (!p->error)
-			p->error = maildir_finish(&place, &p->file);
+			p->error = maildir_finish(&p->file);
 		else
-			maildir_abandon(&place, &p->file);
+			maildir_abandon(&p->file);
 	}
 	if (p->error)
 		atomic_store(&p->box->broken, true);
@@ -78,6 +120,8 @@ static void place_work(void *context)
 static struct view why(enum error error)
 {
 	switch (error) {
+	case ERROR_NONE:
+		return VIEW("late");
 	case ERROR_SPACE:
 		return VIEW("the mailbox's disk is full");
 	case ERROR_DENIED:
@@ -88,12 +132,12 @@ static struct view why(enum error error)
 		return VIEW("the name of the file would be too long");
 	case ERROR_MEMORY:
 		return VIEW("no memory or descriptors are left");
-	case ERROR_NONE:
+	case ERROR_CLOSED:
+		return VIEW("it came incomplete from the spool");
 	case ERROR_IO:
 	case ERROR_MISSING:
 	case ERROR_EXISTS:
 	case ERROR_SYNTAX:
-	case ERROR_CLOSED:
 	case ERROR_PROTOCOL:
 	case ERROR_CORRUPT:
 		break;
@@ -101,56 +145,76 @@ static struct view why(enum error error)
 	return VIEW("the mailbox's disk failed");
 }
 
+/* The file has its name: when will it be durable? Null when nobody can know. */
+static struct device *watch_it(struct placing *p)
+{
+	struct box *box = p->box;
+	struct deliverd *d = p->message->deliverd;
+	struct device *device = sync_device(d, p->file.device, maildir_take_watch(&p->file));
+	if (!device)
+		log_error("a file system of mailboxes cannot be watched",
+			fact_view("mailbox", box->name));
+	else
+		box->device = (uint32_t)(device - d->devices) + 1;
+	return device;
+}
+
 void place_after(struct placing *p)
 {
 	struct incoming *in = p->message;
 	struct deliverd *d = in->deliverd;
 	struct box *box = p->box;
-	const bool was_late = p->answered;
-	box->jobs--;
-	box->late -= was_late;
-	if (box->jobs == 0)
-		atomic_store(&box->broken, false);
 	if (p->file.mended)
-		log_warning("a file was mended after a power cut", fact_hex("id", in->id.value),
+		log_warning("a torn file was written anew", fact_hex("id", in->id.value),
 			fact_view("mailbox", box->name));
-	struct device *device = p->error ? NULL : sync_device(d, p->device, box);
-	if (!p->error && !was_late && device) {
-		incoming_result(p, DELIVER_PLACED, VIEW_NONE);
+	struct device *device = p->error ? NULL : watch_it(p);
+	maildir_close(&p->file);
+	if (device && !p->answered) {
+		box->repaired |= in->how & DELIVER_REPAIR;
 		sync_placed(device, p);
+		incoming_result(p, DELIVER_PLACED, VIEW_NONE);
 	} else {
 		/* a late one that worked was already deferred: it comes again, and is found */
 		duplicate_release(p);
-		incoming_result(p, DELIVER_DEFERRED, p->error ? why(p->error) : VIEW("late"));
+		incoming_result(p, DELIVER_DEFERRED, why(p->error));
 	}
-	in->jobs--;
+	settle_check(d);
 	incoming_check(in);
 }
 
 static void place_done(void *context)
 {
 	struct placing *p = context;
-	p->running = false;
+	place_back(p);
 	place_after(p);
 }
 
-void place_submit(struct placing *p)
+void place_ready(struct placing *p)
+{
+	p->ready = true;
+	if (p->in_line)
+		box_go_on(p->box);
+}
+
+void place_go(struct placing *p)
 {
 	struct incoming *in = p->message;
-	struct deliverd *d = in->deliverd;
+	if (p->answered)
+		return;
+	in->jobs++; /* hold it */
 	if (p->box->late) {
 		duplicate_release(p);
 		incoming_result(p, DELIVER_DEFERRED, VIEW("the mailbox's disk does not answer"));
-		return;
-	}
-	place_header(p);
-	p->began_ms = loop_now_ms(d->program->loop);
-	p->running = deliver_submit(d, p->box, place_work, place_done, p);
-	if (p->running) {
-		in->jobs++;
-		p->box->jobs++;
+	} else if (in->is_large) {
+		large_finish(p);
 	} else {
-		duplicate_release(p);
-		incoming_result(p, DELIVER_DEFERRED, VIEW("too many deliveries are waiting"));
+		place_header(p);
+		if (!place_submit(p, place_work, place_done)) {
+			duplicate_release(p);
+			incoming_result(
+				p, DELIVER_DEFERRED, VIEW("too many deliveries are waiting"));
+		}
 	}
+	in->jobs--;
+	incoming_check(in);
 }

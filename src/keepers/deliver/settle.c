@@ -1,7 +1,5 @@
 #include "keepers/deliver/deliverd.h"
 
-#define SETTLERS_MAX 65536u
-
 static bool is_synced(const struct deliverd *d, const struct box *box)
 {
 	if (!box->device || !box->unsynced_turn)
@@ -31,10 +29,13 @@ static bool is_settled(struct deliverd *d, struct settler *s)
 {
 	if (d->expecting || s->box->repairs)
 		return false;
-	if (!s->sync)
+	if (is_synced(d, s->box)) {
+		s->box->repaired = false;
+		return !s->sync || is_recorded(d, s);
+	}
+	/* what was repaired is read only when a second power cut cannot tear it again */
+	if (!s->sync && !s->box->repaired)
 		return true;
-	if (is_synced(d, s->box))
-		return is_recorded(d, s);
 	sync_now(&d->devices[s->box->device - 1]);
 	return false;
 }
@@ -64,7 +65,7 @@ void settle_fail(struct deliverd *d, const struct device *device)
 {
 	struct settler **at = &d->settlers;
 	while (*at)
-		if ((*at)->sync && (*at)->box->device &&
+		if (((*at)->sync || (*at)->box->repaired) && (*at)->box->device &&
 			&d->devices[(*at)->box->device - 1] == device)
 			answer(d, at, device->error);
 		else
@@ -96,17 +97,15 @@ static void said(void *context, const struct frame *frame)
 		.sync = frame->values[1].number == 1};
 	if (streams_put(&d->settling, s->stream, s) != ERROR_NONE) {
 		memory_free(s);
+		channel_break(d->mailbox, "more questions than there may be");
 		return;
 	}
 	d->settlers = s;
 	settle_check(d);
 }
 
-static void closed(void *context, const char *broken)
+void settle_end(struct deliverd *d)
 {
-	struct deliverd *d = context;
-	if (broken)
-		program_peer_broken(d->program, PROGRAM_MAILBOX, broken);
 	channel_free(&d->mailbox);
 	while (d->settlers) {
 		struct settler *next = d->settlers->next;
@@ -116,13 +115,19 @@ static void closed(void *context, const char *broken)
 	}
 }
 
+static void closed(void *context, const char *broken)
+{
+	struct deliverd *d = context;
+	if (broken)
+		program_peer_broken(d->program, PROGRAM_MAILBOX, broken);
+	settle_end(d);
+}
+
 static const struct channel_handler handler = {state_of, said, closed};
 
 void settle_connect(struct deliverd *d, int fd)
 {
 	if (d->mailbox)
 		closed(d, NULL);
-	else
-		d->settling = streams_new(SETTLERS_MAX);
 	d->mailbox = channel_new(d->program->loop, &mailbox_deliver, FRAME_B, fd, &handler, d);
 }

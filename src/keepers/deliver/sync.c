@@ -1,8 +1,6 @@
 #include "keepers/deliver/deliverd.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 #define PAIRS_OCTETS_MAX (64u << 20)
 
@@ -13,45 +11,62 @@ static void due(void *context)
 	sync_now(device);
 }
 
-/* Any directory of the file system will do. */
-static int open_on(const struct deliverd *d, const struct box *box)
+static bool is_idle(const struct device *device)
 {
-	char path[MAILDIR_PATH_MAX];
-	struct buffer b = buffer_new(sizeof path - 1);
-	buffer_add(&b, box->name);
-	buffer_add(&b, d->after);
-	const bool ok = !buffer_failed(&b) && view_to_text(buffer_view(&b), path, sizeof path);
-	buffer_free(&b);
-	return ok ? openat(d->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	return !device->running && !device->placed.length && !device->hung;
 }
 
-/* A device that is met for the first time was written to before we held a descriptor: an error of
- * that very first write could pass unseen, so its first sync is asked for twice (DESIGN §5). */
-struct device *sync_device(struct deliverd *d, uint64_t number, struct box *box)
+static void close_watch(struct device *device)
 {
-	for (uint32_t i = 0; i < d->device_count; i++)
-		if (d->devices[i].number == number) {
-			box->device = i + 1;
-			return &d->devices[i];
-		}
-	const int fd = d->device_count < DEVICES_MAX ? open_on(d, box) : -1;
-	if (fd < 0) {
-		log_error("a file system of mailboxes cannot be watched",
-			fact_view("mailbox", box->name), fact_errno(errno));
-		return NULL;
+	struct deliverd *d = device->deliverd;
+	if (device->fd >= 0 && device->fd != d->root)
+		d->disk->close(d->disk, device->fd);
+	device->fd = -1;
+}
+
+/* The place of that file system, or one for it: a new one, or of one that is not in use. */
+static struct device *find(struct deliverd *d, uint64_t number)
+{
+	struct device *idle = NULL;
+	for (uint32_t i = 0; i < d->device_count; i++) {
+		struct device *device = &d->devices[i];
+		if (device->number == number)
+			return device;
+		if (is_idle(device) && device->fd < 0)
+			idle = device;
 	}
-	struct device *device = &d->devices[d->device_count++];
-	*device = (struct device){.number = number,
-		.fd = fd,
-		.deliverd = d,
-		.placed = buffer_new(PAIRS_OCTETS_MAX),
-		.syncing = buffer_new(PAIRS_OCTETS_MAX),
-		.keys = buffer_new(PAIRS_OCTETS_MAX * 4),
-		.syncing_keys = buffer_new(PAIRS_OCTETS_MAX * 4),
-		.turn = 1};
-	device->timer = timer_new(d->program->loop, due, device);
-	box->device = d->device_count;
-	return device;
+	if (d->device_count < DEVICES_MAX) {
+		struct device *device = &d->devices[d->device_count++];
+		*device = (struct device){.fd = -1,
+			.deliverd = d,
+			.placed = buffer_new(PAIRS_OCTETS_MAX),
+			.syncing = buffer_new(PAIRS_OCTETS_MAX),
+			.keys = buffer_new(PAIRS_OCTETS_MAX * 4),
+			.syncing_keys = buffer_new(PAIRS_OCTETS_MAX * 4),
+			.turn = 1};
+		device->timer = timer_new(d->program->loop, due, device);
+		return device;
+	}
+	return idle;
+}
+
+/* While the descriptor is held its file system cannot go, so its number is of no other. When it was
+ * closed, nothing of it waits for a sync, and the number may be anybody's: the descriptor that comes
+ * with the next file, opened before that was written, is the one to watch. */
+struct device *sync_device(struct deliverd *d, uint64_t number, int watch)
+{
+	struct device *device = find(d, number);
+	if (device) {
+		device->number = number;
+		device->used_ms = loop_now_ms(d->program->loop);
+	}
+	if (device && device->fd < 0) {
+		device->fd = watch;
+		watch = -1;
+	}
+	if (watch >= 0)
+		d->disk->close(d->disk, watch);
+	return device && device->fd >= 0 ? device : NULL;
 }
 
 static void say_pairs(struct deliverd *d, struct view pairs, bool lost)
@@ -67,7 +82,8 @@ static void say_pairs(struct deliverd *d, struct view pairs, bool lost)
 static void sync_work(void *context)
 {
 	struct device *device = context;
-	device->error = syncfs(device->fd) == 0 ? ERROR_NONE : error_of_errno(errno);
+	struct mail_disk *disk = device->deliverd->disk;
+	device->error = disk->sync_all(disk, device->fd) == 0 ? ERROR_NONE : error_of_errno(errno);
 }
 
 /* An error means: write again from the log. It is never answered by another sync. */
@@ -77,6 +93,7 @@ static void sync_done(void *context)
 	struct deliverd *d = device->deliverd;
 	device->running = false;
 	device->done++;
+	device->used_ms = loop_now_ms(d->program->loop);
 	if (device->error)
 		log_error("the file system of the mailboxes failed: its last mail is written again",
 			fact_error(device->error));
@@ -94,13 +111,13 @@ static void sync_done(void *context)
 	deliver_check_drained(d);
 }
 
+/* One a file system at a time, each in whatever thread: those that hang hold one each. */
 void sync_now(struct device *device)
 {
 	struct deliverd *d = device->deliverd;
 	if (device->running || device->placed.length == 0)
 		return;
-	const struct job job = {
-		.work = sync_work, .done = sync_done, .context = device, .group = DEVICES_MAX + 2};
+	const struct job job = {.work = sync_work, .done = sync_done, .context = device};
 	if (workers_submit(d->pool, &job) != ERROR_NONE) {
 		timer_set(device->timer, SYNC_DELAY_MS);
 		return;
@@ -128,10 +145,31 @@ void sync_placed(struct device *device, struct placing *p)
 	timer_set(device->timer, device->deliverd->program->draining ? 0 : SYNC_DELAY_MS);
 }
 
+void sync_sweep(struct deliverd *d)
+{
+	const uint64_t now_ms = loop_now_ms(d->program->loop);
+	for (uint32_t i = 0; i < d->device_count; i++)
+		if (is_idle(&d->devices[i]) && now_ms - d->devices[i].used_ms > DEVICE_IDLE_MS)
+			close_watch(&d->devices[i]);
+}
+
 bool sync_is_quiet(const struct deliverd *d)
 {
 	for (uint32_t i = 0; i < d->device_count; i++)
 		if (d->devices[i].running || d->devices[i].placed.length)
 			return false;
 	return true;
+}
+
+void sync_end(struct deliverd *d)
+{
+	for (uint32_t i = 0; i < d->device_count; i++) {
+		struct device *device = &d->devices[i];
+		timer_free(&device->timer);
+		close_watch(device);
+		buffer_free(&device->placed);
+		buffer_free(&device->syncing);
+		buffer_free(&device->keys);
+		buffer_free(&device->syncing_keys);
+	}
 }

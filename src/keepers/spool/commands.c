@@ -12,6 +12,21 @@ static uint32_t count_state(const struct spool_entry *entry, enum spool_state st
 	return n;
 }
 
+/* When the mailbox's trouble is tried again, in seconds from now; -1: it has none. */
+static int64_t next_try_s(const struct spoold *d, const struct lane *lane)
+{
+	const uint64_t now_ms = loop_now_ms(d->program->loop);
+	if (!lane || !lane->in_trouble)
+		return -1;
+	return lane->due_ms > now_ms ? (int64_t)((lane->due_ms - now_ms + 999) / 1000) : 0;
+}
+
+/* Why it waits: the mailbox's trouble, else what the log says. */
+static struct view reason_of(const struct lane *lane, struct view logged)
+{
+	return lane && lane->in_trouble ? view_of(lane->reason, lane->reason_length) : logged;
+}
+
 static bool read_envelope(struct spoold *d, struct spool_id id, struct buffer *form,
 	struct arena *a, struct envelope *e)
 {
@@ -34,8 +49,28 @@ static void add_reason(struct spoold *d, const struct spool_entry *entry, struct
 			return;
 }
 
-static void add_json(struct buffer *b, const struct spool_entry *entry, const struct envelope *e,
-	struct view reason)
+static void add_json_recipient(const struct spoold *d, struct buffer *b,
+	const struct envelope_recipient *r, uint8_t state, struct view logged)
+{
+	const struct lane *lane = lane_find(d, r->target);
+	const bool is_final = spool_state_is_final((enum spool_state)state);
+	const int64_t next_s = is_final ? -1 : next_try_s(d, lane);
+	buffer_add(b, VIEW("{\"mailbox\":"));
+	text_add_json(b, r->target);
+	buffer_add(b, VIEW(",\"forward_path\":"));
+	text_add_json(b, r->forward_path);
+	text_add(b, ",\"state\":\"{}\",\"reason\":",
+		text_string(spool_state_name((enum spool_state)state)));
+	text_add_json(b, is_final ? VIEW_NONE : reason_of(lane, logged));
+	buffer_add(b, VIEW(",\"next_try_s\":"));
+	if (next_s < 0)
+		buffer_add(b, VIEW("null}"));
+	else
+		text_add(b, "{}}", text_signed(next_s));
+}
+
+static void add_json(const struct spoold *d, struct buffer *b, const struct spool_entry *entry,
+	const struct envelope *e, struct view logged)
 {
 	text_add(b, "{\"id\":\"{}\",\"arrival\":{},\"octets\":{},\"reverse_path\":",
 		text_hex(entry->id.value), text_signed(entry->arrival_s),
@@ -45,37 +80,38 @@ static void add_json(struct buffer *b, const struct spool_entry *entry, const st
 		text_number(count_state(entry, SPOOL_WAITING)),
 		text_number(count_state(entry, SPOOL_PLACED)),
 		text_number(count_state(entry, SPOOL_DEFERRED)));
-	text_add_json(b, reason);
+	text_add_json(b, logged);
 	buffer_add(b, VIEW(",\"recipients\":["));
 	for (uint32_t i = 0; i < e->recipient_count && i < entry->recipient_count; i++) {
 		if (i)
 			buffer_add_octet(b, ',');
-		buffer_add(b, VIEW("{\"mailbox\":"));
-		text_add_json(b, e->recipients[i].target);
-		buffer_add(b, VIEW(",\"forward_path\":"));
-		text_add_json(b, e->recipients[i].forward_path);
-		text_add(b, ",\"state\":\"{}\"}",
-			text_string(
-				spool_state_name((enum spool_state)entry->recipients[i].state)));
+		add_json_recipient(d, b, &e->recipients[i], entry->recipients[i].state, logged);
 	}
 	buffer_add(b, VIEW("]}"));
 }
 
-static void add_line(struct buffer *b, const struct spool_entry *entry, const struct envelope *e,
-	struct view reason)
+static void add_line(const struct spoold *d, struct buffer *b, const struct spool_entry *entry,
+	const struct envelope *e, struct view logged)
 {
 	const int64_t age_s = clock_wall_s() - entry->arrival_s;
 	text_add(b, "{}  {} s  {} octets  <{}>\n", text_hex(entry->id.value),
 		text_signed(age_s < 0 ? 0 : age_s), text_number(entry->content_octets),
 		text_view(e->reverse_path));
-	for (uint32_t i = 0; i < e->recipient_count && i < entry->recipient_count; i++)
-		if (!spool_state_is_final((enum spool_state)entry->recipients[i].state))
-			text_add(b, "    {} <{}>\n",
-				text_string(spool_state_name(
-					(enum spool_state)entry->recipients[i].state)),
-				text_view(e->recipients[i].forward_path));
-	if (reason.length)
-		text_add(b, "    {}\n", text_view(reason));
+	for (uint32_t i = 0; i < e->recipient_count && i < entry->recipient_count; i++) {
+		const enum spool_state state = (enum spool_state)entry->recipients[i].state;
+		if (spool_state_is_final(state))
+			continue;
+		const struct lane *lane = lane_find(d, e->recipients[i].target);
+		const struct view reason = reason_of(lane, logged);
+		const int64_t next_s = next_try_s(d, lane);
+		text_add(b, "    {} <{}> mailbox {}\n", text_string(spool_state_name(state)),
+			text_view(e->recipients[i].forward_path),
+			text_view(e->recipients[i].target));
+		if (reason.length)
+			text_add(b, "        {}\n", text_view(reason));
+		if (next_s >= 0)
+			text_add(b, "        next try in {} s\n", text_signed(next_s));
+	}
 }
 
 static void list_queue(struct spoold *d, uint32_t stream, bool json)
@@ -94,10 +130,10 @@ static void list_queue(struct spoold *d, uint32_t stream, bool json)
 			add_reason(d, entry, &reason);
 			if (json) {
 				buffer_add(&out, view_text(comma));
-				add_json(&out, entry, &e, buffer_view(&reason));
+				add_json(d, &out, entry, &e, buffer_view(&reason));
 				comma = ",\n";
 			} else {
-				add_line(&out, entry, &e, buffer_view(&reason));
+				add_line(d, &out, entry, &e, buffer_view(&reason));
 			}
 		}
 		buffer_free(&reason);
@@ -117,6 +153,15 @@ static void list_queue(struct spoold *d, uint32_t stream, bool json)
 
 /* --- status ------------------------------------------------------------------------------- */
 
+static uint32_t count_trouble(const struct spoold *d)
+{
+	uint32_t n = 0;
+	for (size_t i = 0; i < LANE_SLOTS; i++)
+		for (const struct lane *lane = d->lanes[i]; lane; lane = lane->chain)
+			n += lane->in_trouble;
+	return n;
+}
+
 static void say_status(struct spoold *d, uint32_t stream)
 {
 	struct spool_status s;
@@ -128,6 +173,7 @@ static void say_status(struct spoold *d, uint32_t stream)
 	text_add(&b, "segments_abandoned={}\nsegments_corrupt={}\nbatches={}\nfailures={}\n",
 		text_number(s.segments_abandoned), text_number(s.segments_corrupt),
 		text_number(s.batches), text_number(s.failures));
+	text_add(&b, "mailboxes_in_trouble={}\n", text_number(count_trouble(d)));
 	text_add(&b, "last_error={}\nrefusing={}\nfree_octets={}\n",
 		text_string(error_name(s.last_error)), text_number(s.messages_refused),
 		text_number(d->free_octets));

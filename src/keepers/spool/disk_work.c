@@ -33,13 +33,6 @@ bool disk_work_submit(
 
 /* --- the log ------------------------------------------------------------------------------ */
 
-struct batch_job {
-	struct spoold *spoold;
-	struct spool_batch *batch;
-	enum error error;
-};
-static struct batch_job batch_job;
-
 static void batch_work(void *context)
 {
 	struct batch_job *job = context;
@@ -54,7 +47,7 @@ static void outcomes(struct spoold *d)
 			continue;
 		receive_outcome(d, &outcome);
 		if (outcome.kind == SPOOL_ACCEPTED)
-			dispatch_accepted(d, &outcome);
+			outgoing_accepted(d, &outcome);
 	}
 }
 
@@ -69,18 +62,12 @@ static void batch_done(void *context)
 			fact_error(job->error));
 	spool_batch_done(d->spool, job->batch);
 	outcomes(d);
-	dispatch_settle(d);
+	results_settle(d);
 	receive_retry(d);
 	spoold_check_drained(d);
 }
 
 /* --- chores ------------------------------------------------------------------------------- */
-
-struct chore_job {
-	struct spoold *spoold;
-	struct spool_chore *chore;
-};
-static struct chore_job chore_job;
 
 static void chore_work(void *context)
 {
@@ -106,15 +93,15 @@ void disk_work_kick(void *context)
 	struct spoold *d = context;
 	if (!d->spool)
 		return;
-	if (!d->batch_out && (batch_job.batch = spool_batch_take(d->spool))) {
-		batch_job.spoold = d;
+	if (!d->batch_out && (d->batch.batch = spool_batch_take(d->spool))) {
+		d->batch.spoold = d;
 		d->batch_out = true;
-		must(disk_work_submit(d, batch_work, batch_done, &batch_job, KEY_BATCH));
+		must(disk_work_submit(d, batch_work, batch_done, &d->batch, KEY_BATCH));
 		receive_retry(d); /* the next batch has room */
 	}
-	if (!d->chore_out && (chore_job.chore = spool_chore_take(d->spool))) {
-		chore_job.spoold = d;
+	if (!d->chore_out && (d->chore.chore = spool_chore_take(d->spool))) {
+		d->chore.spoold = d;
 		d->chore_out = true;
-		must(disk_work_submit(d, chore_work, chore_done, &chore_job, KEY_CHORE));
+		must(disk_work_submit(d, chore_work, chore_done, &d->chore, KEY_CHORE));
 	}
 }

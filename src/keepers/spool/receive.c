@@ -97,13 +97,13 @@ static void written(void *context)
 		refuse(in, in->error);
 		return;
 	}
-	if (in->content.length || (in->committed && !in->finish))
-		start_write(in);
-	else if (in->committed)
-		append(in);
 	if (!in->committed)
 		channel_say(
 			in->receiver->channel, RECEIVE_CREDIT, in->number, frame_number(length));
+	if (in->content.length || (in->committed && !in->finish))
+		start_write(in); /* it may be refused, and gone after that */
+	else if (in->committed)
+		append(in);
 }
 
 /* The job takes what was collected; when COMMIT was said it also syncs. */
@@ -362,4 +362,12 @@ bool receive_is_quiet(const struct spoold *d)
 		if (streams_count(&d->receivers[i].streams))
 			return false;
 	return !d->first_pending;
+}
+
+void receive_end(struct spoold *d)
+{
+	for (size_t i = 0; i < SMTPD_WORKERS_MAX; i++)
+		if (d->receivers[i].channel)
+			closed(&d->receivers[i], NULL);
+	receive_retry(d); /* frees those that waited */
 }

@@ -2,14 +2,20 @@
  * spool, a keeper: mail from its 250 to its end (DESIGN §2, §5). The log is store/spool.h's; here is
  * what moves octets and decides when. Files:
  *
- *	main.c		what the parent hands over; recovery; drain
+ *	main.c		what the parent hands over
+ *	life.c		the program's state: made, recovered, freed; the tick; drain
+ *	boot.c		which boot of the machine this is
  *	disk_work.c	batches, chores and readings in the pool of threads
  *	receive.c	smtpd's streams: content in, ACCEPTED out after the sync (law 1)
- *	dispatch.c	deliver's streams: content out, what became of each recipient
- *	waiting.c	mailboxes that are in trouble, and their mail in order
- *	commands.c	`sekisho queue`
+ *	scan.c		recipients that nobody has (after a start, a loss) into their lanes
+ *	lanes.c		a lane per mailbox: its mail in order, its trouble, its retry times
+ *	outgoing.c	streams to deliver: content out, under credit
+ *	results.c	what deliver answers, and what of it goes to the log
+ *	commands.c	`sekisho queue`, `sekisho status`
  *
- * It never looks into a content. One thread; what blocks goes to the pool.
+ * A recipient that is not final is with exactly one of these: noted as NOTE_LOOSE (nobody has it: scan
+ * picks it up), in its mailbox's lane, in an outgoing stream, or placed and waiting for deliver's bulk
+ * sync. It never looks into a content. One thread; what blocks goes to the pool.
  */
 #ifndef KEEPERS_SPOOL_SPOOLD_H
 #define KEEPERS_SPOOL_SPOOLD_H
@@ -28,10 +34,27 @@
 #define RECEIVE_STREAMS_MAX 16384u
 /* All contents being collected; at the bound streams are refused as busy. */
 #define RECEIVE_OCTETS_MAX ((uint64_t)512 << 20)
-#define DISPATCH_STREAMS_MAX 1024u
-#define DISPATCH_OCTETS_MAX ((uint64_t)32 << 20)
+
+/* Streams to deliver: all of them, those of one mailbox, and those that try mailboxes in trouble. What
+ * is beyond waits in the lanes and costs 16 octets. */
+#define OUTGOING_MAX 1024u
+#define OUTGOING_OCTETS_MAX ((uint64_t)32 << 20) /* of contents, each counted up to its credit */
+#define LANE_OUT_MAX 64u
+#define PROBES_MAX 256u
+
+/* Notes of a recipient (store/spool.h: spool_note). */
+enum {
+	NOTE_LOOSE = 1, /* nobody has it */
+	NOTE_HANDED = 2, /* deliver had it, perhaps: there may be a file */
+	NOTE_DOUBTFUL = 4, /* of an earlier boot, and nobody has looked yet: a file may be torn */
+	NOTE_UNREADABLE = 8, /* the log's disk does not give it: tried again now and then */
+};
+
+#define ENVELOPE_ARENA_MAX (8u << 20)
 
 struct spoold;
+struct lane;
+struct outgoing;
 
 /* smtpd's end */
 struct receiver {
@@ -41,47 +64,89 @@ struct receiver {
 	uint64_t ticket_base;
 };
 
-/* A message for deliver. */
-struct outgoing {
-	struct outgoing *next; /* in the backlog */
+/* One recipient in a lane. */
+struct lane_mail {
+	struct spool_id id;
+	uint32_t recipient;
+};
+
+/* A mailbox for which something waits or is under way, or which is in trouble. */
+struct lane {
+	struct lane *chain; /* of the hash */
+	struct lane *next; /* of the ring of those that may send, or null */
+	struct lane *before;
 	struct spoold *spoold;
-	uint32_t number; /* of the stream; 0: not sent yet */
+	struct view mailbox;
+	uint64_t key; /* of its jobs */
+	struct lane_mail *mail; /* a ring, in the order of ids */
+	uint32_t first;
+	uint32_t count;
+	uint32_t room; /* a power of two, or 0 */
+	uint32_t out; /* recipients in outgoing streams */
+	bool in_trouble;
+	uint32_t attempts; /* in a row that failed */
+	uint64_t due_ms; /* monotonic: in trouble, the next attempt */
+	uint8_t reason_length; /* of the last trouble */
+	uint8_t reason[DELIVER_TEXT_MAX];
+};
+
+struct outgoing_recipient {
+	uint32_t number; /* in the envelope */
+	struct lane *lane;
+	bool answered;
+	bool is_probe;
+};
+
+/* A message, or part of its recipients, on its way to deliver. */
+struct outgoing {
+	struct spoold *spoold;
+	uint32_t number; /* of the stream */
 	struct spool_id id;
 	struct spool_where where;
 	bool pinned;
 	bool reading; /* a job is out */
-	bool void_; /* deliver is gone: only the job is waited for */
-	bool repeat;
+	bool begun; /* BEGIN was said */
 	bool ended; /* END was said */
+	bool over; /* only the job is waited for */
 	size_t credit;
 	uint64_t offset; /* content sent so far */
 	uint64_t octets;
-	struct buffer envelope;
-	struct arena arena;
-	struct envelope parsed;
-	uint32_t *recipients; /* which of the envelope go out with this */
-	uint32_t recipient_count;
-	uint32_t results;
+	uint64_t weight; /* counted in outgoing_octets */
+	uint32_t how; /* enum deliver_how */
+	struct buffer envelope; /* read from disk */
 	struct buffer chunk; /* of the job */
+	struct outgoing_recipient *recipients;
+	uint32_t recipient_count;
+	uint32_t unanswered;
+	uint32_t sum; /* of the content sent so far */
 	enum error error;
 };
 
-/* A mailbox in trouble (or with LOST files): its mail waits in order. */
-struct waiting_mail {
-	struct waiting_mail *next;
-	struct spool_id id;
-	uint32_t recipient;
-	bool repeat;
+#define LANE_SLOTS 4096
+#define SCAN_MESSAGES 64
+
+/* Envelopes being read for scan. */
+struct scan_job {
+	struct spoold *spoold;
+	uint32_t count;
+	bool out;
+	struct scan_message {
+		struct spool_id id;
+		struct spool_where where;
+		struct buffer envelope;
+		enum error error;
+	} messages[SCAN_MESSAGES];
 };
-struct waiting {
-	struct waiting *next; /* of the hash chain */
-	struct waiting *later; /* of the list of all */
-	struct view mailbox;
-	struct waiting_mail *first;
-	struct waiting_mail **last_next;
-	uint64_t due_ms; /* monotonic */
-	uint32_t attempts;
-	bool probing; /* its first mail is on the way */
+
+struct batch_job {
+	struct spoold *spoold;
+	struct spool_batch *batch;
+	enum error error;
+};
+
+struct chore_job {
+	struct spoold *spoold;
+	struct spool_chore *chore;
 };
 
 struct spoold {
@@ -89,39 +154,64 @@ struct spoold {
 	struct snapshot *snapshot;
 	struct disk *disk;
 	struct spool *spool;
+	uint8_t boot[SPOOL_BOOT_OCTETS];
 	struct workers *pool;
 	struct watch *pool_watch;
 	struct turn_hook hook;
 	struct timer *tick;
+	struct batch_job batch;
 	bool batch_out;
+	struct chore_job chore;
 	bool chore_out;
+	bool drained;
 	uint64_t free_octets;
-	bool space_asked;
+	uint64_t states_seen; /* spool_mark at the last tick */
 	struct receiver receivers[SMTPD_WORKERS_MAX];
 	uint64_t collecting; /* octets of contents being received */
 	uint64_t last_epoch;
 	struct incoming *first_pending; /* COMMITs that wait for room in a batch */
 	struct incoming **last_pending;
+
 	struct channel *deliver;
-	struct streams dispatched; /* struct outgoing */
+	bool reads_are_true; /* the first deliver in the first life of a boot: no write has failed */
+	struct streams outgoing; /* struct outgoing, by the number of their stream */
 	uint32_t last_stream;
-	uint64_t dispatched_octets;
-	struct outgoing *backlog;
-	struct outgoing **backlog_last;
-	uint64_t backlog_count;
-	struct buffer finals; /* (id, recipient) pairs delivered, not yet taken by the log */
+	uint64_t outgoing_octets;
+	struct lane *lanes[LANE_SLOTS];
+	uint32_t lane_count;
+	uint64_t waiting; /* mail in all lanes */
+	uint32_t probes;
+	struct lane *sending; /* ring: those that may send */
+	uint64_t loose; /* recipients with NOTE_LOOSE, at most */
+	struct spool_id scanned; /* loose recipients are of later messages than this */
+	uint64_t unreadable; /* recipients with NOTE_UNREADABLE, at most */
+	uint64_t unreadable_due_ms; /* monotonic */
+	bool expecting; /* EXPECTED was not said yet */
+	struct scan_job scan;
+	struct buffer names; /* of an EXPECT that is being put together */
+	struct buffer finals; /* (id, recipient, state) not yet taken by the log */
 	struct {
 		bool is_asked; /* by deliver, not answered yet */
 		bool is_taken; /* `states` holds */
 		uint64_t number;
 		uint64_t states;
 	} mark;
-	struct waiting *waiting_hash[1024];
-	struct waiting *waiting_all;
-	struct timer *waiting_timer;
-	int directory;
 	int early_deliver; /* a channel that came before the recovery; -1: none */
 };
+
+/* boot.c */
+/* SEKISHO_BOOT_ID (32 hexadecimal digits, dashes are skipped) or the kernel's; random when neither is
+ * to be had: then nothing that was placed before is trusted. */
+void boot_read(uint8_t boot_id[SPOOL_BOOT_OCTETS]);
+
+/* life.c */
+struct spoold *spoold_new(struct program *program);
+/* Waits for the jobs that are out. */
+void spoold_free(struct spoold **d);
+/* Recovers the spool on `disk`, which it takes over. Blocks. */
+must_use enum error spoold_open(struct spoold *d, struct disk *disk, uint64_t random);
+void spoold_go(struct spoold *d);
+void spoold_check_drained(struct spoold *d);
 
 /* disk_work.c */
 void disk_work_start(struct spoold *d);
@@ -136,33 +226,77 @@ void receive_outcome(struct spoold *d, const struct spool_outcome *outcome);
 /* Tries COMMITs again that found the batch full. */
 void receive_retry(struct spoold *d);
 bool receive_is_quiet(const struct spoold *d);
+void receive_end(struct spoold *d);
 
-/* dispatch.c */
-void dispatch_connect(struct spoold *d, int fd);
+/* scan.c */
+/* After the recovery: nobody has any recipient. */
+void scan_start(struct spoold *d);
+/* This one is loose again. */
+void scan_again(struct spoold *d, struct spool_id id, uint32_t recipient);
+/* Its message cannot be read: later again, nobody waits for it. */
+void scan_unreadable(struct spoold *d, struct spool_id id, uint32_t recipient);
+/* About once a second. */
+void scan_tick(struct spoold *d);
+/* deliver is gone: so is what it had placed and not synced. */
+void scan_placed(struct spoold *d);
+/* Reads on, if anything is loose. */
+void scan_pump(struct spoold *d);
+/* A new deliver: tells it which mailboxes may hold torn files. */
+void scan_expect(struct spoold *d);
+bool scan_is_done(const struct spoold *d);
+void scan_end(struct spoold *d);
+
+/* lanes.c */
+/* The mailbox's lane, made when there is none. */
+struct lane *lane_get(struct spoold *d, struct view mailbox);
+/* Null when there is none. */
+struct lane *lane_find(const struct spoold *d, struct view mailbox);
+/* Whether a mail that comes now may pass it by. */
+bool lane_is_free(const struct lane *lane);
+/* Puts mail in, at its place in the order of ids. */
+void lane_add(struct lane *lane, struct spool_id id, uint32_t recipient);
+/* Takes out the first; it has one. */
+struct lane_mail lane_take(struct lane *lane);
+void lanes_each(struct spoold *d,
+	void (*each)(struct spoold *d, struct view mailbox, struct lane_mail mail));
+/* A recipient goes out; true: as an attempt in trouble. */
+bool lane_send(struct lane *lane);
+/* And is back: nothing is left, or it came back in. Frees a lane that nobody needs. */
+void lane_sent(struct lane *lane, bool was_probe);
+/* It failed: later again. When, in wall clock seconds. */
+int64_t lane_failed(struct lane *lane, struct view reason);
+void lane_worked(struct lane *lane);
+/* Sends what may be sent. */
+void lanes_pump(struct spoold *d);
+/* Those in trouble whose time has come; about once a second. */
+void lanes_tick(struct spoold *d);
+void lanes_end(struct spoold *d);
+
+/* outgoing.c */
 /* A message that has just become durable, with its octets at hand. */
-void dispatch_accepted(struct spoold *d, const struct spool_outcome *outcome);
-/* One recipient again. */
-void dispatch_again(struct spoold *d, struct spool_id id, uint32_t recipient, bool repeat);
-/* Sends from the backlog as the window allows. */
-void dispatch_pump(struct spoold *d);
+void outgoing_accepted(struct spoold *d, const struct spool_outcome *outcome);
+bool outgoing_has_room(const struct spoold *d);
+/* The first mail of the lane, read from disk. */
+void outgoing_from_lane(struct lane *lane);
+/* Reads and sends on as far as credit goes. */
+void outgoing_credit(struct outgoing *o, uint64_t octets);
+/* This recipient was answered, and needs no more of the content. */
+void outgoing_answered(struct outgoing *o, struct outgoing_recipient *r);
+void outgoing_finished(struct outgoing *o);
+/* deliver is gone: everything unanswered goes back into its lane. */
+void outgoing_lost(struct spoold *d);
+bool outgoing_is_quiet(const struct spoold *d);
+/* Null when deliver was told of no such stream. */
+struct outgoing *outgoing_find(const struct spoold *d, uint32_t number);
+
+/* results.c */
+void results_connect(struct spoold *d, int fd);
 /* After a batch: gives final states to the log that it could not take before, and answers a mark
  * whose states are durable. */
-void dispatch_settle(struct spoold *d);
-bool dispatch_is_quiet(const struct spoold *d);
-
-/* waiting.c */
-/* The mailbox's entry, or null when it is not in trouble. */
-struct waiting *waiting_find(struct spoold *d, struct view mailbox);
-/* Puts mail at the end of the mailbox's queue (`front`: at its head), making the entry. */
-void waiting_add(struct spoold *d, struct view mailbox, struct spool_id id, uint32_t recipient,
-	bool repeat, bool front);
-/* It failed: next attempt later. It worked: the rest may go. */
-uint32_t waiting_failed(struct spoold *d, struct view mailbox);
-void waiting_worked(struct spoold *d, struct view mailbox);
-void waiting_clear(struct spoold *d);
+void results_settle(struct spoold *d);
+void results_end(struct spoold *d);
 
 /* commands.c */
 void spoold_command(struct program *p, uint32_t stream, struct view words);
-void spoold_check_drained(struct spoold *d);
 
 #endif

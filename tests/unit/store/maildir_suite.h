@@ -33,7 +33,7 @@ static inline int boxes_open(void **state)
 	assert_non_null(mkdtemp(b->path));
 	b->root = open(b->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(b->root >= 0);
-	b->place = (struct maildir_place){b->root, VIEW("hana"), VIEW("/")};
+	b->place = (struct maildir_place){mail_disk_posix(), b->root, VIEW("hana"), VIEW("/")};
 	*state = b;
 	return 0;
 }

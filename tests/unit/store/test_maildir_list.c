@@ -94,7 +94,8 @@ static void order_sizes_and_unique_ids(void **state)
 		assert_true(has_name(&list, i, rows[i].name));
 		assert_string_equal(unique_of(&list, i), rows[i].unique);
 		assert_true(list.rows[i].octets == rows[i].octets);
-		assert_int_equal(list.rows[i].flags, rows[i].is_new ? MAILDIR_ROW_NEW : 0);
+		assert_int_equal(
+			list.rows[i].flags & MAILDIR_ROW_NEW, rows[i].is_new ? MAILDIR_ROW_NEW : 0);
 		octets += rows[i].octets;
 	}
 	assert_true(list.octets == octets);
@@ -326,17 +327,17 @@ static void never_a_wrong_message(void **state)
 	/* Another file of the same base name is not it; neither is a link, nor one of another size. */
 	struct boxes *b = *state;
 	boxes_make(b, "hana");
-	boxes_put(b, "hana/new/" OWN_A, "first");
+	boxes_put(b, "hana/new/1700000001.m", "first");
 	struct maildir_list list = read_list(b);
-	renameat(b->root, "hana/new/" OWN_A, b->root, "kept");
-	boxes_put(b, "hana/cur/" OWN_A ":2,S", "WRONG");
+	renameat(b->root, "hana/new/1700000001.m", b->root, "kept");
+	boxes_put(b, "hana/cur/1700000001.m:2,S", "WRONG");
 	check_open(b, &list, 0, ERROR_MISSING, NULL);
-	assert_int_equal(symlinkat("../../kept", b->root, "hana/new/" OWN_A), 0);
+	assert_int_equal(symlinkat("../../kept", b->root, "hana/new/1700000001.m"), 0);
 	check_open(b, &list, 0, ERROR_IO, NULL);
-	unlinkat(b->root, "hana/new/" OWN_A, 0);
-	renameat(b->root, "kept", b->root, "hana/new/" OWN_A);
+	unlinkat(b->root, "hana/new/1700000001.m", 0);
+	renameat(b->root, "kept", b->root, "hana/new/1700000001.m");
 	check_open(b, &list, 0, ERROR_NONE, "first");
-	boxes_put(b, "hana/new/" OWN_A, "grown!");
+	boxes_put(b, "hana/new/1700000001.m", "grown!");
 	check_open(b, &list, 0, ERROR_CORRUPT, NULL);
 	assert_true(list.rows[0].octets == 6);
 	check_open(b, &list, 0, ERROR_NONE, "grown!");
@@ -429,6 +430,28 @@ static void another_file_under_the_name(void **state)
 	maildir_list_free(&list);
 }
 
+static void written_anew_under_its_own_name(void **state)
+{
+	/* deliver has written a file of ours again: it is the same mail, sent and removed as such. */
+	struct boxes *b = *state;
+	boxes_make(b, "hana");
+	boxes_put(b, "hana/new/" OWN_A, "x");
+	struct maildir_list list = read_list(b);
+	char octets[64] = {0};
+	memset(octets, 'y', (size_t)list.rows[0].octets);
+	boxes_put(b, "hana/other", octets);
+	renameat(b->root, "hana/other", b->root, "hana/new/" OWN_A);
+	check_open(b, &list, 0, ERROR_NONE, octets);
+	boxes_put(b, "hana/other", octets);
+	unlinkat(b->root, "hana/new/" OWN_A, 0);
+	renameat(b->root, "hana/other", b->root, "hana/cur/" OWN_A ":2,S");
+	check_open(b, &list, 0, ERROR_NONE, octets);
+	list.rows[0].flags |= MAILDIR_ROW_REMOVE;
+	assert_int_equal(remove_marked(b, &list, 10).removed, 1);
+	assert_int_equal(boxes_count(b, "hana/new") + boxes_count(b, "hana/cur"), 0);
+	maildir_list_free(&list);
+}
+
 static void a_removed_mailbox(void **state)
 {
 	/* The whole mailbox goes away under a session: all are gone, nothing is wrong. */
@@ -464,6 +487,7 @@ int main(void)
 		TEST(removes_just_those),
 		TEST(failures_are_counted),
 		TEST(another_file_under_the_name),
+		TEST(written_anew_under_its_own_name),
 		TEST(a_removed_mailbox),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,337 @@
+#include "keepers/spool/spoold.h"
+
+#include "store/crc32c.h"
+
+#define READ_STEP DELIVER_CREDIT_FIRST
+
+/* --- life --------------------------------------------------------------------------------- */
+
+bool outgoing_has_room(const struct spoold *d)
+{
+	return channel_is_open(d->deliver) && !d->program->draining &&
+	       streams_count(&d->outgoing) < OUTGOING_MAX &&
+	       d->outgoing_octets < OUTGOING_OCTETS_MAX;
+}
+
+static struct outgoing *outgoing_new(
+	struct spoold *d, const struct spool_entry *entry, uint32_t recipients)
+{
+	struct outgoing *o = memory_new(1, sizeof *o);
+	*o = (struct outgoing){.spoold = d,
+		.id = entry->id,
+		.octets = entry->content_octets,
+		.credit = DELIVER_CREDIT_FIRST,
+		.envelope = buffer_new(RECEIVE_ENVELOPE_MAX),
+		.chunk = buffer_new(READ_STEP),
+		.recipients = memory_new(recipients, sizeof *o->recipients)};
+	o->weight = o->octets < READ_STEP ? o->octets : READ_STEP;
+	d->outgoing_octets += o->weight;
+	do
+		o->number = ++d->last_stream;
+	while (o->number == 0 || streams_get(&d->outgoing, o->number));
+	must(streams_put(&d->outgoing, o->number, o) == ERROR_NONE);
+	return o;
+}
+
+/* Out of the table; the memory stays while a job has it. */
+static void leave(struct outgoing *o)
+{
+	struct spoold *d = o->spoold;
+	if (!o->over) {
+		streams_take(&d->outgoing, o->number);
+		d->outgoing_octets -= o->weight;
+	}
+	o->over = true;
+	if (o->reading)
+		return;
+	if (o->pinned)
+		spool_read_end(d->spool, &o->where);
+	buffer_free(&o->envelope);
+	buffer_free(&o->chunk);
+	memory_free(o->recipients);
+	memory_free(o);
+	spoold_check_drained(d);
+}
+
+static void add(struct outgoing *o, struct lane *lane, uint32_t number)
+{
+	o->recipients[o->recipient_count++] = (struct outgoing_recipient){
+		.number = number, .lane = lane, .is_probe = lane_send(lane)};
+	o->unanswered++;
+}
+
+/* What deliver must know of earlier attempts. */
+static uint32_t how_of(const struct spoold *d, const struct spool_recipient *r)
+{
+	const uint32_t doubt = d->reads_are_true ? 0 : DELIVER_REWRITE;
+	if (r->placed_this_boot)
+		return DELIVER_LOOK | DELIVER_REWRITE | DELIVER_TRUST;
+	if (r->notes & NOTE_DOUBTFUL)
+		return DELIVER_LOOK | DELIVER_REPAIR | doubt;
+	return r->notes & NOTE_HANDED ? DELIVER_LOOK | DELIVER_REWRITE : 0;
+}
+
+/* --- sending ------------------------------------------------------------------------------ */
+
+static void send_begin(
+	struct outgoing *o, const struct spool_entry *entry, const struct envelope *e)
+{
+	struct spoold *d = o->spoold;
+	struct buffer list = buffer_new(1u << 20);
+	for (uint32_t i = 0; i < o->recipient_count; i++) {
+		const uint32_t number = o->recipients[i].number;
+		const struct envelope_recipient *r = &e->recipients[number];
+		envelope_delivery_add(
+			&list, &(struct envelope_delivery){number, r->target, r->forward_path});
+		o->how = how_of(d, &entry->recipients[number]);
+		spool_note(d->spool, o->id, number, NOTE_HANDED, 0);
+	}
+	o->begun = true;
+	channel_say(d->deliver, DELIVER_BEGIN, o->number, frame_number(o->id.value),
+		frame_number(spool_birth(d->spool)), frame_number(entry->content_octets),
+		frame_number((uint64_t)entry->arrival_s), frame_number(o->how),
+		frame_bytes(buffer_view(&list)), frame_bytes(e->reverse_path));
+	buffer_free(&list);
+}
+
+static void send_octets(struct outgoing *o, struct view octets)
+{
+	o->sum = crc32c(o->sum, octets);
+	while (octets.length) {
+		const struct view part = view_first(octets, DELIVER_CHUNK_MAX);
+		channel_say(o->spoold->deliver, DELIVER_CONTENT, o->number, frame_bytes(part));
+		octets = view_from(octets, part.length);
+		o->offset += part.length;
+		o->credit -= part.length;
+	}
+}
+
+static void send_end(struct outgoing *o, bool whole)
+{
+	if (o->ended)
+		return;
+	o->ended = true;
+	channel_say(o->spoold->deliver, DELIVER_END, o->number, frame_number(whole));
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+static void read_on(struct outgoing *o);
+
+static void read_job(void *context)
+{
+	struct outgoing *o = context;
+	struct disk *disk = o->spoold->disk;
+	if (!o->begun)
+		o->error = spool_read_envelope(disk, &o->where, &o->envelope);
+	const size_t want = o->credit < READ_STEP ? o->credit : READ_STEP;
+	uint8_t *room = want && !o->error ? buffer_room(&o->chunk, want) : NULL;
+	size_t length;
+	if (!room)
+		return;
+	o->error = spool_read_content(disk, &o->where, o->offset, room, want, &length);
+	if (!o->error)
+		buffer_grown(&o->chunk, length);
+	if (!o->error && length == 0 && o->offset < o->octets)
+		o->error = ERROR_CORRUPT;
+}
+
+/* deliver has not heard of it. */
+static void put_aside(struct outgoing *o)
+{
+	for (uint32_t i = 0; i < o->recipient_count; i++) {
+		scan_unreadable(o->spoold, o->id, o->recipients[i].number);
+		outgoing_answered(o, &o->recipients[i]);
+	}
+	leave(o);
+}
+
+static void unreadable(struct outgoing *o, enum error error)
+{
+	o->error = error;
+	log_error("a mail in the spool cannot be read", fact_hex("id", o->id.value),
+		fact_error(error));
+	if (o->begun)
+		send_end(o, false); /* it answers for the recipients */
+	else
+		put_aside(o);
+}
+
+/* The envelope has come from disk; the recipient may have ended meanwhile. */
+static bool begin(struct outgoing *o)
+{
+	struct arena a = arena_new(ENVELOPE_ARENA_MAX);
+	struct envelope e;
+	struct outgoing_recipient *r = &o->recipients[0];
+	const struct spool_entry *entry = spool_find(o->spoold->spool, o->id);
+	const bool good =
+		envelope_read(buffer_view(&o->envelope), &a, &e) && r->number < e.recipient_count;
+	const bool is_open = entry && !spool_state_is_final(
+					      (enum spool_state)entry->recipients[r->number].state);
+	if (good && is_open)
+		send_begin(o, entry, &e);
+	arena_reset(&a);
+	buffer_free(&o->envelope);
+	if (o->begun)
+		return true;
+	if (is_open) {
+		unreadable(o, ERROR_CORRUPT);
+	} else {
+		outgoing_answered(o, r);
+		leave(o);
+	}
+	return false;
+}
+
+static void read_done(void *context)
+{
+	struct outgoing *o = context;
+	struct spoold *d = o->spoold;
+	o->reading = false;
+	if (o->over) {
+		leave(o);
+		return;
+	}
+	if (o->error)
+		unreadable(o, o->error);
+	else if (o->begun || begin(o))
+		read_on(o);
+	lanes_pump(d);
+}
+
+/* Sends what was read and reads the next piece, as far as credit goes. */
+static void read_on(struct outgoing *o)
+{
+	if (o->reading || o->ended)
+		return;
+	send_octets(o, buffer_view(&o->chunk));
+	buffer_clear(&o->chunk);
+	if (o->offset >= o->octets) {
+		if (o->sum == o->where.content_sum)
+			send_end(o, true);
+		else
+			unreadable(o, ERROR_CORRUPT);
+		return;
+	}
+	if (o->credit == 0)
+		return;
+	o->reading =
+		disk_work_submit(o->spoold, read_job, read_done, o, o->recipients[0].lane->key);
+	if (!o->reading)
+		unreadable(o, ERROR_LIMIT);
+}
+
+/* --- the ways in -------------------------------------------------------------------------- */
+
+void outgoing_from_lane(struct lane *lane)
+{
+	struct spoold *d = lane->spoold;
+	const struct lane_mail mail = lane_take(lane);
+	const struct spool_entry *entry = spool_find(d->spool, mail.id);
+	if (!entry ||
+		spool_state_is_final((enum spool_state)entry->recipients[mail.recipient].state)) {
+		lane_send(lane);
+		lane_sent(lane, lane->in_trouble);
+		return;
+	}
+	struct outgoing *o = outgoing_new(d, entry, 1);
+	add(o, lane, mail.recipient);
+	must(spool_read_begin(d->spool, mail.id, &o->where) == ERROR_NONE);
+	o->pinned = true;
+	o->reading = disk_work_submit(d, read_job, read_done, o, lane->key);
+	if (!o->reading)
+		unreadable(o, ERROR_LIMIT);
+}
+
+/* A mailbox that has nothing waiting gets it at once; the others when their turn comes. */
+void outgoing_accepted(struct spoold *d, const struct spool_outcome *outcome)
+{
+	struct arena a = arena_new(ENVELOPE_ARENA_MAX);
+	struct envelope e;
+	const struct spool_entry *entry = spool_find(d->spool, outcome->id);
+	if (!entry || !envelope_read(outcome->envelope, &a, &e)) {
+		log_error("an envelope in the spool cannot be read",
+			fact_hex("id", outcome->id.value), fact_error(ERROR_CORRUPT));
+		arena_reset(&a);
+		return;
+	}
+	const bool at_hand = entry->content_octets == outcome->content.length &&
+			     entry->content_octets <= DELIVER_CREDIT_FIRST && scan_is_done(d) &&
+			     outgoing_has_room(d);
+	struct outgoing *o = at_hand ? outgoing_new(d, entry, e.recipient_count) : NULL;
+	for (uint32_t i = 0; i < e.recipient_count && i < entry->recipient_count; i++) {
+		struct lane *lane = lane_get(d, e.recipients[i].target);
+		if (o && lane_is_free(lane))
+			add(o, lane, i);
+		else
+			lane_add(lane, entry->id, i);
+	}
+	if (o && o->recipient_count) {
+		send_begin(o, entry, &e);
+		send_octets(o, outcome->content);
+		send_end(o, true);
+	} else if (o) {
+		leave(o);
+	}
+	arena_reset(&a);
+	if (!at_hand)
+		lanes_pump(d);
+}
+
+/* --- what becomes of it ------------------------------------------------------------------- */
+
+struct outgoing *outgoing_find(const struct spoold *d, uint32_t number)
+{
+	struct outgoing *o = streams_get(&d->outgoing, number);
+	return o && o->begun ? o : NULL;
+}
+
+void outgoing_credit(struct outgoing *o, uint64_t octets)
+{
+	if (o->ended)
+		return;
+	o->credit += octets < READ_STEP * 4 ? octets : READ_STEP * 4;
+	read_on(o);
+}
+
+void outgoing_answered(struct outgoing *o, struct outgoing_recipient *r)
+{
+	must(!r->answered);
+	r->answered = true;
+	o->unanswered--;
+	lane_sent(r->lane, r->is_probe);
+	r->lane = NULL;
+	if (!o->unanswered && o->begun)
+		send_end(o, false);
+}
+
+void outgoing_finished(struct outgoing *o)
+{
+	leave(o);
+}
+
+static void lose(void *context, uint32_t number, void *item)
+{
+	(void)context;
+	(void)number;
+	struct outgoing *o = item;
+	o->begun = false; /* there is nobody to say END to */
+	for (uint32_t i = 0; i < o->recipient_count; i++) {
+		struct outgoing_recipient *r = &o->recipients[i];
+		if (r->answered)
+			continue;
+		lane_add(r->lane, o->id, r->number);
+		outgoing_answered(o, r);
+	}
+	leave(o);
+}
+
+void outgoing_lost(struct spoold *d)
+{
+	streams_each(&d->outgoing, lose, d);
+}
+
+bool outgoing_is_quiet(const struct spoold *d)
+{
+	return streams_count(&d->outgoing) == 0;
+}
