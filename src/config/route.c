@@ -277,12 +277,20 @@ struct route_verdict route_rcpt(const struct snapshot *s, const struct route_fac
 
 /* --- VRFY --------------------------------------------------------------------------------- */
 
+static struct domain main_domain(const struct snapshot *s)
+{
+	return view_is_empty(s->first_domain.name) ? s->servername : s->first_domain;
+}
+
 void route_add_user(struct buffer *b, const struct snapshot *s, uint32_t user)
 {
-	const bool has_domain = !view_is_empty(s->first_domain.name);
 	must(user < s->user_count);
-	text_add(b, "{}@{}", text_raw(s->users[user].name),
-		text_raw(has_domain ? s->first_domain.name : s->servername.name));
+	text_add(b, "{}@{}", text_raw(s->users[user].name), text_raw(main_domain(s).name));
+}
+
+static struct view local_of(struct view who)
+{
+	return view_first(who, view_find_last(who, '@'));
 }
 
 static struct view without_brackets(struct view v)
@@ -293,11 +301,13 @@ static struct view without_brackets(struct view v)
 	return v;
 }
 
+/* *domain_out: one of ours, in which the name was asked for. */
 static bool parse_verify(const struct snapshot *s, const struct route_facts *facts,
-	struct view text, struct arena *a, struct name *name_out)
+	struct view text, struct arena *a, struct name *name_out, struct domain *domain_out)
 {
 	struct address address;
 	*name_out = (struct name){NAME_UNKNOWN, SNAPSHOT_NOT_FOUND};
+	*domain_out = main_domain(s);
 	if (view_find(text, '@') == VIEW_NOT_FOUND) {
 		*name_out = name_find(s, text, (struct domain){VIEW_NONE});
 		return true;
@@ -306,6 +316,8 @@ static bool parse_verify(const struct snapshot *s, const struct route_facts *fac
 		return false;
 	if (is_own(s, facts, &address))
 		*name_out = name_find(s, address.local_plain, address.domain);
+	if (!address.is_literal)
+		*domain_out = address.domain;
 	return true;
 }
 
@@ -313,6 +325,7 @@ struct route_verdict route_verify(const struct snapshot *s, const struct route_f
 	struct view text, struct arena *a)
 {
 	struct name name;
+	struct domain domain;
 	const struct view who = without_brackets(text);
 	if (view_is_empty(facts->login))
 		return (struct route_verdict){.accepted = true,
@@ -321,18 +334,17 @@ struct route_verdict route_verify(const struct snapshot *s, const struct route_f
 			.text = VIEW("That is not told to everybody; please send the mail, and it "
 				     "will be tried"),
 			.rule = VIEW("vrfy-stranger")};
-	if (!parse_verify(s, facts, who, a, &name) || name.kind == NAME_UNKNOWN ||
+	if (!parse_verify(s, facts, who, a, &name, &domain) || name.kind == NAME_UNKNOWN ||
 		name.kind == NAME_OTHER_HOST)
 		return refuse("unknown-user", 550, "5.1.1",
 			SAY(a, "There is no such mailbox here", "There is no mailbox <{}> here",
 				text_view(who)));
 	struct route_verdict v = allow("accepted", 250, "2.1.5");
 	struct buffer b = buffer_new(TEXT_MAX);
-	/* RFC 5321 §3.5.1: a full address, in brackets. */
-	if (name.kind == NAME_USER)
-		route_add_user(&b, s, name.index);
-	else
-		buffer_add(&b, who);
+	/* RFC 5321 §3.5.1: a full address, in brackets; in the domain in which it was asked for. */
+	text_add(&b, "{}@{}",
+		text_raw(name.kind == NAME_USER ? s->users[name.index].name : local_of(who)),
+		text_raw(domain.name));
 	v.text = SAY(a, "It is a mailbox here", "<{}>", text_view(buffer_view(&b)));
 	buffer_free(&b);
 	return v;

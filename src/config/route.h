@@ -91,12 +91,12 @@ struct route_recipient {
 struct route_verdict route_rcpt(const struct snapshot *s, const struct route_facts *facts,
 	const struct route_recipient *recipient, struct route_set *set, struct arena *a);
 
-/* VRFY (F-8): 252 to strangers, yes or no to those who logged in. `text` is the argument as
- * given. */
+/* VRFY (F-8): 252 to strangers, yes or no to those who logged in, with the address in the domain
+ * that was asked for, else in the first one. `text` is the argument as given. */
 struct route_verdict route_verify(const struct snapshot *s, const struct route_facts *facts,
 	struct view text, struct arena *a);
 
-/* name@domain, with the first own domain: the address of a user, for Delivered-To and VRFY. */
+/* name@domain, with the first own domain: the address of a user, for Delivered-To. */
 void route_add_user(struct buffer *b, const struct snapshot *s, uint32_t user);
 
 #endif

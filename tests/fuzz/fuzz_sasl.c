@@ -107,13 +107,15 @@ static void play_responses(struct play *p, struct sasl *s, enum sasl_mechanism m
 			break;
 		event = sasl_step(s, buffer_view(&said), &out);
 		must(m != SASL_PLAIN || event == SASL_PASSWORD || event == SASL_SYNTAX);
+		must(m != SASL_LOGIN || event != SASL_PROVED);
 		must(event != SASL_PROVED || is_right(p, buffer_view(&said)));
 		if (event == SASL_CHALLENGE) {
 			buffer_clear(&p->first);
 			buffer_add(&p->first, buffer_view(&said));
 			buffer_clear(&p->challenge);
 			buffer_add(&p->challenge, buffer_view(&out));
-			must(p->found && view_starts(buffer_view(&out), VIEW("r=")));
+			must(m == SASL_LOGIN ||
+				(p->found && view_starts(buffer_view(&out), VIEW("r="))));
 		}
 		if (event != SASL_CHALLENGE ||
 			!view_to_text(buffer_view(&out), challenge, sizeof challenge) ||
@@ -133,8 +135,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1)
 		return 0;
 	sasl_warm();
-	const enum sasl_mechanism m = (enum sasl_mechanism)(SASL_PLAIN + data[0] % 3);
-	struct play p = {.kind = (enum auth_binding)(data[0] / 3 % 3),
+	const enum sasl_mechanism m = (enum sasl_mechanism)(SASL_PLAIN + data[0] % 4);
+	struct play p = {.kind = (enum auth_binding)(data[0] / 4 % 3),
 		.challenge = buffer_new(AUTH_RESPONSE_MAX),
 		.first = buffer_new(AUTH_RESPONSE_MAX)};
 	const bool binds = m == SASL_SCRAM_PLUS && p.kind != AUTH_BINDING_NONE;

@@ -26,6 +26,13 @@ def far(h, number=None):
     return Dialog(h, 'pop3s', FAR % number if number else '2001:db8:%x::1' % next(fresh), tls=True)
 
 
+def near(h):
+    """an SMTP session from a loopback address, each time another"""
+    d = h.smtp('127.0.1.%d' % (next(fresh) % 250 + 1))
+    d.say('EHLO client.example.org', 250)
+    return d
+
+
 def plain(d, name, password, authzid=''):
     """the reply to AUTH PLAIN, POP3 or SMTP"""
     return d.say('AUTH PLAIN ' + b64('%s\0%s\0%s' % (authzid, name, password)))
@@ -122,6 +129,40 @@ def test_mechanisms_on_both_services():
             equal(scram(d, user, 'wrong').code, wrong)
 
 
+def test_login_in_two_questions():
+    """AUTH LOGIN, which Outlook and old devices need: as they send it; on SMTP only, and never in the clear"""
+    with House() as h:
+        for name in ('hana', 'hana@example.test', 'HANA@EXAMPLE.TEST'):
+            for initial in (False, True):
+                d = near(h)
+                if initial:
+                    equal(d.say('auth login ' + b64(name)), '334 ' + b64('Password:'))
+                else:
+                    equal(d.say('AUTH LOGIN'), '334 ' + b64('Username:'))
+                    equal(d.say(b64(name)), '334 ' + b64('Password:'))
+                d.say(b64(PASSWORD), 235)
+                d.say('QUIT', 221)
+        for answers, code in ((('hana', 'wrong'), 535), (('nobody', PASSWORD), 535), (('', PASSWORD), 501),
+                              (('hana', ''), 501), (('hana', 'x\0y'), 501)):
+            d = near(h)
+            d.say('AUTH LOGIN', 334)
+            d.say(b64(answers[0]), 334)
+            equal(d.say(b64(answers[1])).code, code, str(answers))
+        for half in ((), ('hana',)):
+            d.say('AUTH LOGIN', 334)
+            for word in half:
+                d.say(b64(word), 334)
+            d.say('*', 501)
+        d.say('AUTH LOGIN', 334)
+        d.say(b64('taro'), 334)
+        d.say(b64(PASSWORDS['taro']), 235)
+        h.wait_log('event="?login"? .*result=success user=taro .*mechanism=LOGIN')
+        d = h.smtp(STRANGER)
+        d.say('EHLO client.example.org', 250)
+        d.say('AUTH LOGIN', 538)
+        contains(h.pop().err('AUTH LOGIN'), '-ERR')
+
+
 def test_no_login_without_tls():
     """from elsewhere no name, no password is taken in the clear; from loopback it is"""
     with House() as h:
@@ -134,7 +175,7 @@ def test_no_login_without_tls():
             equal(d.say('AUTH PLAIN ' + b64('\0hana\0' + PASSWORD)).code, 538)
             d.say('STARTTLS', 220)
             d.start_tls()
-            contains(d.say('EHLO client.example.org', 250), 'AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN')
+            contains(d.say('EHLO client.example.org', 250), 'AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN')
             equal(ok(plain(d, 'hana', PASSWORD)), True)
             d = h.pop(source=source)
             d.ok('STLS')

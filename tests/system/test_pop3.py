@@ -786,6 +786,70 @@ def test_sessions_in_all():
         retrieve(d, 1)
 
 
+def pop(h, source):
+    """a session, or None when there is no room"""
+    d = h.pop(source=source)
+    if d.greeting.startswith('-ERR [SYS/TEMP]'):
+        d.closed()
+        return None
+    contains(d.greeting, '+OK')
+    return d
+
+
+def full_house(limit):
+    return House(files={'sessionlimit': '%d\n' % limit, 'clientlimit': '%d\n' % limit},
+                 options=['--workers', '1'])
+
+
+def test_longest_idle_makes_room():
+    """of those who sit there without a login the one goes that has said nothing for longest"""
+    with full_house(16) as h:
+        strangers = [pop(h, '198.51.100.%d' % (i + 1)) for i in range(14)]
+        equal(None in strangers, False)
+        strangers[0].block('CAPA')
+        equal(bool(pop(h, '203.0.113.1')), True)
+        contains(strangers[1].line(), '-ERR [SYS/TEMP]')
+        strangers[1].closed()
+        strangers[0].block('CAPA')
+        # strangers never have the eighth that is kept for inside clients
+        inside = [pop(h, LOCAL) for _ in range(2)]
+        equal(None in inside, False)
+        inside[0].block('CAPA')
+
+
+def test_inside_leaves_room_for_strangers():
+    """a machine of the site that runs wild does not keep others from their mail, nor strangers the site"""
+    with full_house(16) as h:
+        put(h, 'hana', 1)
+        inside = [pop(h, LOCAL) for _ in range(14)]
+        equal(None in inside, False)
+        # the fifteenth takes the place of an inside one
+        equal(bool(pop(h, LOCAL)), True)
+        contains(inside[0].line(), '-ERR [SYS/TEMP]')
+        d = Dialog(h, 'pop3s', '198.51.100.99', tls=True)
+        d.ok('USER hana')
+        d.ok('PASS ' + PASSWORDS['hana'])
+        retrieve(d, 1)
+        d.ok('QUIT')
+
+
+def test_a_crowd_in_the_middle_of_logins():
+    """who begins a login and does no more holds a place for a moment only; who is logged in keeps it"""
+    with full_house(24) as h:
+        put(h, 'hana', 1)
+        d = Dialog(h, 'pop3s', '198.51.100.99', tls=True)
+        d.ok('USER hana')
+        d.ok('PASS ' + PASSWORDS['hana'])
+        crowd = []
+        for i in range(21):
+            s = Dialog(h, 'pop3s', STRANGER, tls=True)
+            s.say('AUTH SCRAM-SHA-256', '+')
+            crowd.append(s)
+        honest = until(lambda: pop(h, '203.0.113.77'), 'an honest client gets in')
+        honest.block('CAPA')
+        retrieve(d, 1)
+
+
 # --- restarts
 
 

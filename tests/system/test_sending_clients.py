@@ -118,6 +118,8 @@ def test_swaks():
                              (('--tls', '--tls-verify', '--tls-ca-path', h.certificate()), 'with ESMTPS (TLSv1.3'),
                              (('--tls', '--tls-protocol', 'tlsv1_2', '--pipeline'), 'with ESMTPS (TLSv1.2'),
                              (('--tls', '--auth', 'PLAIN', '--auth-user', HANA, '--auth-password',
+                               PASSWORDS['hana']), 'with ESMTPSA (TLSv1.3'),
+                             (('--tls', '--auth', 'LOGIN', '--auth-user', HANA, '--auth-password',
                                PASSWORDS['hana']), 'with ESMTPSA (TLSv1.3')):
             swaks(h, '--to', HANA + ',' + TARO, '--body', 'from swaks', *words)
             for user in ('hana', 'taro'):

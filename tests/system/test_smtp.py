@@ -182,11 +182,11 @@ def test_login_only_under_tls():
             d.say('AUTH PLAIN ' + base64.b64encode(b'\0hana\0' + PASSWORDS['hana'].encode()).decode(), 538)
             d.say('STARTTLS', 220)
             d.start_tls()
-            contains(d.say('EHLO client.example.org', 250), 'AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN')
+            contains(d.say('EHLO client.example.org', 250), 'AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN')
             d.say('AUTH PLAIN', 334)
             d.say(base64.b64encode(b'\0hana\0' + PASSWORDS['hana'].encode()).decode(), 235)
             d.say('AUTH PLAIN AAAA', 503)
-        contains(hello(h, LOCAL).lines[-12:].__str__(), 'AUTH SCRAM-SHA-256 PLAIN')
+        contains(hello(h, LOCAL).lines[-12:].__str__(), 'AUTH SCRAM-SHA-256 PLAIN LOGIN')
         equal(h.log().count(PASSWORDS['hana']), 0)
 
 

@@ -39,7 +39,7 @@ static bool start_login(
 		.mechanism = mechanism,
 		.has_initial = has_initial,
 		.initial = initial,
-		.client = s->client,
+		.client = s->guest.client,
 		.tls = connection_tls(s->connection),
 		.session = s->id};
 	if (!channel_is_open(s->popd->mailbox)) {
@@ -144,6 +144,7 @@ void ask_opened(struct session *s, uint32_t count, uint64_t octets)
 	const struct tls_session *tls = connection_tls(s->connection);
 	struct buffer client = buffer_new(IP_TEXT_MAX);
 	s->popd->counts.logins++;
+	room_change_side(&s->popd->room, &s->guest, PLACE_INSIDE);
 	log_info("login", fact_hex("session", s->id), session_client_fact(s, &client),
 		fact_view("user", view_of(s->user, s->user_length)),
 		fact_view("mechanism", view_of(s->mechanism, s->mechanism_length)),

@@ -11,8 +11,8 @@ static struct view early_octets(int fd, uint8_t *room, size_t size)
 
 static bool is_inside(const struct session *s)
 {
-	return ip_is_loopback(&s->client) ||
-	       snapshot_has_network(s->generation->snapshot, &s->client);
+	return ip_is_loopback(&s->guest.client) ||
+	       snapshot_has_network(s->generation->snapshot, &s->guest.client);
 }
 
 static void turn_away(struct session *s, const char *rule, struct view words)
@@ -30,38 +30,30 @@ static void turn_away(struct session *s, const char *rule, struct view words)
 	session_end(s, rule, true);
 }
 
-/* The longest-idle client who has not logged in gives its place (law 4); false: there is none. */
-static bool make_room(struct popd *d, const struct session *newcomer)
+static void turn_away_when_full(struct session *s)
 {
-	int looked = 0;
-	for (struct session *s = d->oldest; s && looked < 256; s = s->newer, looked++)
-		if (s != newcomer && !s->waiting && !pop3_server_is_logged_in(s->pop3) &&
-			!is_inside(s)) {
-			turn_away(s, "session-limit",
-				VIEW("Too many connections here just now, please try again later"));
-			return true;
-		}
-	return false;
+	turn_away(s, "session-limit",
+		VIEW("Too many connections here just now, please try again later"));
+}
+
+void session_gives_up(void *session)
+{
+	turn_away_when_full(session);
 }
 
 /* True when it was turned away. */
 static bool is_too_many(struct session *s)
 {
-	struct popd *d = s->popd;
-	const uint64_t *numbers = s->generation->snapshot->numbers;
-	/* an inside client is not limited by itself: an office may sit behind one address */
-	if (!is_inside(s) &&
-		census_count(d->census, s->client.octets) > numbers[SETTING_CLIENTLIMIT]) {
+	struct room *room = &s->popd->room;
+	const bool has_room = room_for_address(room, &s->guest);
+	if (!has_room)
 		turn_away(s, "client-limit",
 			VIEW("Too many connections from your address, please try again later"));
-		return true;
-	}
-	if (census_total(d->census) > numbers[SETTING_SESSIONLIMIT] && !make_room(d, s)) {
-		turn_away(s, "session-limit",
-			VIEW("Too many connections here just now, please try again later"));
-		return true;
-	}
-	return false;
+	else if (!room_for(room, &s->guest))
+		turn_away_when_full(s);
+	else
+		return false;
+	return true;
 }
 
 /* Unique while in use; never 0. False at the bound. */
@@ -81,7 +73,6 @@ static struct session *new_session(struct popd *d, const struct arrival *arrival
 	struct session *s = memory_new(1, sizeof *s);
 	s->popd = d;
 	s->generation = generation_hold(d->generation);
-	s->client = arrival->client;
 	s->client_port = arrival->client_port;
 	s->mailbox_state = MAILBOX_STATE_IDLE;
 	s->content = buffer_new(2 * MAILBOX_CREDIT_FIRST);
@@ -90,12 +81,11 @@ static struct session *new_session(struct popd *d, const struct arrival *arrival
 	s->connection = connection_new(d->program->loop, arrival->fd, &session_handler, s);
 	s->pop3 = pop3_server_new(&s->generation->settings,
 		(tls ? POP3_FLAG_TLS : 0u) |
-			(ip_is_loopback(&s->client) ? POP3_FLAG_LOOPBACK : 0u));
-	session_link(s);
+			(ip_is_loopback(&arrival->client) ? POP3_FLAG_LOOPBACK : 0u));
+	s->guest = (struct guest){.place = {.owner = s}, .client = arrival->client};
+	room_enter(&d->room, &s->guest, is_inside(s) ? PLACE_INSIDE : PLACE_OUTSIDE, s->began_ms);
 	session_touch(s);
-	d->sessions++;
 	d->counts.sessions++;
-	census_enter(d->census, s->client.octets);
 	return s;
 }
 

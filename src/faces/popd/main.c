@@ -17,6 +17,10 @@ static const char *on_config(struct program *p, uint64_t generation, int fd)
 		return "popd cannot read its snapshot";
 	generation_drop(&popd.generation);
 	popd.generation = generation_new(snapshot, popd.tls != NULL);
+	popd.room.limits =
+		(struct room_limits){.sessions = (uint32_t)snapshot->numbers[SETTING_SESSIONLIMIT],
+			.of_address = (uint32_t)snapshot->numbers[SETTING_CLIENTLIMIT],
+			.pace = {POPD_CROWD_GRACE_MS, POPD_CROWD_OCTETS_S}};
 	return NULL;
 }
 
@@ -77,7 +81,7 @@ static void take_certificate(int fd)
 static void on_given(struct program *p, enum parent_given role, int fd)
 {
 	if (role == GIVEN_CENSUS)
-		popd.census = census_map(fd, p->worker, p->workers);
+		popd.room.census = census_map(fd, p->worker, p->workers);
 	if (role == GIVEN_CERTIFICATE)
 		take_certificate(fd);
 	close(fd);
@@ -101,7 +105,8 @@ static void arrived_tls(void *context, const struct arrival *arrival)
 
 static void go(struct program *p)
 {
-	must(popd.generation && popd.census);
+	must(popd.generation && popd.room.census);
+	popd.room.workers = p->workers;
 	popd.run = (random_u64() & 0xffffff0000000000u) | (uint64_t)p->worker << 32;
 	/* what auth and mailbox still know of a worker that died does not meet our numbers */
 	popd.last_number = (uint32_t)random_u64();
@@ -116,7 +121,7 @@ static void go(struct program *p)
 void popd_check_drained(struct popd *d)
 {
 	static bool said;
-	if (said || !d->program->draining || d->sessions)
+	if (said || !d->program->draining || d->room.sessions)
 		return;
 	said = true;
 	program_drained(d->program);
@@ -129,8 +134,9 @@ static void drain(struct program *p)
 	d->draining_ms = loop_now_ms(p->loop);
 	for (size_t i = 0; i < LISTENERS_MAX; i++)
 		listener_free(&d->listeners[i]);
-	for (struct session *s = d->oldest; s; s = s->newer)
-		pop3_server_drain(s->pop3);
+	for (struct place *place = places_first(&d->room.places); place;
+		place = places_after(&d->room.places, place))
+		pop3_server_drain(((struct session *)place->owner)->pop3);
 	popd_check_drained(d);
 }
 
@@ -139,6 +145,8 @@ static void begin(struct program *p)
 	tls_warm();
 	popd.program = p;
 	p->state = &popd;
+	popd.room.sessions_max = room_of_descriptors(DESCRIPTORS_KEPT + CONNECTION_LINGERING_MAX);
+	popd.room.gives_up = session_gives_up;
 	popd.numbers = streams_new(SESSIONS_MAX);
 	popd.keys = keys_client_new(p);
 	popd.auth = auth_client_new(p, ask_login_answered);

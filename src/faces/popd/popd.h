@@ -5,10 +5,13 @@
  *	main.c		what the parent hands over, listening, reloads, drain
  *	generation.c	one configuration in force, held by the sessions that began under it
  *	session.c	a session: the machine of protocol/pop3_server.h between its connection and asks
- *	begin.c		who may have one: limits in all and per address; TLS from the start
+ *	begin.c		who may have one; TLS from the start
  *	asks.c		the machine's questions: login, rows, content, removing
  *	mailbox_client.c the channel to mailbox
  *	commands.c	what operators ask: status
+ *
+ * Limits per address and in all, and who makes room for a newcomer: faces/shared/room.h. Who has logged in is
+ * an inside client, and busy while it waits for us or reads what it asked for.
  *
  * A session's number names it at auth and at mailbox (channels/auth_mailbox.h). A slow client holds
  * no more than POPD_OUTPUT_HIGH and what it was sent of one page or piece, plus MAILBOX_CREDIT_FIRST
@@ -17,7 +20,6 @@
 #ifndef FACES_POPD_POPD_H
 #define FACES_POPD_POPD_H
 
-#include "base/census.h"
 #include "base/log.h"
 #include "base/streams.h"
 #include "channels/popd_mailbox.h"
@@ -25,11 +27,16 @@
 #include "faces/shared/auth_client.h"
 #include "faces/shared/keys_client.h"
 #include "faces/shared/listener.h"
+#include "faces/shared/room.h"
 #include "protocol/pop3_server.h"
 
 #define LISTENERS_MAX 16
 #define SESSIONS_MAX 65536u
+#define DESCRIPTORS_KEPT 128u /* for what is not a session: channels, listeners, log */
 #define POPD_OUTPUT_HIGH 65536u /* more octets unsent: the machine waits */
+/* The pace of a login under way, and of who reads what it asked for, when popd is full (places.h). */
+#define POPD_CROWD_GRACE_MS 60000u /* monotonic */
+#define POPD_CROWD_OCTETS_S 2048u
 #define MECHANISM_MAX 20
 #define USER_MAX 64
 
@@ -47,14 +54,12 @@ void generation_drop(struct generation **g);
 struct popd;
 
 struct session {
-	struct session *newer; /* by last activity */
-	struct session *older;
+	struct guest guest;
 	struct session *next_ready; /* of those that go on after output has left */
 	struct popd *popd;
 	struct connection *connection;
 	struct generation *generation;
 	struct pop3_server *pop3;
-	struct ip client;
 	uint16_t client_port;
 	uint64_t id;
 	uint32_t number;
@@ -62,6 +67,7 @@ struct session {
 	uint64_t began_ms; /* monotonic */
 	uint64_t active_ms;
 	size_t unsent; /* octets, when last looked at */
+	size_t owed; /* octets unsent when the room was told last */
 	bool handshake; /* under way */
 	bool waiting; /* for an answer from another program */
 	bool wants_resume; /* output was full */
@@ -91,7 +97,6 @@ struct popd {
 	struct channel *mailbox;
 	struct streams numbers; /* struct session */
 	uint32_t last_number;
-	struct census *census;
 	struct {
 		int fd;
 		enum parent_listen kind;
@@ -101,9 +106,7 @@ struct popd {
 	struct timer *sweep;
 	struct timer *kick;
 	struct session *ready;
-	struct session *newest;
-	struct session *oldest;
-	uint32_t sessions;
+	struct room room;
 	uint64_t draining_ms; /* monotonic: since */
 	uint64_t run; /* upper bits of session ids */
 	struct popd_counts {
@@ -118,10 +121,10 @@ struct popd {
 
 /* begin.c */
 void session_begin(struct popd *d, const struct arrival *arrival, bool tls);
+/* It makes room for a newcomer (faces/shared/room.h). */
+void session_gives_up(void *session);
 
 /* session.c */
-/* Into the list and out of it; what else belongs to the end is session_end's. */
-void session_link(struct session *s);
 /* Goes on after an ask was answered, or after output or content moved. It may be gone afterwards. */
 void session_continue(struct session *s);
 /* Goes on with octets that were received; false when the session is gone. */

@@ -4,31 +4,9 @@
 #define DRAIN_EARLY_MS 5000u /* how long who has not logged in may stay when the server goes down */
 #define DRAIN_MS 25000u /* and everybody else but who is in UPDATE */
 
-/* --- the list by last activity ------------------------------------------------------------ */
-
-static void unlink_session(struct session *s)
-{
-	struct popd *d = s->popd;
-	*(s->newer ? &s->newer->older : &d->newest) = s->older;
-	*(s->older ? &s->older->newer : &d->oldest) = s->newer;
-}
-
-void session_link(struct session *s)
-{
-	struct popd *d = s->popd;
-	s->older = d->newest;
-	s->newer = NULL;
-	*(d->newest ? &d->newest->newer : &d->oldest) = s;
-	d->newest = s;
-}
-
 void session_touch(struct session *s)
 {
 	s->active_ms = loop_now_ms(s->popd->program->loop);
-	if (s->popd->newest == s)
-		return;
-	unlink_session(s);
-	session_link(s);
 }
 
 /* --- those that go on after output has left ------------------------------------------------ */
@@ -69,7 +47,7 @@ void session_go_on_ready(void *context)
 
 struct fact session_client_fact(const struct session *s, struct buffer *text)
 {
-	ip_add(text, &s->client);
+	ip_add(text, &s->guest.client);
 	return fact_view("client", buffer_view(text));
 }
 
@@ -99,9 +77,7 @@ void session_end(struct session *s, const char *why, bool refused)
 	if (s->number)
 		streams_take(&d->numbers, s->number);
 	unset_ready(s);
-	unlink_session(s);
-	d->sessions--;
-	census_leave(d->census, s->client.octets);
+	room_leave(&d->room, &s->guest);
 	pop3_server_free(&s->pop3);
 	connection_close(&s->connection, refused);
 	generation_drop(&s->generation);
@@ -164,9 +140,26 @@ static enum drive drive(struct session *s, struct cursor *in)
 	}
 }
 
+/* What this turn has come to is told to those who count; `octets` that the client said or read. */
+static void settle(struct session *s, size_t octets)
+{
+	const enum pop3_state state = pop3_server_state(s->pop3);
+	const struct place_news news = {.is_busy = s->waiting || s->wants_resume ||
+						   state == POP3_STATE_SASL ||
+						   s->mailbox_state == MAILBOX_STATE_FETCHING,
+		.is_held = s->waiting,
+		.octets = octets};
+	places_note(
+		&s->popd->room.places, &s->guest.place, &news, loop_now_ms(s->popd->program->loop));
+	s->owed = connection_unsent(s->connection);
+}
+
 bool session_drive(struct session *s, struct cursor *in)
 {
-	return drive(s, in) != DRIVE_GONE;
+	if (drive(s, in) == DRIVE_GONE)
+		return false;
+	settle(s, in->at);
+	return true;
 }
 
 static size_t on_input(void *context, struct view octets)
@@ -191,9 +184,14 @@ void session_answer(struct session *s, const struct pop3_answer *answer)
 void session_continue(struct session *s)
 {
 	struct cursor nothing = cursor_of(VIEW_NONE);
+	const size_t unsent = connection_unsent(s->connection);
+	const size_t read = s->owed > unsent ? s->owed - unsent : 0;
 	s->wants_resume = false;
 	session_touch(s);
-	switch (drive(s, &nothing)) {
+	const enum drive what = drive(s, &nothing);
+	if (what != DRIVE_GONE)
+		settle(s, read);
+	switch (what) {
 	case DRIVE_GONE:
 		return;
 	case DRIVE_WAITS:
@@ -265,19 +263,25 @@ static const char *time_over(const struct session *s, uint64_t now_ms)
 	return NULL;
 }
 
-/* About once a second. Whose time is over is closed without a word (RFC 1939 §3). */
+/* Whose time is over is closed without a word (RFC 1939 §3). */
+static void check_time(struct session *s, uint64_t now_ms)
+{
+	const size_t unsent = connection_unsent(s->connection);
+	if (unsent < s->unsent) /* slow, but not silent */
+		s->active_ms = now_ms;
+	s->unsent = unsent;
+	const char *why = time_over(s, now_ms);
+	if (why)
+		session_end(s, why, false);
+}
+
 void session_sweep(struct popd *d)
 {
 	const uint64_t now_ms = loop_now_ms(d->program->loop);
-	struct session *next;
-	for (struct session *s = d->oldest; s; s = next) {
-		next = s->newer;
-		const size_t unsent = connection_unsent(s->connection);
-		if (unsent < s->unsent) /* slow, but not silent */
-			s->active_ms = now_ms;
-		s->unsent = unsent;
-		const char *why = time_over(s, now_ms);
-		if (why)
-			session_end(s, why, false);
+	struct place *next;
+	for (struct place *p = places_first(&d->room.places); p; p = next) {
+		next = places_after(&d->room.places, p);
+		check_time(p->owner, now_ms);
 	}
+	room_sweep(&d->room, now_ms);
 }

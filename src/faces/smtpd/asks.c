@@ -55,12 +55,12 @@ static bool ask_connect(struct session *s, struct arena *a)
 	const struct route_verdict v = route_connect(s->generation->snapshot, &s->facts, a);
 	if (!v.accepted)
 		return give_verdict(s, "connect", &v, VIEW_NONE, true);
-	if (!room_for_one_more_of(s))
+	if (!room_for_address(&s->smtpd->room, &s->guest))
 		return refuse(s, "connect",
 			(struct reply)REPLY(421, 4, 7, 0, "client-limit",
 				"Too many connections from your address, please try again later"),
 			true);
-	if (!room_for(s))
+	if (!room_for(&s->smtpd->room, &s->guest))
 		return refuse(s, "connect",
 			(struct reply)REPLY(421, 4, 3, 2, "session-limit",
 				"Too many connections here just now, please try again later"),
@@ -79,7 +79,7 @@ static const struct reply *mail_hindrance(const struct session *s)
 		"Too many large mails are on their way here just now, please try again later");
 	if (!spool_is_there(s->smtpd))
 		return &away;
-	return room_in_memory(s->smtpd) ? NULL : &memory;
+	return is_memory_left(s->smtpd) ? NULL : &memory;
 }
 
 static bool ask_mail(struct session *s, const struct smtp_ask *ask, struct arena *a)

@@ -6,9 +6,9 @@ static void say_status(struct smtpd *d, uint32_t stream)
 	text_add(&b,
 		"sessions={}\nsessions_all_workers={}\nsessions_busy={}\nsessions_slow={}\n"
 		"memory={}\nsessions_since_start={}\nmails={}\nrefused={}\ngeneration={}\n",
-		text_number(d->sessions), text_number(census_total(d->census)),
-		text_number(places_count(&d->places, PLACE_BUSY)),
-		text_number(places_count(&d->places, PLACE_SLOW)), text_number(d->memory),
+		text_number(d->room.sessions), text_number(census_total(d->room.census)),
+		text_number(places_count(&d->room.places, PLACE_BUSY)),
+		text_number(places_count(&d->room.places, PLACE_SLOW)), text_number(d->memory),
 		text_number(d->counts.sessions), text_number(d->counts.mails),
 		text_number(d->counts.refused), text_number(d->generation->snapshot->generation));
 	program_output(d->program, stream, buffer_view(&b));

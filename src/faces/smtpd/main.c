@@ -2,7 +2,6 @@
 
 #include "base/random.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define SWEEP_MS 1000u
@@ -19,6 +18,10 @@ static const char *on_config(struct program *p, uint64_t generation, int fd)
 	struct generation *g = generation_new(snapshot);
 	generation_drop(&smtpd.generation);
 	smtpd.generation = g;
+	smtpd.room.limits =
+		(struct room_limits){.sessions = (uint32_t)snapshot->numbers[SETTING_SESSIONLIMIT],
+			.of_address = (uint32_t)snapshot->numbers[SETTING_CLIENTLIMIT],
+			.pace = {g->config.limits.crowd_grace_ms, g->config.limits.crowd_octets_s}};
 	return NULL;
 }
 
@@ -74,7 +77,7 @@ static void take_certificate(int fd)
 static void on_given(struct program *p, enum parent_given role, int fd)
 {
 	if (role == GIVEN_CENSUS)
-		smtpd.census = census_map(fd, p->worker, p->workers);
+		smtpd.room.census = census_map(fd, p->worker, p->workers);
 	if (role == GIVEN_CERTIFICATE)
 		take_certificate(fd);
 	close(fd);
@@ -82,7 +85,7 @@ static void on_given(struct program *p, enum parent_given role, int fd)
 
 static void sweep(void *context)
 {
-	room_sweep(context);
+	patience_sweep(context);
 	timer_set(smtpd.sweep, SWEEP_MS);
 }
 
@@ -93,7 +96,8 @@ static void arrived(void *context, const struct arrival *arrival)
 
 static void go(struct program *p)
 {
-	must(smtpd.generation && smtpd.census);
+	must(smtpd.generation && smtpd.room.census);
+	smtpd.room.workers = p->workers;
 	smtpd.run = (random_u64() & 0xffffff0000000000u) | (uint64_t)p->worker << 32;
 	smtpd.sweep = timer_new(p->loop, sweep, &smtpd);
 	timer_set(smtpd.sweep, SWEEP_MS);
@@ -107,24 +111,14 @@ static void drain(struct program *p)
 	for (size_t i = 0; i < LISTENERS_MAX; i++)
 		listener_free(&smtpd.listeners[i]);
 	struct place *next;
-	for (struct place *place = places_first(&smtpd.places); place; place = next) {
-		next = places_after(&smtpd.places, place);
+	for (struct place *place = places_first(&smtpd.room.places); place; place = next) {
+		next = places_after(&smtpd.room.places, place);
 		struct session *s = place->owner;
 		if (smtp_server_is_idle(&s->smtp) && !s->waiting)
 			session_stop(s, SMTP_STOP_SHUTDOWN);
 	}
-	if (smtpd.sessions == 0)
+	if (smtpd.room.sessions == 0)
 		program_drained(p);
-}
-
-/* How many sessions descriptors allow. */
-static uint32_t descriptors_for_sessions(void)
-{
-	const uint32_t kept = DESCRIPTORS_KEPT + CONNECTION_LINGERING_MAX;
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= kept)
-		return 1;
-	return limit.rlim_cur > UINT32_MAX ? UINT32_MAX : (uint32_t)limit.rlim_cur - kept;
 }
 
 static void begin(struct program *p)
@@ -132,7 +126,8 @@ static void begin(struct program *p)
 	tls_warm();
 	smtpd.program = p;
 	p->state = &smtpd;
-	smtpd.sessions_max = descriptors_for_sessions();
+	smtpd.room.sessions_max = room_of_descriptors(DESCRIPTORS_KEPT + CONNECTION_LINGERING_MAX);
+	smtpd.room.gives_up = session_gives_up;
 	smtpd.streams = streams_new(65536);
 	smtpd.keys = keys_client_new(p);
 	smtpd.auth = auth_client_new(p, session_login_answered);

@@ -13,22 +13,20 @@ static void touch(struct session *s)
 	s->active_ms = loop_now_ms(s->smtpd->program->loop);
 }
 
-static void count_side(struct session *s)
+static enum place_side side_of(const struct session *s)
 {
-	const enum place_side side = session_side(s);
-	if (side == s->place.side)
-		return;
-	places_change_side(&s->smtpd->places, &s->place, side);
-	if (side == PLACE_INSIDE)
-		census_turn_inside(s->smtpd->census);
-	else
-		census_turn_outside(s->smtpd->census);
+	return s->facts.side == ROUTE_INSIDE ? PLACE_INSIDE : PLACE_OUTSIDE;
+}
+
+static void judge_side(struct session *s)
+{
+	s->facts.side = route_client(s->generation->snapshot, &s->facts.client, s->facts.login);
 }
 
 void session_judge_side(struct session *s)
 {
-	s->facts.side = route_client(s->generation->snapshot, &s->facts.client, s->facts.login);
-	count_side(s);
+	judge_side(s);
+	room_change_side(&s->smtpd->room, &s->guest, side_of(s));
 }
 
 static void count_memory(struct session *s)
@@ -49,18 +47,14 @@ void session_end(struct session *s, bool refused)
 	transaction_abort(s);
 	auth_client_cancel(d->auth, s->number);
 	keys_client_forget(d->keys, s->question);
-	s->facts.side = ROUTE_OUTSIDE;
-	count_side(s);
-	places_leave(&d->places, &s->place);
+	room_leave(&d->room, &s->guest);
 	d->memory -= s->memory;
-	d->sessions--;
-	census_leave(d->census, s->facts.client.octets);
 	smtp_server_free(&s->smtp);
 	connection_close(&s->connection, refused);
 	generation_drop(&s->generation);
 	bytes_wipe(s->user, sizeof s->user);
 	memory_free(s);
-	if (d->program->draining && d->sessions == 0)
+	if (d->program->draining && d->room.sessions == 0)
 		program_drained(d->program);
 }
 
@@ -160,7 +154,8 @@ static void settle(struct session *s, size_t consumed)
 		.octets = consumed};
 	if (consumed)
 		touch(s);
-	places_note(&s->smtpd->places, &s->place, &news, loop_now_ms(s->smtpd->program->loop));
+	places_note(&s->smtpd->room.places, &s->guest.place, &news,
+		loop_now_ms(s->smtpd->program->loop));
 	count_memory(s);
 }
 
@@ -232,6 +227,11 @@ void session_stop(struct session *s, enum smtp_stop why)
 			s, true); /* nothing can be said: a handshake, or replies are not read */
 }
 
+void session_gives_up(void *session)
+{
+	session_stop(session, SMTP_STOP_ROOM);
+}
+
 /* --- the connection's events -------------------------------------------------------------- */
 
 static void on_closed(void *context, const char *why)
@@ -263,8 +263,8 @@ static struct smtp_facts machine_facts(struct session *s)
 		.is_loopback = ip_is_loopback(&s->facts.client),
 		.tls_active = tls,
 		.tls_offered = s->smtpd->tls != NULL,
-		.mechanisms = tls ? VIEW("SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN")
-				  : VIEW("SCRAM-SHA-256 PLAIN")};
+		.mechanisms = tls ? VIEW("SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN")
+				  : VIEW("SCRAM-SHA-256 PLAIN LOGIN")};
 }
 
 static void on_tls_done(void *context)
@@ -303,13 +303,11 @@ void session_begin(struct smtpd *d, const struct arrival *arrival)
 	s->client_port = arrival->client_port;
 	s->facts = (struct route_facts){.client = arrival->client, .local = arrival->local};
 	s->connection = connection_new(d->program->loop, arrival->fd, &handler, s);
-	s->place.owner = s;
-	places_enter(&d->places, &s->place, PLACE_OUTSIDE, loop_now_ms(d->program->loop));
-	session_judge_side(s);
+	s->guest = (struct guest){.place = {.owner = s}, .client = arrival->client};
+	judge_side(s);
+	room_enter(&d->room, &s->guest, side_of(s), loop_now_ms(d->program->loop));
 	touch(s);
-	d->sessions++;
 	d->counts.sessions++;
-	census_enter(d->census, s->facts.client.octets);
 	const struct smtp_facts facts = machine_facts(s);
 	s->smtp = smtp_server_new(&s->generation->config, &facts);
 	if (drive(s, &early) == DRIVE_WAITS)

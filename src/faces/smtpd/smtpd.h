@@ -5,7 +5,7 @@
  *	main.c		what the parent hands over, listening, reloads, drain
  *	generation.c	one configuration in force: snapshot and limits, held by those who use it
  *	session.c	a session: the machine of protocol/smtp_server.h between its connection and asks
- *	room.c		limits of sessions, who makes room, time limits
+ *	patience.c	time limits; and the memory of all
  *	refused.c	the log line of each refusal
  *	asks.c		the machine's questions: who may, to whom (config/route.h), login
  *	transaction.c	a mail under way: its mailboxes, its content on the way to spool, its envelope
@@ -13,9 +13,7 @@
  *	trace.c		the dialogue of sessions for who watches
  *	commands.c	what operators ask: status, trace
  *
- * Limits per address and in all hold across workers (base/census.h). At the session limit somebody
- * makes room for a newcomer: faces/shared/places.h and room.c say who. If nobody of this worker can, but one of
- * another may, a sixteenth more sessions are taken for about a second. Memory is bounded three times: a
+ * Limits per address and in all, and who makes room for a newcomer: faces/shared/room.h. Memory is bounded three times: a
  * session has the limits of smtp_limits.h and base/connection.h, all sessions of a worker have
  * SMTPD_MEMORY_MAX (452 4.3.1 beyond it), and descriptors are kept for channels and for clients that
  * still read their last reply.
@@ -26,7 +24,6 @@
 #ifndef FACES_SMTPD_SMTPD_H
 #define FACES_SMTPD_SMTPD_H
 
-#include "base/census.h"
 #include "base/log.h"
 #include "base/streams.h"
 #include "channels/smtpd_spool.h"
@@ -34,7 +31,7 @@
 #include "faces/shared/auth_client.h"
 #include "faces/shared/keys_client.h"
 #include "faces/shared/listener.h"
-#include "faces/shared/places.h"
+#include "faces/shared/room.h"
 #include "protocol/smtp_server.h"
 
 #define LISTENERS_MAX 16
@@ -80,7 +77,7 @@ struct transaction {
 };
 
 struct session {
-	struct place place;
+	struct guest guest;
 	struct smtpd *smtpd;
 	struct connection *connection;
 	struct generation *generation;
@@ -109,15 +106,12 @@ struct smtpd {
 	struct channel *spool;
 	struct streams streams;
 	uint32_t last_stream;
-	struct census *census;
 	int listening[LISTENERS_MAX]; /* until `go` */
 	size_t listening_count;
 	struct listener *listeners[LISTENERS_MAX];
 	struct timer *sweep;
-	struct places places;
+	struct room room;
 	size_t memory; /* of the sessions, in octets */
-	uint32_t sessions;
-	uint32_t sessions_max; /* as descriptors allow */
 	uint32_t last_number;
 	uint64_t run; /* upper bits of session ids */
 	struct smtpd_counts {
@@ -138,17 +132,14 @@ void session_end(struct session *s, bool refused);
 void session_stop(struct session *s, enum smtp_stop why);
 /* Whether it is inside is judged again: the configuration or the login has changed. */
 void session_judge_side(struct session *s);
-enum place_side session_side(const struct session *s);
+/* It makes room for a newcomer (faces/shared/room.h). */
+void session_gives_up(void *session);
 void session_login_answered(void *session, const struct auth_answer *answer);
 
-/* room.c */
-/* Is there room for this newcomer? Somebody may have had to go. */
-bool room_for(struct session *newcomer);
-/* Its address has no more sessions than it may. */
-bool room_for_one_more_of(const struct session *s);
-bool room_in_memory(const struct smtpd *d);
+/* patience.c */
+bool is_memory_left(const struct smtpd *d);
 /* About once a second: time limits, and who is slow. */
-void room_sweep(struct smtpd *d);
+void patience_sweep(struct smtpd *d);
 
 /* refused.c */
 struct refusal {

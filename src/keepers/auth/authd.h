@@ -5,7 +5,7 @@
  * An exchange goes through these phases; arrows back are for SCRAM's second response:
  *
  *	THINKING   the gate is asked about address and name, once the name is known
- *	HASHING    PLAIN: a thread checks the password
+ *	HASHING    PLAIN, LOGIN: a thread checks the password
  *	DELAYED    the answer is known and comes later
  *	WAITING    it is the client's turn
  *	GRANTING   right, and POP: mailbox notes who the session is

@@ -112,7 +112,7 @@ static void reveal(struct exchange *ex)
 	if (!ex->right) {
 		say_failure(ex, AUTH_FAILURE_BAD);
 		exchange_free(ex);
-	} else if (ex->mechanism != SASL_PLAIN) {
+	} else if (!sasl_takes_password(ex->mechanism)) {
 		ex->proof_sent = true;
 		wait_for_client(ex);
 	} else {
@@ -190,7 +190,7 @@ void exchange_judged(struct exchange *ex)
 	if (ex->verdict.refuse) {
 		ex->authd->counts.refused++;
 		fail(ex, AUTH_FAILURE_SLOW, "too many wrong guesses from this address");
-	} else if (ex->mechanism != SASL_PLAIN) {
+	} else if (!sasl_takes_password(ex->mechanism)) {
 		wait_for_client(ex);
 	} else if (!attempt_hash(ex)) {
 		fail(ex, AUTH_FAILURE_TEMPORARY, "too many checks at once");
@@ -219,7 +219,9 @@ static void step(struct exchange *ex, struct view response)
 {
 	switch (sasl_step(ex->sasl, response, &ex->output)) {
 	case SASL_CHALLENGE:
-		if (ex->named)
+		if (sasl_takes_password(ex->mechanism))
+			wait_for_client(ex);
+		else if (ex->named)
 			attempt_look(ex);
 		else
 			fail(ex, AUTH_FAILURE_SYNTAX, "no name");
@@ -358,10 +360,12 @@ void exchange_start(struct auth_face *face, const struct frame *frame)
 	}
 	const struct sasl_owner owner = {find_keys, ex};
 	ex->sasl = sasl_new(ex->mechanism, (enum auth_binding)v[5].number, v[6].bytes, &owner);
-	if (!ex->sasl)
+	if (!ex->sasl) {
 		fail(ex, AUTH_FAILURE_TEMPORARY, "no memory");
-	else if (v[1].number & AUTH_FLAG_INITIAL)
+	} else if (v[1].number & AUTH_FLAG_INITIAL) {
 		exchange_feed(ex, v[3].bytes);
-	else
-		wait_for_client(ex); /* the empty challenge of a client-first mechanism */
+	} else {
+		buffer_add(&ex->output, sasl_first_challenge(ex->sasl));
+		wait_for_client(ex);
+	}
 }

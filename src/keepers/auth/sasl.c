@@ -27,6 +27,8 @@ const char *sasl_mechanism_name(enum sasl_mechanism mechanism)
 		return "none";
 	case SASL_PLAIN:
 		return "PLAIN";
+	case SASL_LOGIN:
+		return "LOGIN";
 	case SASL_SCRAM:
 		return "SCRAM-SHA-256";
 	case SASL_SCRAM_PLUS:
@@ -41,6 +43,11 @@ enum sasl_mechanism sasl_mechanism_of(struct view name)
 		if (view_equal_nocase(name, view_text(sasl_mechanism_name(m))))
 			return m;
 	return SASL_NONE;
+}
+
+bool sasl_takes_password(enum sasl_mechanism mechanism)
+{
+	return mechanism == SASL_PLAIN || mechanism == SASL_LOGIN;
 }
 
 /* --- what libgsasl asks ------------------------------------------------------------------- */
@@ -124,7 +131,7 @@ struct sasl *sasl_new(enum sasl_mechanism mechanism, enum auth_binding binding_k
 	s->authzid = buffer_new(AUTH_RESPONSE_MAX);
 	s->password = buffer_new(AUTH_RESPONSE_MAX);
 	s->reason = "";
-	if (mechanism == SASL_PLAIN)
+	if (sasl_takes_password(mechanism))
 		return s;
 	if (gsasl_server_start(library, sasl_mechanism_name(mechanism), &s->session) != GSASL_OK) {
 		s->session = NULL;
@@ -191,6 +198,26 @@ static enum sasl_event step_plain(struct sasl *s, struct view response)
 	return SASL_PASSWORD;
 }
 
+struct view sasl_first_challenge(const struct sasl *s)
+{
+	return s->mechanism == SASL_LOGIN ? VIEW("Username:") : VIEW_NONE;
+}
+
+static enum sasl_event step_login(struct sasl *s, struct view response, struct buffer *output)
+{
+	const bool is_name = !s->began;
+	s->began = true;
+	if (view_find(response, 0) != VIEW_NOT_FOUND) {
+		s->reason = "a NUL in LOGIN";
+		return SASL_SYNTAX;
+	}
+	buffer_add(is_name ? &s->authid : &s->password, response);
+	if (!is_name)
+		return SASL_PASSWORD;
+	buffer_add(output, VIEW("Password:"));
+	return SASL_CHALLENGE;
+}
+
 static enum sasl_event step_scram(struct sasl *s, struct view response, struct buffer *output)
 {
 	s->reason = objection(s, response);
@@ -214,11 +241,26 @@ static enum sasl_event step_scram(struct sasl *s, struct view response, struct b
 	return event_of(s, code);
 }
 
+static enum sasl_event step_any(struct sasl *s, struct view response, struct buffer *output)
+{
+	switch (s->mechanism) {
+	case SASL_PLAIN:
+		return step_plain(s, response);
+	case SASL_LOGIN:
+		return step_login(s, response, output);
+	case SASL_SCRAM:
+	case SASL_SCRAM_PLUS:
+		return step_scram(s, response, output);
+	case SASL_NONE:
+		break;
+	}
+	return SASL_FAILED;
+}
+
 enum sasl_event sasl_step(struct sasl *s, struct view response, struct buffer *output)
 {
 	buffer_clear(output);
-	const enum sasl_event event = s->mechanism == SASL_PLAIN ? step_plain(s, response)
-								 : step_scram(s, response, output);
+	const enum sasl_event event = step_any(s, response, output);
 	if (buffer_failed(output) || buffer_failed(&s->authid) || buffer_failed(&s->authzid) ||
 		buffer_failed(&s->password))
 		return SASL_FAILED;

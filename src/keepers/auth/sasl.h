@@ -2,9 +2,10 @@
  * The server's side of SASL for one exchange: SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677)
  * by libgsasl, and PLAIN (RFC 4616), which is three fields and taken apart here: libgsasl's PLAIN
  * hands the password on only after SASLprep, which an imported hash knows nothing of, and refuses
- * passwords that are not of Unicode 3.2. Pure: it takes responses, asks its owner for the verifier of
- * a name, and says what comes next. It decides nothing about PLAIN: the password is handed up, since
- * checking it is costly.
+ * passwords that are not of Unicode 3.2. LOGIN is PLAIN in two questions, for Outlook and old devices
+ * which know nothing else (draft-murchison-sasl-login); the server speaks first. Pure: it takes
+ * responses, asks its owner for the verifier of a name, and says what comes next. It decides nothing
+ * about PLAIN and LOGIN: the password is handed up, since checking it is costly.
  *
  * Stricter than libgsasl: a client that sends `p=` (it binds) in a mechanism without binding is
  * refused, not compared with nothing; NULs in SCRAM are refused. Refused by libgsasl: `y` (the client
@@ -20,15 +21,18 @@
 enum sasl_mechanism {
 	SASL_NONE, /* not one of ours */
 	SASL_PLAIN,
+	SASL_LOGIN,
 	SASL_SCRAM,
 	SASL_SCRAM_PLUS,
 };
 const char *sasl_mechanism_name(enum sasl_mechanism mechanism);
 enum sasl_mechanism sasl_mechanism_of(struct view name);
+/* The client hands over its password (PLAIN, LOGIN) rather than a proof. */
+bool sasl_takes_password(enum sasl_mechanism mechanism);
 
 enum sasl_event {
 	SASL_CHALLENGE, /* `output` goes to the client; its response is fed next */
-	SASL_PASSWORD, /* PLAIN: sasl_authid and sasl_password tell */
+	SASL_PASSWORD, /* PLAIN, LOGIN: sasl_authid and sasl_password tell */
 	SASL_PROVED, /* SCRAM: the client knows; `output` is our proof, and must reach it */
 	SASL_BAD, /* a wrong proof, a wrong binding: sasl_reason says which, for the log */
 	SASL_SYNTAX,
@@ -56,6 +60,8 @@ void sasl_warm(void);
 /* Null when there is no memory. A binding of another kind than the client's is as good as none. */
 must_use struct sasl *sasl_new(enum sasl_mechanism mechanism, enum auth_binding binding_kind,
 	struct view binding, const struct sasl_owner *owner);
+/* What the server says to a client that gave no initial response: nothing, but in LOGIN. */
+struct view sasl_first_challenge(const struct sasl *s);
 /* Feeds one response and replaces *output. After anything but SASL_CHALLENGE not to be called again. */
 must_use enum sasl_event sasl_step(struct sasl *s, struct view response, struct buffer *output);
 /* As the client sent them, once sasl_step has seen them; live as long as the exchange. */

@@ -245,7 +245,10 @@ static void test_objections(void **state)
 		{{.mechanism = "PLAIN", .initial = right, .no_tls = true}, AUTH_FAILURE_MECHANISM},
 		{{.mechanism = "PLAIN", .initial = right, .no_tls = true, .address = LOOPBACK}, 0},
 		{{.mechanism = "plain", .initial = right, .no_tls = true, .address = v6}, 0},
-		{{.mechanism = "LOGIN", .initial = right}, AUTH_FAILURE_MECHANISM},
+		{{.mechanism = "CRAM-MD5", .initial = right}, AUTH_FAILURE_MECHANISM},
+		{{.mechanism = "LOGIN", .initial = right}, AUTH_FAILURE_SYNTAX}, /* NULs */
+		{{.mechanism = "LOGIN", .initial = VIEW("hana"), .no_tls = true},
+			AUTH_FAILURE_MECHANISM},
 		{{.mechanism = "", .initial = right}, AUTH_FAILURE_MECHANISM},
 		{{.mechanism = "SCRAM-SHA-1", .initial = right}, AUTH_FAILURE_MECHANISM},
 		{{.mechanism = "SCRAM-SHA-256-PLUS", .initial = right}, AUTH_FAILURE_MECHANISM},
@@ -271,6 +274,36 @@ static void test_objections(void **state)
 				: s->face.code != AUTH_SUCCESS)
 			fail_msg("case %zu: %u %u", i, s->face.code, (unsigned)s->face.reason);
 	}
+	stage_free(s);
+}
+
+/* Protects: LOGIN (for Outlook) asks for the name and for the password, and is PLAIN otherwise. */
+static void test_login(void **state)
+{
+	(void)state;
+	struct stage *s = stage_new(true, NULL);
+	for (int initial = 0; initial < 2; initial++) {
+		ask(s, 1,
+			&(struct start){.mechanism = "LOGIN",
+				.initial = VIEW("hana"),
+				.no_initial = !initial});
+		assert_int_equal(s->face.code, AUTH_CHALLENGE);
+		if (!initial) {
+			assert_string_equal(s->face.text, "Username:");
+			answer(s, 1, "hana");
+			assert_int_equal(s->face.code, AUTH_CHALLENGE);
+		}
+		assert_string_equal(s->face.text, "Password:");
+		answer(s, 1, "pencil");
+		assert_int_equal(s->face.code, AUTH_SUCCESS);
+		assert_string_equal(s->face.text, "hana");
+	}
+	ask(s, 2, &(struct start){.mechanism = "LOGIN", .initial = VIEW("hana")});
+	answer(s, 2, "pencils");
+	expect_failure(&s->face, AUTH_FAILURE_BAD);
+	ask(s, 3, &(struct start){.mechanism = "LOGIN", .initial = VIEW("hana")});
+	answer(s, 3, "");
+	expect_failure(&s->face, AUTH_FAILURE_SYNTAX);
 	stage_free(s);
 }
 
@@ -713,6 +746,7 @@ int main(void)
 		cmocka_unit_test(test_rewrite),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_objections),
+		cmocka_unit_test(test_login),
 		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_grant),
 		cmocka_unit_test(test_grant_taken),
