@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define READ_STEP (128u << 10)
-#define QUEUE_MAX (512u << 20) /* never reached under credit; a bound all the same */
+#define QUEUE_MAX (CHANNEL_BACKLOG_MAX + FRAME_HEADER + FRAME_MAX)
 
 struct queue {
 	struct buffer octets;
@@ -30,7 +30,9 @@ struct channel {
 	struct buffer in;
 	bool open;
 	bool reading;
+	bool holding; /* frames stand in `in` until the other end has read */
 	bool free_me;
+	struct timer *overrun; /* the backlog is at its end: closes, soon; null: not so */
 	void (*printed)(void *context, struct view line);
 	void *print_context;
 };
@@ -95,9 +97,12 @@ static size_t take_frame(struct channel *c, struct view v)
 static void take_frames(struct channel *c)
 {
 	size_t at = 0;
-	size_t step;
-	while (c->open && (step = take_frame(c, view_from(buffer_view(&c->in), at))) > 0)
+	size_t step = 1;
+	while (c->open && step > 0 && channel_backlog(c) <= CHANNEL_BACKLOG_HIGH) {
+		step = take_frame(c, view_from(buffer_view(&c->in), at));
 		at += step;
+	}
+	c->holding = step > 0;
 	buffer_drop(&c->in, at);
 	if (c->in.length == 0 && c->in.capacity > 2 * READ_STEP)
 		buffer_free(&c->in);
@@ -207,18 +212,23 @@ static void write_out(void *context)
 			break;
 		took(c, (size_t)n);
 	}
-	if (c->open)
-		watch_want(c->watch, WATCH_READ | (channel_backlog(c) ? WATCH_WRITE : 0u));
+	if (!c->open)
+		return;
+	const bool is_high = c->holding || channel_backlog(c) > CHANNEL_BACKLOG_HIGH;
+	watch_want(c->watch, (is_high ? 0u : WATCH_READ) |
+				     (channel_backlog(c) || c->holding ? WATCH_WRITE : 0u));
 }
 
 static void on_ready(void *context, unsigned what)
 {
 	struct channel *c = context;
 	c->reading = true;
-	if (what & WATCH_READ)
+	if ((what & WATCH_READ) && !c->holding)
 		read_some(c);
 	if (what & WATCH_WRITE)
 		write_out(c);
+	if (c->open && c->holding)
+		take_frames(c);
 	c->reading = false;
 	if (c->free_me)
 		channel_free(&c);
@@ -258,6 +268,7 @@ void channel_free(struct channel **at)
 		return;
 	}
 	loop_remove_hook(c->loop, &c->hook);
+	timer_free(&c->overrun);
 	watch_free(&c->watch);
 	close(c->fd);
 	buffer_free(&c->control.octets);
@@ -275,12 +286,35 @@ static void trace_sent(
 	trace(c, ">", &frame);
 }
 
+static void overrun(void *context)
+{
+	struct channel *c = context;
+	c->reading = true;
+	close_channel(c, "does not read what it is told");
+	c->reading = false;
+	if (c->free_me)
+		channel_free(&c);
+}
+
+/* Not from inside the sender. */
+static void give_up(struct channel *c)
+{
+	if (c->overrun)
+		return;
+	c->overrun = timer_new(c->loop, overrun, c);
+	timer_set(c->overrun, 0);
+}
+
 void channel_send(
 	struct channel *c, uint16_t code, uint32_t stream, const struct frame_value *values)
 {
 	if (!channel_is_open(c))
 		return;
 	must(frame_row(c->protocol, code, c->ours) != NULL);
+	if (channel_backlog(c) > CHANNEL_BACKLOG_MAX) {
+		give_up(c);
+		return;
+	}
 	struct queue *q = c->protocol->rows[code].bulk ? &c->bulk : &c->control;
 	frame_add(&q->octets, c->protocol, code, stream, values);
 	if (c->printed)

@@ -5,6 +5,11 @@
  * with the content of their stream. Content is sent only under credit that the receiver granted, so
  * the queue stays small; `channel_backlog` is for those who want to look.
  *
+ * Who does not read what he is told is not listened to: above CHANNEL_BACKLOG_HIGH what the other end
+ * says stays where it is, so that a broken one cannot make us grow by asking and asking. In each pair
+ * of programs one direction is small whatever happens, so two ends never wait for each other. At
+ * CHANNEL_BACKLOG_MAX the channel is closed.
+ *
  * What comes in is checked like the network (STYLE §5): a code that this side may not say, a state
  * that does not allow it, a field past its limit: the channel is closed, and `closed` is told why.
  */
@@ -13,6 +18,9 @@
 
 #include "base/frame.h"
 #include "base/loop.h"
+
+#define CHANNEL_BACKLOG_HIGH ((size_t)16 << 20)
+#define CHANNEL_BACKLOG_MAX ((size_t)512 << 20)
 
 struct channel;
 

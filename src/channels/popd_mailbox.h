@@ -20,7 +20,7 @@ enum popd_mailbox_code {
 	MAILBOX_ROWS, /* first number, how many */
 	MAILBOX_FETCH, /* number */
 	MAILBOX_STOP,
-	MAILBOX_CREDIT, /* octets */
+	MAILBOX_CREDIT, /* octets that it has passed on */
 	MAILBOX_REMOVE, /* packed u32 numbers */
 	MAILBOX_REMOVED,
 	MAILBOX_CLOSE,

@@ -204,6 +204,22 @@ def test_wrong_logins_end():
         d.closed()
 
 
+def test_auth_dies_in_the_middle_of_a_login():
+    """a client that was asked for its password hears 454; the session, and all others, go on"""
+    with House() as h:
+        workers = h.programs()['smtpd']
+        other = hello(h, STRANGER)
+        d = hello(h, LOCAL)
+        d.say('AUTH LOGIN ' + base64.b64encode(b'hana').decode(), 334)
+        h.kill('auth')
+        h.wait_log('a program was killed')
+        h.until_up()
+        d.say(base64.b64encode(PASSWORDS['hana'].encode()).decode(), 454)
+        d.say('AUTH PLAIN ' + base64.b64encode(b'\0hana\0' + PASSWORDS['hana'].encode()).decode(), 235)
+        other.say('NOOP', 250)
+        equal(h.programs()['smtpd'], workers)
+
+
 def test_no_room_on_disk():
     """F-27: below the free-space floor mail is put off with 452; when the trouble ends it is taken"""
     with House(files={'freespace': '1024G\n'}) as h:

@@ -118,15 +118,6 @@ static void go(struct program *p)
 			popd.listening[i].kind == LISTEN_POP3S ? arrived_tls : arrived, &popd);
 }
 
-void popd_check_drained(struct popd *d)
-{
-	static bool said;
-	if (said || !d->program->draining || d->room.sessions)
-		return;
-	said = true;
-	program_drained(d->program);
-}
-
 /* Sessions are told at their next command; session_sweep bounds how long that may take. */
 static void drain(struct program *p)
 {

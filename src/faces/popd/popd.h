@@ -133,6 +133,8 @@ void session_answer(struct session *s, const struct pop3_answer *answer);
 /* Ends it. `why` for the log when the machine has not closed by itself; `refused`: the client may
  * still be talking. */
 void session_end(struct session *s, const char *why, bool refused);
+/* Tells the parent when a drain is over. */
+void popd_check_drained(struct popd *d);
 void session_touch(struct session *s);
 bool session_start_tls(struct session *s);
 void session_sweep(struct popd *d);
@@ -167,8 +169,5 @@ void ask_mailbox_lost(struct session *s);
 
 /* commands.c */
 void popd_command(struct program *p, uint32_t stream, struct view words);
-
-/* main.c */
-void popd_check_drained(struct popd *d);
 
 #endif

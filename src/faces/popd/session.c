@@ -64,6 +64,15 @@ static void log_end(const struct session *s, const char *why)
 	buffer_free(&client);
 }
 
+void popd_check_drained(struct popd *d)
+{
+	static bool said;
+	if (said || !d->program->draining || d->room.sessions)
+		return;
+	said = true;
+	program_drained(d->program);
+}
+
 void session_end(struct session *s, const char *why, bool refused)
 {
 	struct popd *d = s->popd;

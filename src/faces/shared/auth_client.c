@@ -5,25 +5,50 @@
 
 #define EXCHANGES_MAX 65536u
 
+struct exchange {
+	void *owner;
+	bool is_clients_turn; /* auth has said its challenge: it may say nothing until the next step */
+};
+
 struct auth_client {
 	struct program *program;
 	struct channel *channel;
 	auth_answered *answered;
-	struct streams exchanges; /* the owner of each */
+	struct streams exchanges;
 };
 
 /* What auth still says about an exchange that was cancelled finds nobody: the table allows it in
  * the idle state, and `said` drops it. */
 static uint32_t state_of(void *context, uint32_t stream)
 {
-	struct auth_client *a = context;
-	return streams_get(&a->exchanges, stream) ? AUTH_STATE_ASKED : AUTH_STATE_IDLE;
+	const struct auth_client *a = context;
+	const struct exchange *ex = streams_get(&a->exchanges, stream);
+	if (!ex)
+		return AUTH_STATE_IDLE;
+	return ex->is_clients_turn ? AUTH_STATE_WAITING : AUTH_STATE_ASKED;
+}
+
+/* The owner's exchange is over; its owner, or null when there was none. */
+static void *end_exchange(struct auth_client *a, uint32_t number)
+{
+	struct exchange *ex = streams_take(&a->exchanges, number);
+	void *owner = ex ? ex->owner : NULL;
+	memory_free(ex);
+	return owner;
+}
+
+static void *take_challenge(struct auth_client *a, uint32_t number)
+{
+	struct exchange *ex = streams_get(&a->exchanges, number);
+	if (ex)
+		ex->is_clients_turn = true;
+	return ex ? ex->owner : NULL;
 }
 
 static void tell(struct auth_client *a, uint32_t number, const struct auth_answer *answer)
 {
-	void *owner = answer->kind == AUTH_ANSWER_CHALLENGE ? streams_get(&a->exchanges, number)
-							    : streams_take(&a->exchanges, number);
+	void *owner = answer->kind == AUTH_ANSWER_CHALLENGE ? take_challenge(a, number)
+							    : end_exchange(a, number);
 	if (owner)
 		a->answered(owner, answer);
 }
@@ -52,12 +77,16 @@ static void said(void *context, const struct frame *frame)
 	tell(context, frame->stream, &answer);
 }
 
+/* Whose turn it is finds out with its next step. */
 static void fail_one(void *context, uint32_t number, void *item)
 {
-	(void)item;
+	const struct exchange *ex = item;
 	const struct auth_answer answer = {
 		.kind = AUTH_ANSWER_FAILURE, .failure = AUTH_FAILURE_TEMPORARY};
-	tell(context, number, &answer);
+	if (ex->is_clients_turn)
+		end_exchange(context, number);
+	else
+		tell(context, number, &answer);
 }
 
 static void closed(void *context, const char *broken)
@@ -78,6 +107,16 @@ struct auth_client *auth_client_new(struct program *program, auth_answered *answ
 	a->answered = answered;
 	a->exchanges = streams_new(EXCHANGES_MAX);
 	return a;
+}
+
+void auth_client_free(struct auth_client **at)
+{
+	struct auth_client *a = *at;
+	*at = NULL;
+	must(streams_count(&a->exchanges) == 0);
+	streams_free(&a->exchanges);
+	channel_free(&a->channel);
+	memory_free(a);
 }
 
 void auth_client_connect(struct auth_client *a, int fd)
@@ -106,9 +145,14 @@ bool auth_client_start(
 {
 	auth_client_cancel(a, number);
 	if (!channel_is_open(a->channel) || request->initial.length > AUTH_RESPONSE_MAX ||
-		request->mechanism.length > 20 ||
-		streams_put(&a->exchanges, number, owner) != ERROR_NONE)
+		request->mechanism.length > 20)
 		return false;
+	struct exchange *ex = memory_new(1, sizeof *ex);
+	ex->owner = owner;
+	if (streams_put(&a->exchanges, number, ex) != ERROR_NONE) {
+		memory_free(ex);
+		return false;
+	}
 	struct buffer binding = buffer_new(TLS_BINDING_MAX);
 	const enum auth_binding kind = binding_of(request, &binding);
 	const unsigned flags = (request->tls ? AUTH_FLAG_TLS : 0u) |
@@ -124,22 +168,23 @@ bool auth_client_start(
 
 bool auth_client_step(struct auth_client *a, uint32_t number, struct view response)
 {
-	if (!channel_is_open(a->channel) || response.length > AUTH_RESPONSE_MAX ||
-		!streams_get(&a->exchanges, number))
+	struct exchange *ex = streams_get(&a->exchanges, number);
+	if (!channel_is_open(a->channel) || response.length > AUTH_RESPONSE_MAX || !ex)
 		return false;
+	ex->is_clients_turn = false;
 	channel_say(a->channel, AUTH_STEP, number, frame_bytes(response));
 	return true;
 }
 
 void auth_client_cancel(struct auth_client *a, uint32_t number)
 {
-	if (streams_take(&a->exchanges, number))
+	if (end_exchange(a, number))
 		channel_say(a->channel, AUTH_CANCEL, number);
 }
 
 void auth_client_leave(struct auth_client *a, uint32_t number)
 {
-	streams_take(&a->exchanges, number);
+	end_exchange(a, number);
 	if (channel_is_open(a->channel))
 		channel_say(a->channel, AUTH_LEAVE, number);
 }

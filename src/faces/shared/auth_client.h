@@ -1,7 +1,8 @@
 /*
  * A face's side of the channel to `auth`: one exchange a session at most, under the session's number.
- * Answers come to `answered`; while the channel is down, and when it breaks in the middle, the answer
- * is AUTH_FAILURE_TEMPORARY.
+ * Answers come to `answered`, each to a start or a step; when the channel breaks before one came, it is
+ * AUTH_FAILURE_TEMPORARY. While it is down, and for an exchange that it took along, start and step say
+ * that they cannot.
  */
 #ifndef FACES_SHARED_AUTH_CLIENT_H
 #define FACES_SHARED_AUTH_CLIENT_H
@@ -34,6 +35,8 @@ struct auth_client;
 typedef void auth_answered(void *owner, const struct auth_answer *answer);
 
 struct auth_client *auth_client_new(struct program *program, auth_answered *answered);
+/* All sessions have left. */
+void auth_client_free(struct auth_client **a);
 void auth_client_connect(struct auth_client *a, int fd);
 /* Gives up an exchange of that number that the client has left. Never answers from inside, except by
  * returning false: it cannot be asked now. */

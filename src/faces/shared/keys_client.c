@@ -66,6 +66,16 @@ struct keys_client *keys_client_new(struct program *program)
 	return k;
 }
 
+void keys_client_free(struct keys_client **at)
+{
+	struct keys_client *k = *at;
+	*at = NULL;
+	if (k->channel)
+		closed(k, NULL);
+	streams_free(&k->questions);
+	memory_free(k);
+}
+
 void keys_client_connect(struct keys_client *k, int fd)
 {
 	if (k->channel)

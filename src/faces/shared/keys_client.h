@@ -11,6 +11,8 @@
 struct keys_client;
 
 struct keys_client *keys_client_new(struct program *program);
+/* All handshakes have ended. */
+void keys_client_free(struct keys_client **k);
 /* A fresh channel end; what the old one owed is answered as failed. */
 void keys_client_connect(struct keys_client *k, int fd);
 /* Asks for the signature of a handshake. `c` gets connection_signed or connection_unsigned later.

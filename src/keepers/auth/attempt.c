@@ -22,20 +22,26 @@ static struct view tag_of(const struct exchange *ex)
 	return view_of(ex->account.tag, sizeof ex->account.tag);
 }
 
+/* Each service has rows of its own: an address is what a face says it is, and one that was broken into
+ * could make another service's clients guilty. */
 static void add_key(const struct exchange *ex, unsigned look, struct buffer *key)
 {
+	const struct view service = ex->service == AUTH_SERVICE_POP ? VIEW("pop:") : VIEW("smtp:");
 	buffer_clear(key);
 	switch (look) {
 	case LOOK_ADDRESS:
 		buffer_add(key, VIEW("guess:a:"));
+		buffer_add(key, service);
 		buffer_add_hex(key, address_key(ex));
 		break;
 	case LOOK_NAME:
 		buffer_add(key, VIEW("guess:n:"));
+		buffer_add(key, service);
 		buffer_add_hex(key, tag_of(ex));
 		break;
 	default:
 		buffer_add(key, VIEW("known:"));
+		buffer_add(key, service);
 		buffer_add_hex(key, tag_of(ex));
 		buffer_add_octet(key, ':');
 		buffer_add_hex(key, address_key(ex));
@@ -173,12 +179,17 @@ static void hashed(void *context)
 	exchange_hashed(ex);
 }
 
-static uint32_t hashes_of_address(const struct exchange *ex)
+/* Neither its address nor its program has its share of the threads already. */
+static bool may_hash(const struct exchange *ex)
 {
-	uint32_t count = 0;
-	for (const struct exchange *other = ex->authd->hashing; other; other = other->next_hashing)
-		count += view_equal(address_key(other), address_key(ex));
-	return count;
+	uint32_t of_address = 0;
+	uint32_t of_program = 0;
+	for (const struct exchange *other = ex->authd->hashing; other;
+		other = other->next_hashing) {
+		of_address += view_equal(address_key(other), address_key(ex));
+		of_program += other->program == ex->program;
+	}
+	return of_address < ex->authd->limits.hashes_per_address && of_program < AUTH_HASH_SHARE;
 }
 
 /* Once a user and generation: the parent needs a moment to write it and to push a new snapshot. */
@@ -194,7 +205,7 @@ bool attempt_hash(struct exchange *ex)
 {
 	struct authd *a = ex->authd;
 	const struct job job = {.work = hash, .done = hashed, .context = ex};
-	if (hashes_of_address(ex) >= a->limits.hashes_per_address)
+	if (!may_hash(ex))
 		return false;
 	buffer_add(&ex->password, sasl_password(ex->sasl));
 	if (ex->account.verifier.length)

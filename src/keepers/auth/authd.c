@@ -5,7 +5,8 @@
 #include <unistd.h>
 
 const struct authd_limits authd_limits_default = {
-	.exchanges_max = 1024,
+	.exchanges_max =
+		16384, /* a waiting client holds one: as many as sessions, or few keep all out */
 	.hashes_per_address = 8,
 	.exchange_ms = 120000,
 	.gate_ms = 2000,

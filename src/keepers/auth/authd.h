@@ -30,6 +30,7 @@
 #define AUTH_GRANTS_MAX 65536u /* of one popd */
 #define AUTH_HASH_THREADS 2
 #define AUTH_HASH_QUEUE 64
+#define AUTH_HASH_SHARE 32 /* of one program: a face that was broken into lies about addresses */
 #define AUTH_STEPS_MAX 4
 
 /* Times are of the monotonic clock. */
@@ -75,6 +76,7 @@ enum { LOOK_ADDRESS, LOOK_NAME, LOOK_KNOWN, LOOKS };
 struct exchange {
 	struct authd *authd;
 	struct auth_face *face; /* null when the client has gone and a thread still works for it */
+	enum program_id program; /* of the face */
 	uint32_t stream;
 	enum exchange_phase phase;
 	struct snapshot *snapshot;

@@ -326,6 +326,7 @@ static struct exchange *make(struct auth_face *face, const struct frame *frame)
 	a->exchanges++;
 	ex->authd = a;
 	ex->face = face;
+	ex->program = face->id;
 	ex->stream = frame->stream;
 	ex->phase = EXCHANGE_THINKING;
 	ex->snapshot = snapshot_hold(a->snapshot);

@@ -6,6 +6,9 @@
  *	by name		wrong guesses at a name, from anywhere
  *	known		that user logged in from there within GUESS_KNOWN_S
  *
+ * All three for each service by itself, POP3 and SMTP: who guesses at both has twice as many, and a face
+ * that was broken into, and says whatever address it likes, does no harm to the clients of the other.
+ *
  * An address with too many is refused without a check until its count falls, except for the users it
  * is known for; guesses that were not checked are not counted, so the count does fall. A name is
  * never refused, else a stranger could lock its owner out: answers about it only come later, right

@@ -144,7 +144,11 @@ void content_credit(struct visit *v, uint64_t octets)
 {
 	if (v->phase != VISIT_FETCHING)
 		return;
+	/* never more than at the beginning: what popd gives back it has had; and a credit that crossed
+	 * the end of the message before is no gift */
 	v->credit += octets;
+	if (v->credit > MAILBOX_CREDIT_FIRST)
+		v->credit = MAILBOX_CREDIT_FIRST;
 	go_on(v);
 }
 

@@ -6,7 +6,7 @@
 #include <fcntl.h>
 
 #define NONCE "fyko+d2lbbFgONRv9qkxdawL"
-#define ADDRESS_KEY VIEW("guess:a:00000000000000000000ffffc0000201")
+#define ADDRESS_KEY VIEW("guess:a:smtp:00000000000000000000ffffc0000201")
 #define LOOPBACK "\0\0\0\0\0\0\0\0\0\0\xff\xff\x7f\x00\x00\x01"
 
 static struct start plain(struct view initial)
@@ -505,7 +505,7 @@ static void test_counted(void **state)
 	const struct start wrong = plain(VIEW("\0hana@example.test\0x"));
 	const struct start right = plain(VIEW("\0hana\0pencil"));
 	assert_true(time_of(s, 1, &wrong) >= 500);
-	name_key(s, "guess:n:", "hana", key, sizeof key);
+	name_key(s, "guess:n:smtp:", "hana", key, sizeof key);
 	assert_int_equal(gate_count(s, view_text(key)), 1);
 	assert_int_equal(gate_count(s, ADDRESS_KEY), 1);
 	assert_true(time_of(s, 2, &right) >= 1000); /* not known from there yet */
@@ -540,7 +540,7 @@ static void test_slow(void **state)
 	channel_say(s->face.channel, AUTH_CANCEL, 4); /* it need not wait for its eight seconds */
 	ask(s, 5, &right);
 	expect_failure(&s->face, AUTH_FAILURE_SLOW);
-	gate_add(s, VIEW("guess:a:20010db800000001"), GUESS_ADDRESS_MAX);
+	gate_add(s, VIEW("guess:a:smtp:20010db800000001"), GUESS_ADDRESS_MAX);
 	right.address = v6_a;
 	ask(s, 6, &right);
 	expect_failure(&s->face, AUTH_FAILURE_SLOW);
@@ -551,6 +551,32 @@ static void test_slow(void **state)
 	ask(s, 8, &right);
 	expect_success(&s->face, "hana");
 	assert_int_equal(s->authd.counts.refused, 4);
+	stage_free(s);
+}
+
+/* Protects: what one service's face says of an address or a name makes nobody guilty at the other: a face
+ * that was broken into can say what it likes. */
+static void test_guilt_of_one_service(void **state)
+{
+	(void)state;
+	struct stage *s = stage_new(true, NULL);
+	struct test_face popd;
+	char key[100];
+	stage_mailbox(s);
+	stage_face(s, &popd, PROGRAM_POPD, 0);
+	struct start right = plain(VIEW("\0hana\0pencil"));
+	gate_add(s, ADDRESS_KEY, GUESS_ADDRESS_MAX);
+	name_key(s, "guess:n:smtp:", "hana", key, sizeof key);
+	gate_add(s, view_text(key), 1000);
+	ask(s, 1, &right);
+	expect_failure(&s->face, AUTH_FAILURE_SLOW);
+	right.service = AUTH_SERVICE_POP;
+	const uint64_t began = clock_monotonic_ms();
+	say_start(&popd, 1, &right);
+	stage_turn(s, &popd, 1, 5000);
+	expect_success(&popd, "hana");
+	assert_true(clock_monotonic_ms() - began < 2000);
+	channel_free(&popd.channel);
 	stage_free(s);
 }
 
@@ -581,6 +607,33 @@ static void test_no_gate(void **state)
 }
 
 /* --- bounds ------------------------------------------------------------------------------- */
+
+/* Protects: a face that says another address each time has half of the threads' queue at most. */
+static void test_share_of_hashes(void **state)
+{
+	(void)state;
+	struct stage *s = stage_new(true, NULL);
+	struct test_face popd;
+	char address[17] = "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\x00\x02\x01";
+	struct start wrong = plain(VIEW("\0nobody\0x"));
+	stage_mailbox(s);
+	stage_face(s, &popd, PROGRAM_POPD, 0);
+	wrong.address = address;
+	for (uint32_t i = 0; i < AUTH_HASH_SHARE + 1; i++) {
+		address[15] = (char)i;
+		say_start(&s->face, i, &wrong);
+	}
+	stage_turn(s, &s->face, 1, 5000);
+	assert_int_equal(s->face.stream, AUTH_HASH_SHARE);
+	expect_failure(&s->face, AUTH_FAILURE_TEMPORARY);
+	struct start right = plain(VIEW("\0hana\0pencil"));
+	right.service = AUTH_SERVICE_POP;
+	say_start(&popd, 1, &right);
+	stage_turn(s, &popd, 1, 20000);
+	expect_success(&popd, "hana");
+	channel_free(&popd.channel);
+	stage_free(s);
+}
 
 /* Protects: exchanges of a face are bounded; at the bound the answer is "later" and room comes back. */
 static void test_exchanges_max(void **state)
@@ -621,7 +674,7 @@ static void test_hash_share(void **state)
 	stage_free(s);
 }
 
-/* Protects: the pool's queue is bounded for all together as well. */
+/* Protects: the queue is bounded for all addresses of a program together as well. */
 static void test_hash_queue(void **state)
 {
 	(void)state;
@@ -634,7 +687,7 @@ static void test_hash_queue(void **state)
 	assert_int_equal(s->face.answers, AUTH_HASH_QUEUE + 20);
 	assert_int_equal(s->authd.counts.right + s->authd.counts.temporary, AUTH_HASH_QUEUE + 20);
 	assert_true(s->authd.counts.temporary >= 1);
-	assert_true(s->authd.counts.right >= AUTH_HASH_QUEUE);
+	assert_true(s->authd.counts.right >= AUTH_HASH_SHARE);
 	stage_free(s);
 }
 
@@ -754,6 +807,8 @@ int main(void)
 		cmocka_unit_test(test_judge),
 		cmocka_unit_test(test_counted),
 		cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_guilt_of_one_service),
+		cmocka_unit_test(test_share_of_hashes),
 		cmocka_unit_test(test_no_gate),
 		cmocka_unit_test(test_exchanges_max),
 		cmocka_unit_test(test_hash_share),

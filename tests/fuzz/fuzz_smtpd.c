@@ -1,0 +1,119 @@
+/*
+ * smtpd, whole, with clients that say anything, among a spool, an auth and a keys that somebody broke
+ * into (peers.h): it does not die or leak, and nobody who is still there is left without an answer that it
+ * owes. What a keeper says out of turn closes that channel, and the face goes on.
+ */
+#include "base/log.h"
+#include "channels/face_auth.h"
+#include "channels/face_keys.h"
+#include "faces/smtpd/smtpd.h"
+#include "peers.h"
+#include "visitors.h"
+
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct view lines[] = {VIEW("EHLO client.example.org\r\n"),
+	VIEW("HELO [192.0.2.9]\r\n"), VIEW("MAIL FROM:<a@sender.example> BODY=8BITMIME\r\n"),
+	VIEW("RCPT TO:<hana@example.test>\r\n"),
+	VIEW("RCPT TO:<taro@example.test> NOTIFY=NEVER\r\n"), VIEW("DATA\r\n"),
+	VIEW("Subject: x\r\n\r\nline\r\n"), VIEW(".\r\n"), VIEW("BDAT 6\r\nline\r\n"),
+	VIEW("BDAT 0 LAST\r\n"), VIEW("AUTH PLAIN\r\n"), VIEW("AUTH LOGIN aGFuYQ==\r\n"),
+	VIEW("AUTH SCRAM-SHA-256\r\n"), VIEW("AGhhbmEAcGVuY2ls\r\n"), VIEW("*\r\n"),
+	VIEW("VRFY hana\r\n"), VIEW("RSET\r\n"), VIEW("NOOP\r\n"), VIEW("QUIT\r\n"),
+	VIEW("MAIL FROM:<a@sender.example>\r\nRCPT TO:<hana@example.test>\r\nDATA\r\n")};
+
+static void connect_spool(struct peers *all, int fd)
+{
+	spool_connect(all->world, fd);
+}
+static void connect_auth(struct peers *all, int fd)
+{
+	auth_client_connect(((struct smtpd *)all->world)->auth, fd);
+}
+static void connect_keys(struct peers *all, int fd)
+{
+	keys_client_connect(((struct smtpd *)all->world)->keys, fd);
+}
+
+static struct visitors visitors;
+
+static void act(struct peers *all, struct cursor *in)
+{
+	(void)all;
+	visitors_act(&visitors, in);
+}
+
+static void begin(void *face, const struct arrival *arrival)
+{
+	session_begin(face, arrival);
+}
+
+static void sweep(void *face)
+{
+	patience_sweep(face);
+}
+
+static struct census *census(void)
+{
+	static struct census *one;
+	const int fd = one ? -1 : census_create(1);
+	if (!one) {
+		one = census_map(fd, 0, 1);
+		close(fd);
+	}
+	must(one != NULL);
+	return one;
+}
+
+static void play(struct cursor *in)
+{
+	struct smtpd *d = memory_new(1, sizeof *d);
+	struct peers all = {.loop = loop_new(),
+		.count = 3,
+		.world = d,
+		.act = act,
+		.peers = {{.protocol = &smtpd_spool, .side = FRAME_B, .connect = connect_spool},
+			{.protocol = &face_auth, .side = FRAME_B, .connect = connect_auth},
+			{.protocol = &face_keys, .side = FRAME_B, .connect = connect_keys}}};
+	struct program program = {.loop = all.loop, .state = d, .workers = 1};
+	visitors = (struct visitors){.lines = lines,
+		.line_count = sizeof lines / sizeof *lines,
+		.begin = begin,
+		.sweep = sweep,
+		.face = d};
+	d->program = &program;
+	d->generation = generation_new(visitors_site());
+	d->room = (struct room){.census = census(),
+		.limits = {.sessions = 4, .of_address = 3, .pace = {1000, 1}},
+		.workers = 1,
+		.sessions_max = 4,
+		.gives_up = session_gives_up};
+	d->streams = streams_new(8);
+	d->keys = keys_client_new(&program);
+	d->auth = auth_client_new(&program, session_login_answered);
+	peers_play(&all, in);
+	visitors_leave(&visitors);
+	peers_turn(&all, 5);
+	if (d->room.sessions) /* those that wait for an answer; their time is over */
+		for (struct place *p; (p = places_first(&d->room.places));)
+			session_end(p->owner, false);
+	must(census_total(d->room.census) == 0 && census_inside(d->room.census) == 0);
+	peers_turn(&all, 5);
+	must(!d->spool && streams_count(&d->streams) == 0 && d->memory == 0);
+	streams_free(&d->streams);
+	auth_client_free(&d->auth);
+	keys_client_free(&d->keys);
+	generation_drop(&d->generation);
+	loop_free(&all.loop);
+	memory_free(d);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct cursor in = cursor_of(view_of(data, size));
+	log_threshold((enum log_level)(LOG_ERROR + 1));
+	play(&in);
+	return 0;
+}
