@@ -10,8 +10,8 @@
 struct column {
 	_Atomic uint32_t total;
 	_Atomic uint32_t inside;
-	_Atomic uint16_t slots[CENSUS_SLOTS];
-	_Atomic uint16_t networks[CENSUS_SLOTS];
+	_Atomic uint32_t slots[CENSUS_SLOTS];
+	_Atomic uint32_t networks[CENSUS_SLOTS];
 };
 
 struct table {

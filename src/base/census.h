@@ -12,7 +12,7 @@
 
 #include "base/bytes.h"
 
-#define CENSUS_SLOTS 16384u
+#define CENSUS_SLOTS 131072u /* so that 100,000 addresses seldom meet */
 
 struct census;
 

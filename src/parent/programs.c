@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #define MIB ((uint64_t)1 << 20)
+#define FACE_FILES 131072 /* one worker may have all of the 100,000 that sessionlimit allows */
 #define NO_FILE 0 /* octets; a write to any file would end it */
 
 /* A table is read by its columns. */
@@ -15,7 +16,7 @@ static const struct program_row rows[] = {
 		.listens = PROGRAM_LISTENS(LISTEN_SMTP),
 		.given = 1u << GIVEN_CENSUS | 1u << GIVEN_CERTIFICATE,
 		.calls = SANDBOX_CALLS_ACCEPT,
-		.limits = {8192, 2048 * MIB, NO_FILE},
+		.limits = {FACE_FILES, 4096 * MIB, NO_FILE},
 		.workers_default = 2, .workers_max = 16, .sections = SNAPSHOT_FOR_SMTPD,
 	},
 	{
@@ -25,7 +26,7 @@ static const struct program_row rows[] = {
 		.listens = PROGRAM_LISTENS(LISTEN_POP3) | PROGRAM_LISTENS(LISTEN_POP3S),
 		.given = 1u << GIVEN_CENSUS | 1u << GIVEN_CERTIFICATE,
 		.calls = SANDBOX_CALLS_ACCEPT,
-		.limits = {8192, 2048 * MIB, NO_FILE},
+		.limits = {FACE_FILES, 4096 * MIB, NO_FILE},
 		.workers_default = 2, .workers_max = 16, .sections = SNAPSHOT_FOR_POPD,
 	},
 	{

@@ -221,6 +221,64 @@ def test_five_thousand_slow_connections():
         until(lambda: h.sessions() < 5, 'they are gone')
 
 
+def resident(h, program):
+    """octets of memory that the workers of a program have for themselves"""
+    total = 0
+    for pid in h.children():
+        try:
+            with open('/proc/%d/comm' % pid) as comm, open('/proc/%d/status' % pid) as status:
+                if comm.read().strip() == 'sekisho-' + program:
+                    total += sum(int(line.split()[1]) for line in status if line.startswith('RssAnon:')) << 10
+        except OSError:
+            pass
+    return total
+
+
+def test_a_hundred_thousand_idle_connections():
+    """issue 3: 100,000 sessions that were greeted and sit there; what each costs; mail goes on, also at the limit"""
+    if not os.environ.get('SEKISHO_TEST_LONG'):
+        raise Skip('takes long: SEKISHO_TEST_LONG=1')
+    count = 100000
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count + 1000, count + 1000))
+    except (ValueError, OSError):
+        raise Skip('so many descriptors are not allowed here')
+    with house(count, workers=2, files={'clientlimit': '1000\n'}) as h:
+        before = resident(h, 'smtpd')
+        strangers = (('2001:db8:%x:%x::25' % (i // 100, i % 100), '2001:db8::1') for i in itertools.count(16))
+        insiders = (('127.%d.%d.1' % (1 + i // 200, i % 200), '127.0.0.1') for i in itertools.count(1))
+        crowd = []
+        for i in range(count - 100):
+            source, to = next(insiders if i % 10 < 3 else strangers)
+            family = socket.AF_INET6 if ':' in to else socket.AF_INET
+            s = socket.socket(family)
+            s.settimeout(60)
+            s.bind((source, 0))
+            s.connect((to, PORTS['smtp']))
+            crowd.append(s)
+        for s in crowd:
+            equal(s.recv(3), b'220')
+        equal(h.sessions(), len(crowd))
+        each = (resident(h, 'smtpd') - before) / len(crowd)
+        print('     %d octets of memory a greeted session' % each)
+        equal(each < 4096, True, '%d octets each' % each)
+        began = time.monotonic()
+        h.send(source=STRANGER, subject='one of many')
+        h.send(source=LOCAL, subject='one of ours')
+        equal(len(h.messages('hana', 2)), 2)
+        print('     two mails in %.1f s' % (time.monotonic() - began))
+        more = [h.smtp(LOCAL) for _ in range(150)]
+        equal({d.greeting.code for d in more}, {220})
+        equal(h.sessions() <= count, True)
+        equal(h.log().count('restart'), 0)
+        for s in crowd:
+            s.close()
+        until(lambda: h.sessions() < 200, 'they are gone')
+
+
+test_a_hundred_thousand_idle_connections.seconds = 600
+
+
 def test_memory_in_all():
     """envelopes at the limit in hundreds of sessions: 452 in time, nothing dies, others go on"""
     if not os.environ.get('SEKISHO_TEST_LONG'):

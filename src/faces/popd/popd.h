@@ -31,7 +31,7 @@
 #include "protocol/pop3_server.h"
 
 #define LISTENERS_MAX 16
-#define SESSIONS_MAX 65536u
+#define SESSIONS_MAX 131072u
 #define DESCRIPTORS_KEPT 128u /* for what is not a session: channels, listeners, log */
 #define POPD_OUTPUT_HIGH 65536u /* more octets unsent: the machine waits */
 /* The pace of a login under way, and of who reads what it asked for, when popd is full (places.h). */

@@ -3,7 +3,7 @@
 #include "base/channel.h"
 #include "base/streams.h"
 
-#define EXCHANGES_MAX 65536u
+#define EXCHANGES_MAX 131072u
 
 struct exchange {
 	void *owner;

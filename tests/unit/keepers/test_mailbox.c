@@ -517,7 +517,7 @@ static void content_that_is_gone(void **state)
 	let_run();
 	const int fd = openat(b->root, "hana/new/1800000000.large", O_WRONLY | O_TRUNC | O_CLOEXEC);
 	close(fd);
-	popd_says(MAILBOX_CREDIT, HANA, frame_number(1u << 20));
+	popd_says(MAILBOX_CREDIT, HANA, frame_number(MAILBOX_CREDIT_FIRST));
 	expect(&world.popd, MAILBOX_GONE, HANA, 0, 0);
 	buffer_clear(&world.popd.octets);
 	popd_says(MAILBOX_FETCH, HANA, frame_number(2));
