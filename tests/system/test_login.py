@@ -526,7 +526,8 @@ def test_an_address_that_guesses_is_slowed_down():
         smtp.say('STARTTLS', 220)
         smtp.start_tls()
         smtp.say('EHLO client.example.org', 250)
-        equal(plain(smtp, 'taro', PASSWORDS['taro']).code, 454)
+        # each service by itself: what popd says of an address is not held against it elsewhere
+        equal(plain(smtp, 'taro', PASSWORDS['taro']).code, 235)
         d = far(h, 9)
         equal(ok(plain(d, 'hana', PASSWORD)), True)  # known from there
         d.ok('QUIT')
