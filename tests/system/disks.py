@@ -16,7 +16,10 @@ mounted = []
 
 
 def command(*words):
-    done = subprocess.run(words, capture_output=True, text=True)
+    try:
+        done = subprocess.run(words, capture_output=True, text=True)
+    except FileNotFoundError as why:
+        raise Skip(str(why))
     if done.returncode:
         raise Skip('%s: %s' % (' '.join(words), (done.stderr or done.stdout).strip()[:160]))
 

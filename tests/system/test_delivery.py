@@ -18,7 +18,8 @@ def numbered(number, octets=0):
 
 def numbers(h, user):
     """the numbers of the mails in the mailbox, in the order of their names"""
-    return [int(re.search(rb'^Subject: number (\d+)', m, re.MULTILINE).group(1)) for m in h.messages(user)]
+    found = [re.search(rb'^Subject: number (\d+)', m, re.MULTILINE) for m in h.messages(user)]
+    return [int(f.group(1)) if f else 'torn' for f in found]
 
 
 def send_many(h, to, first, count, octets=0):
@@ -226,7 +227,7 @@ def test_full_mailbox_disk():
 
 # --- deaths
 
-def burst(h, count, kills):
+def burst(h, count, kills, first=0):
     """sends while programs die; the numbers that were answered with 250"""
     accepted = []
 
@@ -244,7 +245,7 @@ def burst(h, count, kills):
                 number += 1
                 time.sleep(0.05)
 
-    threads = [threading.Thread(target=sender, args=(1000 * t,)) for t in range(4)]
+    threads = [threading.Thread(target=sender, args=(first + 1000 * t,)) for t in range(4)]
     for t in threads:
         t.start()
     kills()

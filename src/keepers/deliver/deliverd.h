@@ -48,7 +48,7 @@
 #define HUNG_MS 5000u /* monotonic; of a job in its thread */
 #define WAITED_MS 60000u /* monotonic; of a job that no thread has taken */
 #define SYNC_DELAY_MS 1000u /* from the first placed file to the bulk sync */
-#define DEVICE_IDLE_MS 30000u /* then its descriptor is closed, so that it can be unmounted */
+#define DEVICE_IDLE_MS 5000u /* then its descriptor is closed, so that it can be unmounted */
 #define SWEEP_MS 500u
 #define WHOLE_MAX DELIVER_CREDIT_FIRST /* larger contents are written as they come */
 
