@@ -33,8 +33,6 @@ struct channel {
 	bool holding; /* frames stand in `in` until the other end has read */
 	bool free_me;
 	struct timer *overrun; /* the backlog is at its end: closes, soon; null: not so */
-	void (*printed)(void *context, struct view line);
-	void *print_context;
 };
 
 static void close_channel(struct channel *c, const char *broken)
@@ -54,14 +52,17 @@ void channel_break(struct channel *c, const char *why)
 	close_channel(c, why);
 }
 
+/* Null: nobody watches. */
+static void (*printed)(const char *protocol, struct view line);
+
 static void trace(struct channel *c, const char *mark, const struct frame *frame)
 {
-	if (!c->printed)
+	if (!printed)
 		return;
 	struct buffer line = buffer_new(4096);
 	text_add(&line, "{} {} ", text_string(c->protocol->name), text_string(mark));
 	frame_print(&line, frame);
-	c->printed(c->print_context, buffer_view(&line));
+	printed(c->protocol->name, buffer_view(&line));
 	buffer_free(&line);
 }
 
@@ -317,7 +318,7 @@ void channel_send(
 	}
 	struct queue *q = c->protocol->rows[code].bulk ? &c->bulk : &c->control;
 	frame_add(&q->octets, c->protocol, code, stream, values);
-	if (c->printed)
+	if (printed)
 		trace_sent(c, code, stream, values);
 }
 
@@ -331,9 +332,7 @@ bool channel_is_open(const struct channel *c)
 	return c && c->open;
 }
 
-void channel_trace(
-	struct channel *c, void (*printed)(void *context, struct view line), void *context)
+void channel_trace(void (*print)(const char *protocol, struct view line))
 {
-	c->printed = printed;
-	c->print_context = context;
+	printed = print;
 }

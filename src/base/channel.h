@@ -50,8 +50,8 @@ void channel_break(struct channel *c, const char *why);
 size_t channel_backlog(const struct channel *c);
 /* Null channels and closed ones are not open. */
 bool channel_is_open(const struct channel *c);
-/* Calls `printed` with the text of each frame, both ways (`sekisho trace`); null ends it. */
-void channel_trace(
-	struct channel *c, void (*printed)(void *context, struct view line), void *context);
+/* Calls `print` with the protocol's name and the text of each frame, of all channels, both ways (`sekisho
+ * trace`); null ends it. */
+void channel_trace(void (*print)(const char *protocol, struct view line));
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "channels/control.h"
+#include "channels/watch.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -86,8 +87,13 @@ static void take_peer(struct program *p, const struct frame *frame, int fd)
 
 static void take_command(struct program *p, const struct frame *frame)
 {
+	const struct view words = frame->values[0].bytes;
+	if (view_equal(program_word(words, 0), VIEW("trace"))) {
+		watch_command(p, frame->stream, program_word(words, 1));
+		return;
+	}
 	if (p->ops->command) {
-		p->ops->command(p, frame->stream, frame->values[0].bytes);
+		p->ops->command(p, frame->stream, words);
 		return;
 	}
 	program_output(p, frame->stream, VIEW("this program answers no commands\n"));
@@ -129,6 +135,7 @@ static void take(struct program *p, const struct frame *frame, int fd)
 		take_command(p, frame);
 		return;
 	case PARENT_CANCEL:
+		watch_cancel(frame->stream);
 		if (p->ops->cancel)
 			p->ops->cancel(p, frame->stream);
 		return;

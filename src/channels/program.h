@@ -43,6 +43,7 @@ struct program_ops {
 	void (*command)(struct program *p, uint32_t stream, struct view words);
 	/* The asker of `stream` is gone. */
 	void (*cancel)(struct program *p, uint32_t stream);
+	bool has_sessions; /* which channels/watch.h is told of */
 };
 
 struct program {

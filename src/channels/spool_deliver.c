@@ -7,7 +7,7 @@ static const struct frame_row rows[DELIVER_CODES] = {
 			{"how", FRAME_U32, DELIVER_HOW_ALL}, {"recipients", FRAME_BYTES, 1u << 20},
 			{"reverse-path", FRAME_BYTES, 1024}}},
 	[DELIVER_CONTENT] = {"content", DELIVER_CONTENT, FRAME_A, true, DELIVER_STATE_SENDING,
-		{{"octets", FRAME_BYTES, DELIVER_CHUNK_MAX}}},
+		{{"octets", FRAME_BYTES, DELIVER_CHUNK_MAX, true}}},
 	[DELIVER_END] = {"end", DELIVER_END, FRAME_A, true, DELIVER_STATE_SENDING,
 		{{"whole", FRAME_U32, 1}}},
 	[DELIVER_EXPECT] = {"expect", DELIVER_EXPECT, FRAME_A, true, DELIVER_STATE_ZERO,

@@ -155,8 +155,11 @@ void explain_text(struct buffer *b, const struct config *config, const struct fi
 		finding_add(b, f);
 	if (total(findings) > findings->count)
 		text_add(b, "and {} more\n", text_number(total(findings) - findings->count));
-	text_add(b, "{} errors, {} warnings\n", text_number(findings->levels[FINDING_ERROR]),
-		text_number(findings->levels[FINDING_WARNING]));
+	const size_t errors = findings->levels[FINDING_ERROR];
+	const size_t warnings = findings->levels[FINDING_WARNING];
+	text_add(b, "{} error{}, {} warning{}\n", text_number(errors),
+		text_string(errors == 1 ? "" : "s"), text_number(warnings),
+		text_string(warnings == 1 ? "" : "s"));
 }
 
 /* --- for programs ------------------------------------------------------------------------- */

@@ -104,8 +104,7 @@ void commands_read(struct commands *c, uint64_t reading, uint64_t generation)
 		a->generation = generation;
 		if (generation)
 			continue;
-		say(a, VIEW("the configuration was not taken over, what ran before goes on; "
-			    "`sekisho check` says why\n"));
+		say(a, VIEW("the configuration was not taken over, what ran before goes on\n"));
 		finish(a, 1);
 	}
 	commands_configured(c);

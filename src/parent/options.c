@@ -59,19 +59,20 @@ const char *options_programs(void)
 
 struct option_row {
 	const char *name;
+	const char *takes; /* for the sentence about a value that is none */
 	bool (*take)(struct serve_options *o, const char *value);
 };
 
 static bool take_config(struct serve_options *o, const char *value)
 {
 	o->config = value;
-	return true;
+	return *value != 0;
 }
 
 static bool take_state(struct serve_options *o, const char *value)
 {
 	o->state = value;
-	return true;
+	return *value != 0;
 }
 
 static bool take_address(struct serve_options *o, const char *value)
@@ -95,8 +96,8 @@ static bool take_port_base(struct serve_options *o, const char *value)
 static bool take_port(const char *value, uint16_t *port)
 {
 	uint32_t n;
-	const bool ok = view_to_u32(view_text(value), 65535, &n);
-	*port = (uint16_t)n;
+	const bool ok = view_to_u32(view_text(value), 65535, &n) && n > 0;
+	*port = ok ? (uint16_t)n : 0;
 	return ok;
 }
 
@@ -121,14 +122,14 @@ static bool take_workers(struct serve_options *o, const char *value)
 }
 
 static const struct option_row rows[] = {
-	{"--config", take_config},
-	{"--state", take_state},
-	{"--address", take_address},
-	{"--port-base", take_port_base},
-	{"--smtp-port", take_smtp_port},
-	{"--pop3-port", take_pop3_port},
-	{"--pop3s-port", take_pop3s_port},
-	{"--workers", take_workers},
+	{"--config", "a directory", take_config},
+	{"--state", "a directory", take_state},
+	{"--address", "an IP address, up to eight times", take_address},
+	{"--port-base", "a number from 0 to 64540", take_port_base},
+	{"--smtp-port", "a port, 1 to 65535", take_smtp_port},
+	{"--pop3-port", "a port, 1 to 65535", take_pop3_port},
+	{"--pop3s-port", "a port, 1 to 65535", take_pop3s_port},
+	{"--workers", "a number from 1 to 16", take_workers},
 };
 
 static const struct option_row *find_row(struct view name)
@@ -137,6 +138,28 @@ static const struct option_row *find_row(struct view name)
 		if (view_equal(name, view_text(rows[i].name)))
 			return &rows[i];
 	return NULL;
+}
+
+/* A name that the configuration may go before; one that is none is a slip in any case. */
+static bool is_full_name(struct view name)
+{
+	struct arena a = arena_new(4096);
+	struct domain domain;
+	const bool is_full =
+		domain_parse(name, true, &a, &domain) == ADDRESS_OK && domain_is_full(domain);
+	arena_reset(&a);
+	return is_full;
+}
+
+static bool take_name(struct serve_options *o, struct view word, struct buffer *problem)
+{
+	if (o->name.length)
+		text_add(problem, "one NAME is enough: \"{}\" is one too many", text_view(word));
+	else if (!is_full_name(word))
+		text_add(problem, "\"{}\" is no full host name, such as mail.example.org",
+			text_view(word));
+	o->name = word;
+	return problem->length == 0;
 }
 
 bool serve_options_parse(
@@ -156,8 +179,9 @@ bool serve_options_parse(
 			*help_out = true;
 			return true;
 		}
-		if (!row && !view_starts(word, VIEW("-")) && o->name.length == 0) {
-			o->name = word;
+		if (!row && !view_starts(word, VIEW("-"))) {
+			if (!take_name(o, word, problem))
+				return false;
 			continue;
 		}
 		if (!row) {
@@ -167,8 +191,9 @@ bool serve_options_parse(
 			return false;
 		}
 		if (i + 1 == argc || !row->take(o, argv[++i])) {
-			text_add(problem, "{} needs a fitting value; see sekisho serve --help",
-				text_view(word));
+			text_add(problem, "{} takes {}, not \"{}\"; see sekisho serve --help",
+				text_view(word), text_string(row->takes),
+				text_string(i < argc ? argv[i] : ""));
 			return false;
 		}
 	}

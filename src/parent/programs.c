@@ -100,19 +100,19 @@ static const struct program_row rows[] = {
 #define ROWS (sizeof rows / sizeof *rows)
 
 static const struct program_pair pairs[] = {
-	{PROGRAM_SMTPD, PROGRAM_SPOOL},
-	{PROGRAM_SMTPD, PROGRAM_AUTH},
-	{PROGRAM_SMTPD, PROGRAM_KEYS},
-	{PROGRAM_SMTPD, PROGRAM_GATE},
-	{PROGRAM_POPD, PROGRAM_AUTH},
-	{PROGRAM_POPD, PROGRAM_MAILBOX},
-	{PROGRAM_POPD, PROGRAM_KEYS},
-	{PROGRAM_POPD, PROGRAM_GATE},
-	{PROGRAM_SPOOL, PROGRAM_DELIVER},
-	{PROGRAM_DELIVER, PROGRAM_GATE},
-	{PROGRAM_AUTH, PROGRAM_GATE},
-	{PROGRAM_AUTH, PROGRAM_MAILBOX},
-	{PROGRAM_DELIVER, PROGRAM_MAILBOX},
+	{PROGRAM_SMTPD, PROGRAM_SPOOL, "smtpd-spool"},
+	{PROGRAM_SMTPD, PROGRAM_AUTH, "face-auth"},
+	{PROGRAM_SMTPD, PROGRAM_KEYS, "face-keys"},
+	{PROGRAM_SMTPD, PROGRAM_GATE, "any-gate"},
+	{PROGRAM_POPD, PROGRAM_AUTH, "face-auth"},
+	{PROGRAM_POPD, PROGRAM_MAILBOX, "popd-mailbox"},
+	{PROGRAM_POPD, PROGRAM_KEYS, "face-keys"},
+	{PROGRAM_POPD, PROGRAM_GATE, "any-gate"},
+	{PROGRAM_SPOOL, PROGRAM_DELIVER, "spool-deliver"},
+	{PROGRAM_DELIVER, PROGRAM_GATE, "any-gate"},
+	{PROGRAM_AUTH, PROGRAM_GATE, "any-gate"},
+	{PROGRAM_AUTH, PROGRAM_MAILBOX, "auth-mailbox"},
+	{PROGRAM_DELIVER, PROGRAM_MAILBOX, "mailbox-deliver"},
 };
 /* clang-format on */
 
@@ -156,12 +156,17 @@ const struct program_pair *program_pair_at(unsigned i)
 	return &pairs[i];
 }
 
-bool program_is_peer(enum program_id a, enum program_id b)
+const struct program_pair *program_pair_of(enum program_id a, enum program_id b)
 {
 	for (unsigned i = 0; i < programs_pair_count(); i++)
 		if ((pairs[i].a == a && pairs[i].b == b) || (pairs[i].a == b && pairs[i].b == a))
-			return true;
-	return false;
+			return &pairs[i];
+	return NULL;
+}
+
+bool program_is_peer(enum program_id a, enum program_id b)
+{
+	return program_pair_of(a, b) != NULL;
 }
 
 enum error program_sandbox(const struct program_row *row, const struct program_place *place,

@@ -67,6 +67,7 @@ struct program_row {
 struct program_pair {
 	enum program_id a;
 	enum program_id b;
+	const char *protocol; /* its name (base/frame.h), as `sekisho trace` asks `a` for it */
 };
 
 /* Rows in the table: PROGRAM_IDS - 1. */
@@ -80,6 +81,8 @@ const struct program_row *program_find(struct view name);
 unsigned programs_pair_count(void);
 /* `i` < programs_pair_count(). */
 const struct program_pair *program_pair_at(unsigned i);
+/* Null when they have no channel. */
+const struct program_pair *program_pair_of(enum program_id a, enum program_id b);
 bool program_is_peer(enum program_id a, enum program_id b);
 
 /* What only the running parent knows. */

@@ -1,3 +1,4 @@
+#include "channels/watch.h"
 #include "faces/popd/popd.h"
 
 static void trouble(struct session *s)
@@ -238,6 +239,8 @@ bool ask_feed_content(struct session *s)
 	struct cursor c = cursor_of(buffer_view(&s->content));
 	const bool more = pop3_server_content(s->pop3, &c, s->content_ended, out);
 	const size_t taken = c.at;
+	if (watch_is_on() && taken)
+		trace_content(s, taken);
 	buffer_drop(&s->content, taken);
 	if (!more || !s->content.length)
 		buffer_free(&s->content);

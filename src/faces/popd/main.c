@@ -152,6 +152,7 @@ int main(int argc, char **argv)
 		.given = on_given,
 		.go = go,
 		.drain = drain,
-		.command = popd_command};
+		.command = popd_command,
+		.has_sessions = true};
 	return program_main(PROGRAM_POPD, &ops, argc, argv);
 }

@@ -9,6 +9,7 @@
  *	asks.c		the machine's questions: login, rows, content, removing
  *	mailbox_client.c the channel to mailbox
  *	commands.c	what operators ask: status
+ *	trace.c		the dialogue of sessions for who watches
  *
  * Limits per address and in all, and who makes room for a newcomer: faces/shared/room.h. Who has logged in is
  * an inside client, and busy while it waits for us or reads what it asked for.
@@ -169,5 +170,10 @@ void ask_mailbox_lost(struct session *s);
 
 /* commands.c */
 void popd_command(struct program *p, uint32_t stream, struct view words);
+
+/* trace.c: pop3_server_step, which somebody may be watching; what else goes into the output. */
+enum pop3_want trace_step(struct session *s, struct cursor *in, struct buffer *out);
+void trace_output(const struct session *s, struct view octets);
+void trace_content(const struct session *s, size_t octets);
 
 #endif

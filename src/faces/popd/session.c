@@ -1,3 +1,4 @@
+#include "channels/watch.h"
 #include "faces/popd/popd.h"
 
 /* All times here are of the monotonic clock. */
@@ -116,6 +117,12 @@ static enum drive pause(struct session *s)
 	return DRIVE_WAITS;
 }
 
+static enum pop3_want step(struct session *s, struct cursor *in)
+{
+	struct buffer *out = connection_out(s->connection);
+	return watch_is_on() ? trace_step(s, in, out) : pop3_server_step(s->pop3, in, out);
+}
+
 static enum drive drive(struct session *s, struct cursor *in)
 {
 	for (;;) {
@@ -125,7 +132,7 @@ static enum drive drive(struct session *s, struct cursor *in)
 			s->wants_resume = true;
 			return pause(s);
 		}
-		switch (pop3_server_step(s->pop3, in, connection_out(s->connection))) {
+		switch (step(s, in)) {
 		case POP3_WANT_INPUT:
 			return DRIVE_READS;
 		case POP3_WANT_FLUSH:
@@ -185,7 +192,12 @@ void session_answer(struct session *s, const struct pop3_answer *answer)
 {
 	must(s->waiting);
 	s->waiting = false;
-	if (!pop3_server_answer(s->pop3, answer, connection_out(s->connection)))
+	struct buffer *out = connection_out(s->connection);
+	const size_t said = out->length;
+	const bool fits = pop3_server_answer(s->pop3, answer, out);
+	if (watch_is_on())
+		trace_output(s, view_from(buffer_view(out), said));
+	if (!fits)
 		log_error("an answer does not fit what the session asked",
 			fact_hex("session", s->id));
 }

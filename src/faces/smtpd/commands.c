@@ -21,13 +21,6 @@ void smtpd_command(struct program *p, uint32_t stream, struct view words)
 	struct smtpd *d = p->state;
 	if (view_equal(program_word(words, 0), VIEW("status")))
 		say_status(d, stream);
-	else if (view_equal(program_word(words, 0), VIEW("trace")))
-		trace_start(d, stream, program_word(words, 1));
 	else
 		program_done(p, stream, 64);
-}
-
-void smtpd_cancel(struct program *p, uint32_t stream)
-{
-	trace_stop(p->state, stream);
 }

@@ -143,6 +143,6 @@ int main(int argc, char **argv)
 		.go = go,
 		.drain = drain,
 		.command = smtpd_command,
-		.cancel = smtpd_cancel};
+		.has_sessions = true};
 	return program_main(PROGRAM_SMTPD, &ops, argc, argv);
 }

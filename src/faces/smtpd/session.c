@@ -1,3 +1,4 @@
+#include "channels/watch.h"
 #include "faces/smtpd/smtpd.h"
 
 #include "base/clock.h"
@@ -92,15 +93,7 @@ static void renew_generation(struct session *s)
 static enum smtp_want step(struct session *s, struct cursor *in)
 {
 	struct buffer *out = connection_out(s->connection);
-	if (!trace_is_on(s))
-		return smtp_server_step(&s->smtp, in, out);
-	const enum smtp_state before = smtp_server_state(&s->smtp);
-	const size_t consumed = in->at;
-	const size_t said = out->length;
-	const enum smtp_want want = smtp_server_step(&s->smtp, in, out);
-	trace_input(s, before, view_part(in->all, consumed, in->at - consumed));
-	trace_output(s, view_from(buffer_view(out), said));
-	return want;
+	return watch_is_on() ? trace_step(s, in, out) : smtp_server_step(&s->smtp, in, out);
 }
 
 enum drive { DRIVE_WAITS, DRIVE_GONE };

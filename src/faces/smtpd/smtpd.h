@@ -11,7 +11,7 @@
  *	transaction.c	a mail under way: its mailboxes, its content on the way to spool, its envelope
  *	spool_client.c	the channel to spool
  *	trace.c		the dialogue of sessions for who watches
- *	commands.c	what operators ask: status, trace
+ *	commands.c	what operators ask: status
  *
  * Limits per address and in all, and who makes room for a newcomer: faces/shared/room.h. Memory is bounded three times: a
  * session has the limits of smtp_limits.h and base/connection.h, all sessions of a worker have
@@ -185,15 +185,8 @@ struct reply spool_refusal(enum error error);
 
 /* commands.c */
 void smtpd_command(struct program *p, uint32_t stream, struct view words);
-void smtpd_cancel(struct program *p, uint32_t stream);
 
-/* trace.c */
-bool trace_is_on(const struct session *s);
-/* What the machine consumed, from the state it was in before; what it said. */
-void trace_input(const struct session *s, enum smtp_state before, struct view octets);
-void trace_output(const struct session *s, struct view octets);
-void trace_frames(void *context, struct view line);
-void trace_start(struct smtpd *d, uint32_t stream, struct view what);
-void trace_stop(struct smtpd *d, uint32_t stream);
+/* trace.c: smtp_server_step, which somebody may be watching. */
+enum smtp_want trace_step(struct session *s, struct cursor *in, struct buffer *out);
 
 #endif

@@ -102,6 +102,7 @@ static const struct command rows[] = {
 		.summary = "watch a session, an address or a channel live",
 		.text = "Prints what happens, until Ctrl-C. WHAT is\n"
 			"  an address or the id of a session (as in the log): its dialogue\n"
+			"  all                  the dialogue of all sessions\n"
 			"  channel:smtpd-spool  what two programs say to each other\n"
 			"Passwords and keys are blanked by the program itself.\n",
 		.example = "  sekisho trace 192.0.2.7\n"

@@ -21,7 +21,7 @@ struct request {
 static int answer_with(const struct snapshot *s, const struct request *request, struct arena *a,
 	struct buffer *answer)
 {
-	struct explain_answer e;
+	static struct explain_answer e;
 	const char *problem = explain_envelope(s, &request->question, a, &e);
 	if (problem) {
 		say_trouble("{}", text_string(problem));
@@ -31,6 +31,7 @@ static int answer_with(const struct snapshot *s, const struct request *request, 
 		explain_answer_json(answer, s, &e);
 	else
 		explain_answer_text(answer, s, &e);
+	smtp_server_free(&e.machine);
 	return e.accepted ? EXIT_FINE : EXIT_NO;
 }
 

@@ -1,20 +1,21 @@
 /*
- * What would happen to a mail (DESIGN §7): asks config/route.h what the SMTP shell would ask, in the
- * same order, and stops at the first refusal. Nothing is sent, nothing is looked up. Pure.
+ * What would happen to a mail (DESIGN §7): the protocol machine that the server uses is given the same
+ * dialogue, its questions go to config/route.h as those of faces/smtpd do, and the first refusal is the
+ * end. Nothing is sent, nothing is looked up. Pure.
  */
 #ifndef TOOLS_SEKISHO_EXPLAIN_H
 #define TOOLS_SEKISHO_EXPLAIN_H
 
 #include "config/route.h"
+#include "protocol/smtp_server.h"
 
 enum explain_stage {
 	EXPLAIN_CONNECT,
 	EXPLAIN_HELO,
 	EXPLAIN_MAIL,
-	EXPLAIN_SIZE,
 	EXPLAIN_RCPT,
 };
-#define EXPLAIN_STAGES 5
+#define EXPLAIN_STAGES 4
 const char *explain_stage_name(enum explain_stage stage);
 
 /* As given on the command line; empty is the default. */
@@ -35,8 +36,10 @@ struct explain_answer {
 	struct route_verdict verdicts[EXPLAIN_STAGES];
 	unsigned stages; /* verdicts that were asked for; all but the last accept */
 	bool accepted;
-	struct address forward_path;
+	struct address forward_path; /* in the machine's memory */
 	struct route_set mailboxes;
+	struct smtp_config config;
+	struct smtp_server machine; /* to be freed by smtp_server_free, also after a refusal */
 };
 
 /* Null, or a sentence about what was given that is no good (no address, no user of that name). */

@@ -2,6 +2,8 @@
 
 #include "base/text.h"
 
+#define LINE_ROOM 8192u
+
 const char *explain_stage_name(enum explain_stage stage)
 {
 	switch (stage) {
@@ -11,8 +13,6 @@ const char *explain_stage_name(enum explain_stage stage)
 		return "helo";
 	case EXPLAIN_MAIL:
 		return "mail";
-	case EXPLAIN_SIZE:
-		return "size";
 	case EXPLAIN_RCPT:
 		return "rcpt";
 	}
@@ -24,136 +24,196 @@ struct asking {
 	const struct explain_question *question;
 	struct arena *arena;
 	struct explain_answer *answer;
+	struct buffer out; /* what the server would say; nobody reads it */
 };
 
-static bool note(struct asking *ask, struct route_verdict verdict)
+/* --- what was decided --------------------------------------------------------------------- */
+
+static void note(struct asking *ask, struct route_verdict verdict)
 {
 	struct explain_answer *e = ask->answer;
 	must(e->stages < EXPLAIN_STAGES);
 	e->verdicts[e->stages++] = verdict;
-	return verdict.accepted;
 }
 
-/* What the protocol machine refuses before it asks anybody. */
-static bool refuse(
-	struct asking *ask, uint16_t code, const char *enhanced, const char *rule, const char *text)
+/* The machine refuses some things before it asks anybody. */
+static void note_own(struct asking *ask, const struct reply *reply)
 {
-	return note(ask, (struct route_verdict){.code = code,
-				 .enhanced = enhanced,
-				 .text = view_text(text),
-				 .rule = view_text(rule)});
-}
-
-/* --- the envelope ------------------------------------------------------------------------- */
-
-/* People leave the brackets out; the machine insists on them. */
-static enum address_problem read_path(struct asking *ask, struct view given, unsigned flags,
-	struct address *address_out, bool *had_route_out)
-{
-	struct buffer b = buffer_new(4 * ADDRESS_PATH_MAX);
-	struct view path;
-	if (!view_starts(given, VIEW("<")))
-		text_add(&b, "<{}>", text_raw(given));
-	else
-		buffer_add(&b, given);
-	const bool fits = !buffer_failed(&b);
-	const bool copied = fits && arena_copy(ask->arena, buffer_view(&b), &path);
+	struct buffer b = buffer_new(16);
+	struct view enhanced;
+	text_add(&b, "{}.{}.{}", text_number(reply->enhanced.class),
+		text_number(reply->enhanced.subject), text_number(reply->enhanced.detail));
+	buffer_add_octet(&b, 0);
+	must(!buffer_failed(&b) && arena_copy(ask->arena, buffer_view(&b), &enhanced));
 	buffer_free(&b);
-	if (!copied)
-		return fits ? ADDRESS_MEMORY : ADDRESS_PATH_LONG;
-	struct cursor c = cursor_of(path);
-	const enum address_problem problem =
-		path_parse(&c, flags | PATH_UTF8, ask->arena, address_out, had_route_out);
-	return problem == ADDRESS_OK && cursor_left(&c) ? ADDRESS_LOCAL_SYNTAX : problem;
+	note(ask, (struct route_verdict){.code = reply->code,
+			  .enhanced = (const char *)enhanced.at,
+			  .text = reply->text,
+			  .rule = view_text(reply->rule)});
 }
 
-/* --- stages ------------------------------------------------------------------------------- */
-
-static bool ask_connect(struct asking *ask)
+/* As faces/smtpd asks. */
+static struct route_verdict judge(struct asking *ask, const struct smtp_ask *asked)
 {
-	return note(ask, route_connect(ask->snapshot, &ask->answer->facts, ask->arena));
+	const struct snapshot *s = ask->snapshot;
+	struct explain_answer *e = ask->answer;
+	if (asked->kind == SMTP_ASK_CONNECT)
+		return route_connect(s, &e->facts, ask->arena);
+	if (asked->kind == SMTP_ASK_HELO)
+		return route_helo(s, &e->facts, &asked->helo, ask->arena);
+	if (asked->kind == SMTP_ASK_MAIL)
+		return route_mail(s, &e->facts, &asked->mail->reverse_path, ask->arena);
+	must(asked->kind == SMTP_ASK_RCPT);
+	e->forward_path = asked->recipient->forward_path;
+	const struct route_recipient recipient = {
+		.forward_path = &e->forward_path, .had_route = asked->recipient->had_route};
+	return route_rcpt(s, &e->facts, &recipient, &e->mailboxes, ask->arena);
 }
 
-static bool ask_helo(struct asking *ask)
+static void serve_ask(struct asking *ask)
 {
-	const struct view given = ask->question->helo;
-	struct helo_name name;
-	const enum address_problem problem =
-		helo_parse(given.length ? given : EXPLAIN_HELO_NAME, ask->arena, &name);
-	if (problem != ADDRESS_OK)
-		return refuse(ask, 501, "5.5.4", "helo-syntax", address_problem_text(problem));
-	return note(ask, route_helo(ask->snapshot, &ask->answer->facts, &name, ask->arena));
+	struct smtp_server *m = &ask->answer->machine;
+	const struct route_verdict v = judge(ask, smtp_server_ask(m));
+	const struct reply refusal = {.code = v.code, .text = v.text, .rule = "explained"};
+	const struct smtp_answer accepted = {.verdict = SMTP_ACCEPT};
+	const struct smtp_answer refused = {.verdict = SMTP_REFUSE, .reply = refusal};
+	note(ask, v);
+	smtp_server_answer(m, v.accepted ? &accepted : &refused);
 }
 
-static bool ask_mail(struct asking *ask)
-{
-	struct address from;
-	bool had_route;
-	const enum address_problem problem =
-		read_path(ask, ask->question->reverse_path, PATH_NULL_OK, &from, &had_route);
-	if (problem != ADDRESS_OK)
-		return refuse(ask, 501, "5.1.7", "mail-syntax", address_problem_text(problem));
-	return note(ask, route_mail(ask->snapshot, &ask->answer->facts, &from, ask->arena));
-}
+/* --- the dialogue ------------------------------------------------------------------------- */
 
-static bool ask_size(struct asking *ask)
-{
-	uint64_t octets = 0; /* without SIZE= */
-	if (ask->question->size.length)
-		must(view_to_u64(ask->question->size, UINT64_MAX, &octets));
-	if (octets > ask->snapshot->numbers[SETTING_SIZELIMIT])
-		return refuse(ask, 552, "5.3.4", "sizelimit",
-			"the mail is larger than this server takes");
-	return note(ask, (struct route_verdict){.accepted = true,
-				 .code = 250,
-				 .enhanced = "2.1.0",
-				 .text = VIEW("ok"),
-				 .rule = VIEW("accepted")});
-}
-
-static bool ask_rcpt(struct asking *ask)
+/* Feeds the machine until it wants more; whether the stage was accepted. */
+static bool feed(struct asking *ask, struct view octets)
 {
 	struct explain_answer *e = ask->answer;
-	bool had_route = false;
-	const enum address_problem problem = read_path(
-		ask, ask->question->forward_path, PATH_POSTMASTER_OK, &e->forward_path, &had_route);
-	if (problem != ADDRESS_OK)
-		return refuse(ask, 501, "5.1.3", "rcpt-syntax", address_problem_text(problem));
-	const struct route_recipient recipient = {
-		.forward_path = &e->forward_path, .had_route = had_route};
-	return note(
-		ask, route_rcpt(ask->snapshot, &e->facts, &recipient, &e->mailboxes, ask->arena));
+	struct cursor in = cursor_of(octets);
+	const unsigned before = e->stages;
+	for (;;) {
+		buffer_clear(&ask->out);
+		switch (smtp_server_step(&e->machine, &in, &ask->out)) {
+		case SMTP_WANT_ANSWER:
+			serve_ask(ask);
+			continue;
+		case SMTP_WANT_NOTE:
+			if (e->stages == before)
+				note_own(ask, smtp_server_said(&e->machine));
+			continue;
+		case SMTP_WANT_OUTPUT:
+			continue;
+		case SMTP_WANT_INPUT:
+		case SMTP_WANT_CLOSE:
+		case SMTP_WANT_CONTENT:
+		case SMTP_WANT_DROP:
+		case SMTP_WANT_TLS:
+			return e->stages > before && e->verdicts[e->stages - 1].accepted;
+		}
+	}
 }
 
-static const char *take_facts(struct asking *ask)
+static bool say_line(struct asking *ask, struct buffer *line)
+{
+	buffer_add(line, VIEW("\r\n"));
+	must(!buffer_failed(line));
+	const bool accepted = feed(ask, buffer_view(line));
+	buffer_free(line);
+	return accepted;
+}
+
+/* People leave the brackets out; the machine insists on them. */
+static void add_path(struct buffer *line, struct view given)
+{
+	const bool is_bare = !view_starts(given, VIEW("<"));
+	text_add(line, "{}{}{}", text_string(is_bare ? "<" : ""), text_raw(given),
+		text_string(is_bare ? ">" : ""));
+}
+
+static bool say_helo(struct asking *ask)
+{
+	const struct view given = ask->question->helo;
+	struct buffer line = buffer_new(LINE_ROOM);
+	text_add(&line, "EHLO {}", text_raw(given.length ? given : EXPLAIN_HELO_NAME));
+	return say_line(ask, &line);
+}
+
+static bool say_mail(struct asking *ask)
 {
 	const struct explain_question *q = ask->question;
+	struct buffer line = buffer_new(LINE_ROOM);
+	buffer_add(&line, VIEW("MAIL FROM:"));
+	add_path(&line, q->reverse_path);
+	if (q->size.length)
+		text_add(&line, " SIZE={}", text_raw(q->size));
+	if (!view_is_ascii(q->reverse_path) || !view_is_ascii(q->forward_path))
+		buffer_add(&line, VIEW(" SMTPUTF8"));
+	return say_line(ask, &line);
+}
+
+static bool say_rcpt(struct asking *ask)
+{
+	struct buffer line = buffer_new(LINE_ROOM);
+	buffer_add(&line, VIEW("RCPT TO:"));
+	add_path(&line, ask->question->forward_path);
+	return say_line(ask, &line);
+}
+
+/* The login comes after EHLO: what was judged before it, was judged without. */
+static void log_in(struct asking *ask)
+{
 	struct route_facts *facts = &ask->answer->facts;
-	if (!ip_parse(q->client.length ? q->client : EXPLAIN_CLIENT, &facts->client))
+	facts->login = ask->question->login;
+	facts->side = route_client(ask->snapshot, &facts->client, facts->login);
+}
+
+static void begin(struct asking *ask)
+{
+	struct explain_answer *e = ask->answer;
+	const struct snapshot *s = ask->snapshot;
+	e->config = (struct smtp_config){
+		.servername = s->servername.name, .limits = smtp_limits_default()};
+	e->config.limits.size_octets = s->numbers[SETTING_SIZELIMIT];
+	e->config.limits.recipients = (uint32_t)s->numbers[SETTING_RECIPIENTLIMIT];
+	e->facts.side = route_client(s, &e->facts.client, VIEW_NONE);
+	e->machine = smtp_server_new(
+		&e->config, &(struct smtp_facts){.is_inside = e->facts.side == ROUTE_INSIDE,
+				    .is_loopback = ip_is_loopback(&e->facts.client)});
+}
+
+static bool has_line_end(struct view v)
+{
+	return view_find(v, '\r') != VIEW_NOT_FOUND || view_find(v, '\n') != VIEW_NOT_FOUND;
+}
+
+static const char *problem_of(const struct asking *ask, struct ip *client_out)
+{
+	const struct explain_question *q = ask->question;
+	uint64_t octets;
+	if (!ip_parse(q->client.length ? q->client : EXPLAIN_CLIENT, client_out))
 		return "--from takes the IP address of a client, such as 192.0.2.7";
 	if (q->login.length && snapshot_find_login(ask->snapshot, q->login) == SNAPSHOT_NOT_FOUND)
 		return "--login takes a user of this site; `sekisho user list` shows who there is";
-	facts->login = q->login;
-	facts->side = route_client(ask->snapshot, &facts->client, facts->login);
+	if (q->size.length && !view_to_u64(q->size, UINT64_MAX, &octets))
+		return "--size takes a number of octets";
+	if (has_line_end(q->reverse_path) || has_line_end(q->forward_path) ||
+		has_line_end(q->helo) ||
+		q->reverse_path.length + q->forward_path.length + q->helo.length > LINE_ROOM / 2)
+		return "an address, or a name, is one short line";
 	return NULL;
 }
 
 const char *explain_envelope(const struct snapshot *s, const struct explain_question *question,
-	struct arena *a, struct explain_answer *answer_out)
+	struct arena *a, struct explain_answer *e)
 {
-	static bool (*const stages[])(struct asking *) = {
-		ask_connect, ask_helo, ask_mail, ask_size, ask_rcpt};
-	struct asking ask = {s, question, a, answer_out};
-	*answer_out = (struct explain_answer){.mailboxes = route_set_new(a)};
-	uint64_t octets;
-	const char *problem = take_facts(&ask);
+	struct asking ask = {s, question, a, e, buffer_new(SMTP_SERVER_OUTPUT_MIN)};
+	*e = (struct explain_answer){.mailboxes = route_set_new(a)};
+	const char *problem = problem_of(&ask, &e->facts.client);
 	if (problem)
 		return problem;
-	if (question->size.length && !view_to_u64(question->size, UINT64_MAX, &octets))
-		return "--size takes a number of octets";
-	for (size_t i = 0; i < EXPLAIN_STAGES; i++)
-		if (!stages[i](&ask))
-			return NULL;
-	answer_out->accepted = true;
+	begin(&ask);
+	if (feed(&ask, VIEW_NONE) && say_helo(&ask)) {
+		log_in(&ask);
+		e->accepted = say_mail(&ask) && say_rcpt(&ask);
+	}
+	buffer_free(&ask.out);
 	return NULL;
 }

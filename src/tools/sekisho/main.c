@@ -68,7 +68,8 @@ static bool take_global(int argc, char **argv, int *at)
 
 static int no_such_command(const char *word)
 {
-	say_trouble("\"{}\" is no command; see `sekisho --help`", text_string(word));
+	say_trouble("\"{}\" is no {}; see `sekisho --help`", text_string(word),
+		text_string(*word == '-' ? "option" : "command"));
 	return EXIT_USAGE;
 }
 

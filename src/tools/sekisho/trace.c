@@ -27,22 +27,24 @@ struct source {
 	bool open;
 };
 
-bool trace_programs(struct view what, struct view programs_out[TRACE_PROGRAMS])
+bool trace_question_of(struct view what, struct trace_question *q)
 {
 	struct view left, right;
-	programs_out[0] = VIEW("smtpd");
-	programs_out[1] = VIEW("popd");
+	*q = (struct trace_question){{VIEW("smtpd"), VIEW("popd")}, what, VIEW_NONE};
 	if (!view_starts(what, VIEW("channel:")))
 		return !view_is_empty(what);
 	if (!view_split(view_from(what, VIEW("channel:").length), '-', &left, &right))
 		return false;
 	const struct program_row *a = program_find(left);
 	const struct program_row *b = program_find(right);
-	if (!a || !b || !program_is_peer(a->id, b->id))
+	const struct program_pair *pair = a && b ? program_pair_of(a->id, b->id) : NULL;
+	if (!pair)
 		return false;
 	/* both ends see every frame: one is enough */
-	programs_out[0] = left;
-	programs_out[1] = VIEW_NONE;
+	q->programs[0] = view_text(program_of(pair->a)->name);
+	q->programs[1] = VIEW_NONE;
+	q->what = VIEW("channel:");
+	q->protocol = view_text(pair->protocol);
 	return true;
 }
 
@@ -61,13 +63,15 @@ static void print_lines(void *context, struct view octets)
 	buffer_drop(&s->line, end + 1);
 }
 
-static int begin(struct source *s, const char *state, struct view program, struct view what)
+static int begin(
+	struct source *s, const char *state, struct view program, const struct trace_question *q)
 {
 	struct buffer words = buffer_new(ASK_WORDS_MAX + 1);
 	s->program = program;
 	s->line = buffer_new(LINE_ROOM);
 	buffer_add(&words, VIEW("trace\0"));
-	buffer_add(&words, what);
+	buffer_add(&words, q->what);
+	buffer_add(&words, q->protocol);
 	const int code = ask_begin(&s->ask, state, program, buffer_view(&words));
 	s->open = code == EXIT_FINE;
 	buffer_free(&words);
@@ -128,17 +132,17 @@ static int code_of(const struct source *sources, size_t count)
 int run_trace(const struct call *call)
 {
 	struct source sources[TRACE_PROGRAMS] = {{.open = false}};
-	struct view programs[TRACE_PROGRAMS];
+	struct trace_question q;
 	size_t count = 0;
 	int code = EXIT_FINE;
-	if (!trace_programs(call_word(call, 0), programs)) {
+	if (!trace_question_of(call_word(call, 0), &q)) {
 		say_trouble("\"{}\" is neither an address nor a session nor a channel such as "
 			    "channel:smtpd-spool",
 			text_view(call_word(call, 0)));
 		return EXIT_USAGE;
 	}
-	while (count < TRACE_PROGRAMS && code == EXIT_FINE && !view_is_empty(programs[count])) {
-		code = begin(&sources[count], call->state, programs[count], call_word(call, 0));
+	while (count < TRACE_PROGRAMS && code == EXIT_FINE && !view_is_empty(q.programs[count])) {
+		code = begin(&sources[count], call->state, q.programs[count], &q);
 		count++;
 	}
 	if (code == EXIT_FINE) {

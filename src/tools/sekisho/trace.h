@@ -6,8 +6,14 @@
 
 #define TRACE_PROGRAMS 2
 
-/* The programs that can tell about `what`: the first end of a channel, else both faces; unused places
- * are empty. False when it is no channel between two programs that have one. */
-must_use bool trace_programs(struct view what, struct view programs_out[TRACE_PROGRAMS]);
+struct trace_question {
+	struct view
+		programs[TRACE_PROGRAMS]; /* who can tell: one end of a channel, else both faces */
+	struct view what; /* as they are asked: what was given, or "channel:" … */
+	struct view protocol; /* … and what is spoken there; else empty */
+};
+
+/* False when it is no channel between two programs that have one. */
+must_use bool trace_question_of(struct view what, struct trace_question *question_out);
 
 #endif
