@@ -142,6 +142,7 @@ suite_checks() {
 	done
 	one "build as released" build_release || return 0
 	one "check tidy" tests/checks/tidy build/tested
+	one "check documents" tests/checks/documents build/tested/meson-out/sekisho
 }
 
 suite_sandbox() {

@@ -1,5 +1,7 @@
 #include "channels/command.h"
 
+#include "base/text.h"
+
 static const struct frame_row rows[COMMAND_CODES] = {
 	[COMMAND_ASK] = {"ask", COMMAND_ASK, FRAME_A, false, COMMAND_STATE_IDLE,
 		{{"program", FRAME_BYTES, 32}, {"words", FRAME_BYTES, 8192}}},
@@ -10,3 +12,13 @@ static const struct frame_row rows[COMMAND_CODES] = {
 };
 
 const struct frame_protocol command_protocol = {"command", rows, COMMAND_CODES};
+
+bool command_socket_path(int state_directory, char *path, size_t room)
+{
+	struct buffer b = buffer_new(room);
+	text_add(&b, "/proc/self/fd/{}/" COMMAND_SOCKET_NAME,
+		text_number((uint64_t)state_directory));
+	const bool fits = !buffer_failed(&b) && view_to_text(buffer_view(&b), path, room);
+	buffer_free(&b);
+	return fits;
+}

@@ -21,4 +21,8 @@ enum { COMMAND_STATE_IDLE = 1, COMMAND_STATE_ASKED = 2 };
 
 extern const struct frame_protocol command_protocol;
 
+/* The socket in the state directory, by way of that directory's open descriptor: a UNIX address holds a
+ * hundred octets, less than many a path. False when it does not fit. */
+must_use bool command_socket_path(int state_directory, char *path, size_t room);
+
 #endif

@@ -27,7 +27,7 @@ struct commands {
 	struct watch *watch;
 	struct asker *askers[ASKERS_MAX];
 	uint32_t last_stream;
-	char path[108];
+	int directory; /* the state directory */
 };
 
 static struct asker *find_asker(struct commands *c, uint32_t stream)
@@ -241,17 +241,11 @@ static void on_ready(void *context, unsigned what)
 static bool listen_at(struct commands *c)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct buffer b = buffer_new(sizeof c->path - 1);
-	text_add(&b, "{}/" COMMAND_SOCKET_NAME, text_raw(view_text(c->serve->options.state)));
-	const bool fits =
-		!buffer_failed(&b) && view_to_text(buffer_view(&b), c->path, sizeof c->path);
-	buffer_free(&b);
-	if (!fits) {
-		errno = ENAMETOOLONG;
+	c->directory = open(c->serve->options.state, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (c->directory < 0 ||
+		!command_socket_path(c->directory, address.sun_path, sizeof address.sun_path))
 		return false;
-	}
-	must(view_copy(view_text(c->path), address.sun_path, sizeof address.sun_path));
-	unlink(c->path);
+	unlinkat(c->directory, COMMAND_SOCKET_NAME, 0);
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	const mode_t before = umask(0177);
 	const bool ok = c->fd >= 0 &&
@@ -266,8 +260,8 @@ struct commands *commands_new(struct serve *s)
 	struct commands *c = memory_new(1, sizeof *c);
 	c->serve = s;
 	if (!listen_at(c)) {
-		log_error("the command socket cannot be made", fact_text("path", c->path),
-			fact_errno(errno));
+		log_error("the command socket cannot be made", fact_text("state", s->options.state),
+			fact_text("file", COMMAND_SOCKET_NAME), fact_errno(errno));
 		memory_free(c);
 		return NULL;
 	}
@@ -285,6 +279,7 @@ void commands_free(struct commands **at)
 			free_asker(c->askers[i]);
 	watch_free(&c->watch);
 	close(c->fd);
-	unlink(c->path);
+	unlinkat(c->directory, COMMAND_SOCKET_NAME, 0);
+	close(c->directory);
 	memory_free(c);
 }

@@ -5,16 +5,28 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Never freed: it is wanted until the end. */
+const char *options_absolute(const char *path)
+{
+	char here[OPTIONS_PATH_MAX];
+	if (*path == '/' || !*path || !getcwd(here, sizeof here))
+		return path;
+	struct buffer b = buffer_new(2 * OPTIONS_PATH_MAX);
+	text_add(&b, "{}/{}", text_raw(view_text(here)), text_raw(view_text(path)));
+	buffer_add_octet(&b, 0);
+	return buffer_failed(&b) ? path : (const char *)b.data;
+}
+
 const char *options_config(void)
 {
 	const char *set = getenv("SEKISHO_CONFIG");
-	return set && *set ? set : "/etc/sekisho";
+	return set && *set ? options_absolute(set) : "/etc/sekisho";
 }
 
 const char *options_state(void)
 {
 	const char *set = getenv("SEKISHO_STATE");
-	return set && *set ? set : "/var/lib/sekisho";
+	return set && *set ? options_absolute(set) : "/var/lib/sekisho";
 }
 
 /* FOLDER + `to` as text in `path`, when sekisho-config lies there. */
@@ -65,13 +77,13 @@ struct option_row {
 
 static bool take_config(struct serve_options *o, const char *value)
 {
-	o->config = value;
+	o->config = options_absolute(value);
 	return *value != 0;
 }
 
 static bool take_state(struct serve_options *o, const char *value)
 {
-	o->state = value;
+	o->state = options_absolute(value);
 	return *value != 0;
 }
 

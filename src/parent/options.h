@@ -28,5 +28,7 @@ must_use bool serve_options_parse(int argc, char **argv, struct serve_options *o
 const char *options_config(void);
 const char *options_state(void);
 const char *options_programs(void);
+/* A path that holds also elsewhere: one that is relative gets the present directory in front. */
+const char *options_absolute(const char *path);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include "base/text.h"
 
+#include <errno.h>
+
 static const struct state_directory rows[STATE_PLACES] = {
 	[STATE_EMPTY] = {"empty", 0555, PROGRAM_NONE},
 	[STATE_SPOOL] = {"spool", 0700, PROGRAM_SPOOL},
@@ -21,5 +23,7 @@ bool state_path(const char *state, const char *name, char *to, size_t room)
 	text_add(&b, "{}/{}", text_raw(view_text(state)), text_raw(view_text(name)));
 	const bool fits = !buffer_failed(&b) && view_to_text(buffer_view(&b), to, room);
 	buffer_free(&b);
+	if (!fits)
+		errno = ENAMETOOLONG;
 	return fits;
 }

@@ -18,7 +18,7 @@ enum state_place { STATE_EMPTY, STATE_SPOOL, STATE_GATE, STATE_KEYS };
 #define STATE_MODE 0755 /* of the state directory itself */
 
 const struct state_directory *state_directory(enum state_place place);
-/* "STATE/NAME" as text in `to`; false when it does not fit. */
+/* "STATE/NAME" as text in `to`; false, with errno, when it does not fit. */
 must_use bool state_path(const char *state, const char *name, char *to, size_t room);
 
 #endif

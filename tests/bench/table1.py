@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The questions of table 1, asked of the server at 192.0.2.1:25; see table1.
+"""The questions of table 1 (F-22), asked of the server at 192.0.2.1:25; see table1.
 
 usage: table1.py NAME ROOT
 """

@@ -1,4 +1,4 @@
-"""./run, as a person uses it: what it prints, what it says when something is in the way, how it ends."""
+"""./run, as a person who never ran a mail server uses it (F-1): what it prints, what it says when something is in the way, how it ends."""
 import os
 import re
 import shutil

@@ -5,6 +5,7 @@
 #include "tools/sekisho/say.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -16,49 +17,41 @@
 
 /* --- connecting --------------------------------------------------------------------------- */
 
-static bool path_of(const char *state, char *path, size_t room)
-{
-	struct buffer b = buffer_new(room);
-	text_add(&b, "{}/" COMMAND_SOCKET_NAME, text_raw(view_text(state)));
-	const bool fits = !buffer_failed(&b) && view_to_text(buffer_view(&b), path, room);
-	buffer_free(&b);
-	return fits;
-}
-
 /* Descriptor, or -1 with errno. */
-static int connect_to(const char *path)
+static int connect_to(const char *state)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	if (!view_to_text(view_text(path), address.sun_path, sizeof address.sun_path)) {
-		errno = ENAMETOOLONG;
+	const int directory = open(state, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = -1;
+	if (directory < 0)
 		return -1;
-	}
-	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-		const int problem = errno;
+	must(command_socket_path(directory, address.sun_path, sizeof address.sun_path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const bool ok = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+	const int problem = errno;
+	close(directory);
+	if (!ok && fd >= 0)
 		close(fd);
-		errno = problem;
-		return -1;
-	}
-	return fd;
+	errno = problem;
+	return ok ? fd : -1;
 }
 
-static int refused(const char *path, int problem)
+static int refused(const char *state, int problem)
 {
 	if (problem == ENOENT || problem == ENOTDIR) {
-		say_trouble("the server is not running (no socket at {})", text_string(path));
+		say_trouble("the server is not running (no socket in {})", text_string(state));
 		return EXIT_NOT_RUNNING;
 	}
 	if (problem == ECONNREFUSED) {
-		say_trouble("the server is not running (nobody listens at {})", text_string(path));
+		say_trouble("the server is not running (nobody listens in {})", text_string(state));
 		return EXIT_NOT_RUNNING;
 	}
 	if (problem == EACCES || problem == EPERM) {
 		say_trouble("the server at {} may be asked by root, and by the user who runs it",
-			text_string(path));
+			text_string(state));
 		return EXIT_PERMISSION;
 	}
-	say_trouble("{}: {}", text_string(path), text_string(strerrordesc_np(problem)));
+	say_trouble("{}: {}", text_string(state), text_string(strerrordesc_np(problem)));
 	return problem == ENAMETOOLONG ? EXIT_USAGE : EXIT_IO;
 }
 
@@ -77,17 +70,14 @@ static bool send_all(int fd, struct view octets)
 
 int ask_begin(struct ask *ask, const char *state, struct view program, struct view words)
 {
-	char path[sizeof((struct sockaddr_un *)0)->sun_path];
 	*ask = (struct ask){.fd = -1, .in = buffer_new(FRAME_HEADER + FRAME_MAX + READ_STEP)};
 	if (words.length > ASK_WORDS_MAX) {
 		say_trouble("that is too long to ask");
 		return EXIT_USAGE;
 	}
-	if (!path_of(state, path, sizeof path))
-		return refused(state, ENAMETOOLONG);
-	ask->fd = connect_to(path);
+	ask->fd = connect_to(state);
 	if (ask->fd < 0)
-		return refused(path, errno);
+		return refused(state, errno);
 	struct buffer out = buffer_new(FRAME_MAX);
 	const struct frame_value values[] = {frame_bytes(program), frame_bytes(words)};
 	frame_add(&out, &command_protocol, COMMAND_ASK, ASK_STREAM, values);
@@ -201,8 +191,7 @@ int ask_text(const char *state, struct view program, struct view words, struct b
 
 bool ask_is_running(const char *state)
 {
-	char path[sizeof((struct sockaddr_un *)0)->sun_path];
-	const int fd = path_of(state, path, sizeof path) ? connect_to(path) : -1;
+	const int fd = connect_to(state);
 	if (fd >= 0)
 		close(fd);
 	return fd >= 0;

@@ -1,6 +1,7 @@
 #include "tools/sekisho/call.h"
 
 #include "base/text.h"
+#include "parent/options.h"
 
 static const struct option_row common[] = {
 	{"--config", "DIR", "configuration directory (/etc/sekisho)"},
@@ -92,6 +93,12 @@ static bool take(struct reading *r)
 	return take_option(r, word);
 }
 
+static void make_absolute(struct call *call)
+{
+	call->config = options_absolute(call->config);
+	call->state = options_absolute(call->state);
+}
+
 bool call_parse(const struct command *command, int argc, char **argv, struct call *call_out,
 	struct buffer *problem)
 {
@@ -101,6 +108,7 @@ bool call_parse(const struct command *command, int argc, char **argv, struct cal
 	while (r.at < argc && !call_out->wants_help)
 		if (!take(&r))
 			return false;
+	make_absolute(call_out);
 	if (!call_out->wants_help && call_out->word_count < command->words_min)
 		return refuse(&r, "something is missing: it takes {}", command->usage);
 	return true;

@@ -1,3 +1,4 @@
+/* base/bytes: the one module that may touch raw memory (N-25). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* store/maildir: a mail is placed once, whole, whatever was there before (DESIGN §5). */
+/* store/maildir (N-29): a mail is placed once, whole, whatever was there before (DESIGN §5). */
 #include "maildir_suite.h"
 
 #include <errno.h>
