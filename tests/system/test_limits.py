@@ -234,32 +234,61 @@ def resident(h, program):
     return total
 
 
+class Crowd:
+    """a process with idle sessions, as one may have only so many descriptors; half of it are strangers"""
+
+    def __init__(self, number, count):
+        self.read, theirs = os.pipe()
+        mine, self.end = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                os.close(self.end)
+                sessions = [self.greeted(number * count + i) for i in range(count)]
+                os.write(theirs, b'%d' % len(sessions))
+                os.read(mine, 1)
+            finally:
+                os._exit(0)
+        os.close(theirs)
+        os.close(mine)
+
+    def greeted(self, i):
+        stranger = '2001:db8:%x:%x::25' % (16 + i // 100, i % 100)
+        inside = '127.%d.%d.1' % (1 + i // 400 % 250, i // 2 % 200)
+        s = socket.socket(socket.AF_INET6 if i % 2 else socket.AF_INET)
+        s.settimeout(120)
+        mine = 2001, 0
+        s.bind((stranger if i % 2 else inside, 0))
+        s.connect(('2001:db8::1' if i % 2 else '127.0.0.1', PORTS['smtp']))
+        if s.recv(3) != b'220':
+            raise AssertionError('not greeted')
+        return s
+
+    def wait(self):
+        return int(os.read(self.read, 20) or b'0')
+
+    def leave(self):
+        os.write(self.end, b'x')  # younger ones hold it open, too
+        os.close(self.end)
+        os.close(self.read)
+        os.waitpid(self.pid, 0)
+
+
 def test_a_hundred_thousand_idle_connections():
     """issue 3: 100,000 sessions that were greeted and sit there; what each costs; mail goes on, also at the limit"""
     if not os.environ.get('SEKISHO_TEST_LONG'):
         raise Skip('takes long: SEKISHO_TEST_LONG=1')
     count = 100000
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (count + 1000, count + 1000))
-    except (ValueError, OSError):
-        raise Skip('so many descriptors are not allowed here')
-    with house(count, workers=2, files={'clientlimit': '1000\n'}) as h:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    workers = 2 if hard > count else 8
+    if hard < 16000:
+        raise Skip('only %d descriptors' % hard)
+    with house(count, workers=workers, files={'clientlimit': '1000\n'}) as h:
         before = resident(h, 'smtpd')
-        strangers = (('2001:db8:%x:%x::25' % (i // 100, i % 100), '2001:db8::1') for i in itertools.count(16))
-        insiders = (('127.%d.%d.1' % (1 + i // 200, i % 200), '127.0.0.1') for i in itertools.count(1))
-        crowd = []
-        for i in range(count - 100):
-            source, to = next(insiders if i % 10 < 3 else strangers)
-            family = socket.AF_INET6 if ':' in to else socket.AF_INET
-            s = socket.socket(family)
-            s.settimeout(60)
-            s.bind((source, 0))
-            s.connect((to, PORTS['smtp']))
-            crowd.append(s)
-        for s in crowd:
-            equal(s.recv(3), b'220')
-        equal(h.sessions(), len(crowd))
-        each = (resident(h, 'smtpd') - before) / len(crowd)
+        crowds = [Crowd(i, 9990) for i in range(10)]
+        equal(sum(c.wait() for c in crowds), 99900)
+        equal(h.sessions(), 99900)
+        each = (resident(h, 'smtpd') - before) / 99900
         print('     %d octets of memory a greeted session' % each)
         equal(each < 4096, True, '%d octets each' % each)
         began = time.monotonic()
@@ -269,10 +298,10 @@ def test_a_hundred_thousand_idle_connections():
         print('     two mails in %.1f s' % (time.monotonic() - began))
         more = [h.smtp(LOCAL) for _ in range(150)]
         equal({d.greeting.code for d in more}, {220})
-        equal(h.sessions() <= count, True)
+        until(lambda: h.sessions() <= count, 'back at the limit')
         equal(h.log().count('restart'), 0)
-        for s in crowd:
-            s.close()
+        for c in crowds:
+            c.leave()
         until(lambda: h.sessions() < 200, 'they are gone')
 
 

@@ -87,20 +87,32 @@ static void on_given(struct program *p, enum parent_given role, int fd)
 	close(fd);
 }
 
+/* When descriptors are used up here, and not everywhere, the other workers take who comes. */
+static void rest_or_listen(void)
+{
+	const bool rests = room_is_elsewhere(&popd.room);
+	for (size_t i = 0; i < LISTENERS_MAX; i++)
+		if (popd.listeners[i])
+			listener_rest(popd.listeners[i], rests);
+}
+
 static void sweep(void *context)
 {
 	session_sweep(context);
 	timer_set(popd.sweep, SWEEP_MS);
+	rest_or_listen();
 }
 
 static void arrived(void *context, const struct arrival *arrival)
 {
 	session_begin(context, arrival, false);
+	rest_or_listen();
 }
 
 static void arrived_tls(void *context, const struct arrival *arrival)
 {
 	session_begin(context, arrival, true);
+	rest_or_listen();
 }
 
 static void go(struct program *p)

@@ -15,6 +15,7 @@ struct listener {
 	struct watch *watch;
 	struct timer *pause;
 	int fd;
+	bool rests;
 	listener_arrived *arrived;
 	void *context;
 };
@@ -42,7 +43,15 @@ static void rest(struct listener *l, int problem)
 static void rested(void *context)
 {
 	struct listener *l = context;
-	watch_want(l->watch, WATCH_READ);
+	watch_want(l->watch, l->rests ? WATCH_NOTHING : WATCH_READ);
+}
+
+void listener_rest(struct listener *l, bool rests)
+{
+	if (l->rests == rests)
+		return;
+	l->rests = rests;
+	rested(l);
 }
 
 static bool accept_one(struct listener *l)
@@ -75,7 +84,7 @@ static void on_ready(void *context, unsigned what)
 {
 	(void)what;
 	struct listener *l = context;
-	for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(l); i++)
+	for (int i = 0; i < ACCEPTS_PER_TURN && !l->rests && accept_one(l); i++)
 		;
 }
 

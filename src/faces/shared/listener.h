@@ -20,6 +20,8 @@ typedef void listener_arrived(void *context, const struct arrival *arrival);
 
 /* Takes over the listening socket. */
 struct listener *listener_new(struct loop *loop, int fd, listener_arrived *arrived, void *context);
+/* Leaves newcomers to the other workers, or not any more. */
+void listener_rest(struct listener *l, bool rests);
 /* Stops listening and closes. */
 void listener_free(struct listener **l);
 

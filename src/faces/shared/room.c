@@ -103,6 +103,12 @@ bool room_for(struct room *r, const struct guest *newcomer)
 	return !worker_is_full && c.total <= c.limit + slack && c.side <= c.share + slack;
 }
 
+bool room_is_elsewhere(const struct room *r)
+{
+	const uint64_t all = (uint64_t)r->sessions_max * r->workers;
+	return r->sessions >= r->sessions_max && census_total(r->census) < all;
+}
+
 bool room_for_address(const struct room *r, const struct guest *g)
 {
 	/* an inside client is not limited by itself: an office may sit behind one address */

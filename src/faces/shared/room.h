@@ -48,6 +48,8 @@ void room_change_side(struct room *r, struct guest *g, enum place_side side);
 bool room_for_address(const struct room *r, const struct guest *g);
 /* Is there room for this newcomer? Somebody may have had to go. */
 bool room_for(struct room *r, const struct guest *newcomer);
+/* This worker has as many sessions as it can have, and another has not: newcomers are for that one. */
+bool room_is_elsewhere(const struct room *r);
 /* About once a second: who is slow, and what is too much for all workers together. */
 void room_sweep(struct room *r, uint64_t now_ms);
 

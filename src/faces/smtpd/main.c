@@ -83,15 +83,26 @@ static void on_given(struct program *p, enum parent_given role, int fd)
 	close(fd);
 }
 
+/* When descriptors are used up here, and not everywhere, the other workers take who comes. */
+static void rest_or_listen(void)
+{
+	const bool rests = room_is_elsewhere(&smtpd.room);
+	for (size_t i = 0; i < LISTENERS_MAX; i++)
+		if (smtpd.listeners[i])
+			listener_rest(smtpd.listeners[i], rests);
+}
+
 static void sweep(void *context)
 {
 	patience_sweep(context);
 	timer_set(smtpd.sweep, SWEEP_MS);
+	rest_or_listen();
 }
 
 static void arrived(void *context, const struct arrival *arrival)
 {
 	session_begin(context, arrival);
+	rest_or_listen();
 }
 
 static void go(struct program *p)
