@@ -308,6 +308,51 @@ def test_a_hundred_thousand_idle_connections():
 test_a_hundred_thousand_idle_connections.seconds = 600
 
 
+def peak(h, program):
+    """octets of memory that a program ever had, of its workers together"""
+    total = 0
+    for pid in h.children():
+        with open('/proc/%d/comm' % pid) as comm, open('/proc/%d/status' % pid) as status:
+            if comm.read().strip() == 'sekisho-' + program:
+                total += sum(int(line.split()[1]) for line in status if line.startswith('VmHWM:')) << 10
+    return total
+
+
+def stream(d, octets):
+    """that much content; ends early when the server does"""
+    piece = b'x' * 998 + b'\r\n'
+    piece *= 1000
+    sent = 0
+    try:
+        while sent < octets:
+            d.socket.sendall(piece)
+            sent += len(piece)
+    except OSError:
+        pass
+    return sent
+
+
+def test_memory_stays_flat():
+    """a mail of 50 MB that is taken, and one of 500 MB that is not: neither passes through memory as a whole"""
+    programs = ('smtpd', 'spool', 'deliver')
+    with House(files={'sizelimit': '60M\n'}) as h:
+        h.send(source=STRANGER, subject='warm')
+        h.messages('hana', 1)
+        before = {p: peak(h, p) for p in programs}
+        d = busy(h, STRANGER, 'DATA')
+        equal(stream(d, 50 << 20) >= 50 << 20, True)
+        d.send(b'.\r\n')
+        equal(d.read().code, 250)
+        equal(len(h.messages('hana', 2)), 2)
+        d = busy(h, OTHER_STRANGER, 'DATA')
+        sent = stream(d, 500 << 20)
+        equal(sent < 140 << 20, True, 'far beyond the limit nobody reads on')
+        grown = {p: (peak(h, p) - before[p]) / (1 << 20) for p in programs}
+        print('     ' + ', '.join('%s + %.1f MB' % g for g in grown.items()))
+        equal(max(grown.values()) < 8, True, str(grown))
+        h.wait_log('event="refused" .*code=552')
+
+
 def test_memory_in_all():
     """envelopes at the limit in hundreds of sessions: 452 in time, nothing dies, others go on"""
     if not os.environ.get('SEKISHO_TEST_LONG'):
