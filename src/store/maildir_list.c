@@ -96,7 +96,8 @@ static void unique_from_name(struct maildir_list *list, struct maildir_row *row)
 		row->unique_at = row->name_at + (uint32_t)head.length + 1;
 		row->unique_length = (uint8_t)middle.length;
 		row->flags |= MAILDIR_ROW_OWN;
-	} else if (base.length <= MAILDIR_UNIQUE_ID_MAX && view_is_printable(base, false)) {
+	} else if (base.length > 0 && base.length <= MAILDIR_UNIQUE_ID_MAX &&
+		   view_is_printable(base, false)) {
 		row->unique_at = row->name_at;
 		row->unique_length = (uint8_t)base.length;
 	} else {

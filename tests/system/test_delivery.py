@@ -263,6 +263,12 @@ def check_all_there(h, accepted, seconds=40):
     equal(h.files('hana', 'tmp'), [])
 
 
+def read_some(h):
+    """a reader moves what is new to cur/, with a flag"""
+    for path in h.files('hana', 'new'):
+        os.rename(path, path.replace('/new/', '/cur/') + ':2,S')
+
+
 def test_programs_die_under_load():
     """spool and deliver die by kill -9 again and again: every 250 is in the mailbox once"""
     with House() as h:
@@ -270,8 +276,11 @@ def test_programs_die_under_load():
 
         def kills():
             for program in ['deliver', 'spool'] * 4:
+                read_some(h)
                 time.sleep(chance.uniform(0.05, 0.4))
+                read_some(h)
                 h.kill(program)
+                read_some(h)
                 h.until_up()
 
         accepted = burst(h, 250, kills)

@@ -161,6 +161,7 @@ struct deliverd {
 	struct view after; /* of the mailboxes template */
 	struct mail_disk *disk;
 	int root;
+	unsigned threads; /* THREADS, unless changed before deliverd_prepare */
 	struct workers *pool;
 	struct watch *pool_watch;
 	struct channel *spool;

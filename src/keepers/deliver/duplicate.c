@@ -159,9 +159,11 @@ void duplicate_delivered(struct deliverd *d, struct view keys)
 static bool has_row(struct view keys, struct view digest, uint64_t id)
 {
 	struct cursor c = cursor_of(keys);
-	while (cursor_left(&c) >= DIGEST_OCTETS + 8)
-		if (view_equal(cursor_take(&c, DIGEST_OCTETS), digest) & (cursor_u64(&c) == id))
+	while (cursor_left(&c) >= DIGEST_OCTETS + 8) {
+		const bool same = view_equal(cursor_take(&c, DIGEST_OCTETS), digest);
+		if (cursor_u64(&c) == id && same)
 			return true;
+	}
 	return false;
 }
 

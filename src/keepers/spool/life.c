@@ -8,9 +8,11 @@ struct spoold *spoold_new(struct program *program)
 	struct spoold *d = memory_new(1, sizeof *d);
 	*d = (struct spoold){.program = program,
 		.early_deliver = -1,
+		.limits = spool_limits_default,
 		.outgoing = streams_new(OUTGOING_MAX),
 		.names = buffer_new(65536),
 		.finals = buffer_new(FINALS_OCTETS_MAX)};
+	d->limits.recipients_per_message = ENVELOPE_RECIPIENTS_MAX;
 	d->last_pending = &d->first_pending;
 	for (size_t i = 0; i < SMTPD_WORKERS_MAX; i++) {
 		d->receivers[i].spoold = d;
@@ -22,13 +24,11 @@ struct spoold *spoold_new(struct program *program)
 
 enum error spoold_open(struct spoold *d, struct disk *disk, uint64_t random)
 {
-	struct spool_limits limits = spool_limits_default;
 	struct spool_report report;
-	limits.free_floor_octets = d->snapshot->numbers[SETTING_FREESPACE];
-	limits.recipients_per_message = ENVELOPE_RECIPIENTS_MAX;
+	d->limits.free_floor_octets = d->snapshot->numbers[SETTING_FREESPACE];
 	d->disk = disk;
 	const enum error error = spool_open(
-		d->disk, &limits, view_of(d->boot, sizeof d->boot), random, &d->spool, &report);
+		d->disk, &d->limits, view_of(d->boot, sizeof d->boot), random, &d->spool, &report);
 	if (error)
 		return error;
 	log_info("spool open", fact_hex("birth", spool_birth(d->spool)),

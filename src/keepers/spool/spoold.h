@@ -154,6 +154,8 @@ struct spoold {
 	struct snapshot *snapshot;
 	struct disk *disk;
 	struct spool *spool;
+	struct spool_limits
+		limits; /* before spoold_open: the defaults, until somebody changes them */
 	uint8_t boot[SPOOL_BOOT_OCTETS];
 	struct workers *pool;
 	struct watch *pool_watch;

@@ -452,6 +452,21 @@ static void written_anew_under_its_own_name(void **state)
 	maildir_list_free(&list);
 }
 
+static void names_without_a_base(void **state)
+{
+	/* Files whose names begin with the flags: each has a unique-id all the same (fuzz_maildir_names). */
+	struct boxes *b = *state;
+	boxes_make(b, "hana");
+	boxes_put(b, "hana/new/:", "x");
+	boxes_put(b, "hana/cur/:2,S", "y");
+	struct maildir_list list = read_list(b);
+	assert_int_equal(list.count, 2);
+	const struct view one = maildir_list_unique_id(&list, &list.rows[0]);
+	const struct view two = maildir_list_unique_id(&list, &list.rows[1]);
+	assert_true(one.length > 0 && two.length > 0 && !view_equal(one, two));
+	maildir_list_free(&list);
+}
+
 static void a_removed_mailbox(void **state)
 {
 	/* The whole mailbox goes away under a session: all are gone, nothing is wrong. */
@@ -488,6 +503,7 @@ int main(void)
 		TEST(failures_are_counted),
 		TEST(another_file_under_the_name),
 		TEST(written_anew_under_its_own_name),
+		TEST(names_without_a_base),
 		TEST(a_removed_mailbox),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
