@@ -150,6 +150,15 @@ suite_sandbox() {
 	meson_suite sandbox build/tested
 }
 
+# Seeds of the simulator (SEEDS, default 20000), 300 of them with sanitizers; and faults that must be seen.
+suite_simulator() {
+	one "build with sanitizers" build_asan || return 0
+	one "build as released" build_release || return 0
+	one "simulator: planted faults are noticed" build/tested/meson-out/test_simulator --planted
+	one "simulator: 300 seeds with sanitizers" build/asan/meson-out/test_simulator 300
+	one "simulator: ${SEEDS:-20000} seeds" build/tested/meson-out/test_simulator "${SEEDS:-20000}"
+}
+
 suite_fuzz() {
 	one "fuzz targets" tests/fuzz/short
 }

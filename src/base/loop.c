@@ -7,6 +7,8 @@
 #include <event2/event_struct.h>
 #include <poll.h>
 
+#define POLLS_MAX 64 /* descriptors asked about at a time, scripted */
+
 struct loop_signal {
 	struct event event;
 	timer_fire *caught;
@@ -277,25 +279,35 @@ static bool is_due(const struct timer *timer)
 	return timer->due_us <= clock_monotonic_us();
 }
 
-static unsigned poll_watch(const struct watch *watch)
+/* One system call for all: the simulator asks after every step. */
+static void poll_watches(struct loop *loop)
 {
-	struct pollfd p = {.fd = watch->fd,
-		.events = (short)((watch->what & WATCH_READ ? POLLIN : 0) |
-				  (watch->what & WATCH_WRITE ? POLLOUT : 0))};
-	if (!watch->what || poll(&p, 1, 0) <= 0)
-		return WATCH_NOTHING;
-	const unsigned seen = (p.revents & (POLLIN | POLLHUP | POLLERR) ? WATCH_READ : 0u) |
-			      (p.revents & (POLLOUT | POLLHUP | POLLERR) ? WATCH_WRITE : 0u);
-	return seen & watch->what;
+	struct pollfd polls[POLLS_MAX];
+	struct watch *at = loop->watches;
+	while (at) {
+		nfds_t count = 0;
+		struct watch *from = at;
+		for (; at && count < POLLS_MAX; at = at->next)
+			polls[count++] = (struct pollfd){.fd = at->what ? at->fd : -1,
+				.events = (short)((at->what & WATCH_READ ? POLLIN : 0) |
+						  (at->what & WATCH_WRITE ? POLLOUT : 0))};
+		must(poll(polls, count, 0) >= 0);
+		for (nfds_t i = 0; i < count; i++, from = from->next) {
+			const short seen = polls[i].revents;
+			const bool ended = seen & (POLLHUP | POLLERR);
+			from->ready_now = ((seen & POLLIN || ended ? WATCH_READ : 0u) |
+						  (seen & POLLOUT || ended ? WATCH_WRITE : 0u)) &
+					  from->what;
+		}
+	}
 }
 
 size_t loop_script_events(struct loop *loop)
 {
 	size_t count = 0;
-	for (struct watch *w = loop->watches; w; w = w->next) {
-		w->ready_now = poll_watch(w);
+	poll_watches(loop);
+	for (const struct watch *w = loop->watches; w; w = w->next)
 		count += w->ready_now != WATCH_NOTHING;
-	}
 	for (const struct timer *t = loop->timers; t; t = t->next)
 		count += is_due(t);
 	return count;

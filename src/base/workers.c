@@ -39,6 +39,7 @@ struct workers {
 	struct workers_limits limits;
 	struct slot *slots;
 	struct slot *spare;
+	unsigned used; /* slots from here on never were: their memory is not even touched */
 	struct slot **buckets; /* owner of each key: the job that is ready or running */
 	size_t bucket_mask;
 	struct group groups[WORKERS_GROUPS_MAX];
@@ -238,10 +239,6 @@ struct workers *workers_new(const struct workers_limits *limits, const char *nam
 	w->bucket_mask = buckets - 1;
 	w->buckets = memory_new(buckets, sizeof(struct slot *));
 	w->slots = memory_new(limits->queue_max, sizeof *w->slots);
-	for (unsigned i = 0; i < limits->queue_max; i++) {
-		w->slots[i].next = w->spare;
-		w->spare = &w->slots[i];
-	}
 	pthread_mutex_init(&w->guard, NULL);
 	pthread_cond_init(&w->changed, NULL);
 	w->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -261,9 +258,16 @@ int workers_descriptor(const struct workers *w)
 	return w->wake;
 }
 
+static struct slot *spare_slot(struct workers *w)
+{
+	if (!w->spare && w->used < w->limits.queue_max)
+		w->spare = &w->slots[w->used++];
+	return w->spare;
+}
+
 static enum error submit_locked(struct workers *w, const struct job *job)
 {
-	struct slot *s = w->spare;
+	struct slot *s = spare_slot(w);
 	struct group *g = s ? group_of(w, job->group) : NULL;
 	if (!g) {
 		w->counts.refused++;

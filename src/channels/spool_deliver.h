@@ -9,6 +9,9 @@
  *	B RESULT      one recipient: placed, duplicate, deferred
  *	B FINISHED    placing → idle: every recipient has had its RESULT
  *
+ * A mailbox gets its mail in the order of the BEGINs. After a deferral `deliver` defers all that comes for
+ * that mailbox, for it may have been on its way already, until a BEGIN says AGAIN.
+ *
  * Stream 0, always open:
  *	A EXPECT      mailboxes that may hold files torn in an earlier boot, a name for each such
  *	              delivery: `deliver` lets nobody read them before these were repeated
@@ -59,7 +62,9 @@ enum deliver_how {
 	DELIVER_REWRITE = 2, /* with LOOK: do not believe what is found */
 	DELIVER_TRUST = 4, /* with LOOK: it was placed in this boot; if it is away, so be it */
 	DELIVER_REPAIR = 8, /* with LOOK: named by an EXPECT */
-	DELIVER_HOW_ALL = 15,
+	DELIVER_AGAIN =
+		16, /* to one mailbox, which was in trouble; nothing else is under way for it */
+	DELIVER_HOW_ALL = 31,
 };
 
 #define DELIVER_CHUNK_MAX 65536u

@@ -42,14 +42,19 @@ static bool ready_surplus(struct spool *spool, struct spool_chore *chore)
 	return false;
 }
 
+/* It will be blanked and used again, not removed. */
+static bool is_kept(const struct spool *spool, const struct segment *segment)
+{
+	return !segment->abandoned && segment->octets == spool->limits.segment_octets;
+}
+
 static bool take_drained(struct spool *spool, struct spool_chore *chore)
 {
 	for (uint32_t i = 0; i < spool->segment_count; i++) {
 		struct segment *segment = &spool->segments[i];
 		if (segment->state != SEGMENT_DRAINED)
 			continue;
-		const bool keep =
-			!segment->abandoned && segment->octets == spool->limits.segment_octets;
+		const bool keep = is_kept(spool, segment);
 		if (!keep && is_listed(spool, segment))
 			continue;
 		chore->kind = keep ? CHORE_BLANK : CHORE_RETIRE;
@@ -75,12 +80,24 @@ static bool take_removals(struct spool *spool, struct spool_chore *chore)
 	return true;
 }
 
+/* Those that can be written to, now or when a chore has blanked them. One that was abandoned does not
+ * count: it may have to stay until another segment was opened. */
+static uint32_t count_usable(const struct spool *spool)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < spool->segment_count; i++) {
+		const struct segment *segment = &spool->segments[i];
+		count += segment->state == SEGMENT_READY ||
+			 (segment->state == SEGMENT_DRAINED && is_kept(spool, segment));
+	}
+	return count;
+}
+
 /* The reserve is made even below the floor and beyond the limit: it is what drains a full spool. */
 static bool prepare_wanted(const struct spool *spool)
 {
 	const struct spool_limits *limits = &spool->limits;
-	const uint32_t ready =
-		segments_in(spool, SEGMENT_READY) + segments_in(spool, SEGMENT_DRAINED);
+	const uint32_t ready = count_usable(spool);
 	const bool room = spool->free_octets >= limits->free_floor_octets;
 	const uint32_t wanted = limits->segments_reserve + (room ? limits->segments_spare : 0);
 	const uint32_t most =

@@ -2,7 +2,8 @@
  * smtpd, a face: SMTP sessions with strangers, TLS. It opens no file, holds no key, knows no password
  * (DESIGN §1). Files:
  *
- *	main.c		what the parent hands over, listening, reloads, drain
+ *	main.c		what the parent hands over
+ *	life.c		the program's state: made, configured, begun; drain
  *	generation.c	one configuration in force: snapshot and limits, held by those who use it
  *	session.c	a session: the machine of protocol/smtp_server.h between its connection and asks
  *	patience.c	time limits; and the memory of all
@@ -121,6 +122,14 @@ struct smtpd {
 	} counts;
 };
 
+/* life.c */
+/* Its descriptors and structures; then smtpd_config (takes the snapshot over) and the census, before
+ * smtpd_go. */
+struct smtpd *smtpd_new(struct program *program);
+void smtpd_config(struct smtpd *d, struct snapshot *snapshot);
+void smtpd_go(struct smtpd *d);
+void smtpd_drain(struct smtpd *d);
+
 /* session.c */
 void session_begin(struct smtpd *d, const struct arrival *arrival);
 /* Goes on after an ask was answered, or after content or output found room. */
@@ -175,7 +184,7 @@ bool transaction_commit(struct session *s);
 void transaction_abort(struct session *s);
 
 /* spool_client.c */
-void spool_connect(struct smtpd *d, int fd);
+void spool_client_connect(struct smtpd *d, int fd);
 bool spool_is_there(const struct smtpd *d);
 /* Null when spool cannot be asked now. */
 struct stream *spool_begin(struct session *s, uint64_t size_octets);

@@ -145,7 +145,7 @@ static void closed(void *context, const char *broken)
 
 static const struct channel_handler handler = {state_of, said, closed};
 
-void spool_connect(struct smtpd *d, int fd)
+void spool_client_connect(struct smtpd *d, int fd)
 {
 	if (d->spool)
 		closed(d, NULL);

@@ -13,8 +13,8 @@
  *	settle.c	what mailbox wants to know before it reads or removes
  *
  * Files of one mailbox get their names one after another, in the order in which spool began them. When
- * one fails, those behind it that were already here fail too, so the order holds when they come
- * again.
+ * one is deferred, so are those behind it, until spool says that nothing else is under way for the
+ * mailbox (DELIVER_AGAIN): so the order holds when they come again.
  *
  * Disks that hang: a job that does not come back within HUNG_MS is answered as deferred, and so is
  * what waits behind it; its thread is written off until it does. One mailbox holds one thread at
@@ -140,7 +140,7 @@ struct box {
 	uint32_t repairs; /* deliveries that must be repeated before it may be read */
 	bool repaired; /* some were: it is synced before it is read */
 	uint64_t unsynced_turn; /* the device's sync that covers its last file; 0: none */
-	atomic_bool broken; /* one failed: those behind it fail too, until none is out */
+	atomic_bool broken; /* one failed: those behind it fail too, until spool says AGAIN */
 	struct placing *line; /* in the order of their beginning, those that have not gone */
 	struct placing *line_last;
 };

@@ -125,6 +125,8 @@ void incoming_result(struct placing *p, enum deliver_outcome outcome, struct vie
 		fact_view("mailbox", p->box->name), fact_view("for", p->forward_path),
 		fact_view("reverse_path", in->reverse_path),
 		fact_view(text.length ? "why" : "by", text.length ? text : VIEW("maildir")));
+	if (outcome == DELIVER_DEFERRED && p->error != ERROR_CLOSED)
+		atomic_store(&p->box->broken, true);
 	if (in->how & DELIVER_REPAIR && looked && p->box->repairs)
 		p->box->repairs--;
 }

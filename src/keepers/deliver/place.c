@@ -54,8 +54,6 @@ void place_back(struct placing *p)
 	if (p->hung)
 		(*(box->device ? &d->devices[box->device - 1].hung : &d->unknown_hung))--;
 	p->hung = false;
-	if (box->jobs == 0)
-		atomic_store(&box->broken, false);
 }
 
 /* --- the file ----------------------------------------------------------------------------- */

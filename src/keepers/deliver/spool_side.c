@@ -30,10 +30,12 @@ static void begin(struct deliverd *d, const struct frame *frame)
 	must(streams_put(&d->streams, in->number, in) == ERROR_NONE);
 	if (!read_recipients(in, frame->values[5].bytes) ||
 		!arena_copy(&in->arena, frame->values[6].bytes, &in->reverse_path) ||
-		(in->is_large && in->first->next)) {
+		(in->first->next && (in->is_large || in->how & DELIVER_AGAIN))) {
 		channel_break(d->spool, "recipients that do not fit");
 		return;
 	}
+	if (in->how & DELIVER_AGAIN)
+		atomic_store(&in->first->box->broken, false);
 	if (in->is_large)
 		place_header(in->first);
 }
@@ -177,11 +179,13 @@ static void orphan(void *context, uint32_t number, void *item)
 	incoming_orphan(item);
 }
 
-static void forget_repairs(struct deliverd *d)
+static void forget_troubles(struct deliverd *d)
 {
 	for (size_t i = 0; i < BOX_SLOTS; i++)
-		for (struct box *b = d->boxes[i]; b; b = b->next)
+		for (struct box *b = d->boxes[i]; b; b = b->next) {
 			b->repairs = 0;
+			atomic_store(&b->broken, false);
+		}
 }
 
 static void closed(void *context, const char *broken)
@@ -192,7 +196,7 @@ static void closed(void *context, const char *broken)
 	channel_free(&d->spool);
 	streams_each(&d->streams, orphan, d);
 	/* a new spool tells anew what must be repaired; until then nobody reads */
-	forget_repairs(d);
+	forget_troubles(d);
 	d->expecting = true;
 	d->asked = 0;
 	d->round++; /* what it had not made durable is asked for anew */

@@ -164,7 +164,7 @@ struct lane_mail lane_take(struct lane *lane)
 
 bool lane_is_free(const struct lane *lane)
 {
-	return !lane->in_trouble && !lane->count && lane->out < LANE_OUT_MAX;
+	return !lane->in_trouble && !lane->count && !lane->unbegun && lane->out < LANE_OUT_MAX;
 }
 
 static void free_lane(struct lane *lane)

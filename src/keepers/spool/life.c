@@ -42,14 +42,15 @@ enum error spoold_open(struct spoold *d, struct disk *disk, uint64_t random)
 	return ERROR_NONE;
 }
 
-/* States that were written lazily become durable when nothing comes any more: their mail is then out
- * of the log for good. */
+/* What was written lazily becomes durable when nothing comes any more: mail that was delivered is then
+ * out of the log for good. */
 static void flush_when_idle(struct spoold *d)
 {
-	const uint64_t mark = spool_mark(d->spool);
-	if (mark == d->states_seen && !spool_is_durable(d->spool, mark))
+	struct spool_status status;
+	spool_status(d->spool, &status);
+	if (status.batches == d->batches_seen && !spool_is_clean(d->spool))
 		spool_flush(d->spool);
-	d->states_seen = mark;
+	d->batches_seen = status.batches;
 }
 
 static void tick(void *context)

@@ -60,6 +60,14 @@ static void add(struct outgoing *o, struct lane *lane, uint32_t number)
 	o->unanswered++;
 }
 
+/* deliver hears of it, or never will. What comes meanwhile for the mailbox may not overtake it. */
+static void heard_of(struct outgoing *o)
+{
+	if (o->waits)
+		o->recipients[0].lane->unbegun--;
+	o->waits = false;
+}
+
 /* What deliver must know of earlier attempts. */
 static uint32_t how_of(const struct spoold *d, const struct spool_recipient *r)
 {
@@ -86,6 +94,9 @@ static void send_begin(
 		o->how = how_of(d, &entry->recipients[number]);
 		spool_note(d->spool, o->id, number, NOTE_HANDED, 0);
 	}
+	if (o->recipients[0].is_probe)
+		o->how |= DELIVER_AGAIN;
+	heard_of(o);
 	o->begun = true;
 	channel_say(d->deliver, DELIVER_BEGIN, o->number, frame_number(o->id.value),
 		frame_number(spool_birth(d->spool)), frame_number(entry->content_octets),
@@ -236,6 +247,8 @@ void outgoing_from_lane(struct lane *lane)
 	}
 	struct outgoing *o = outgoing_new(d, entry, 1);
 	add(o, lane, mail.recipient);
+	o->waits = true;
+	lane->unbegun++;
 	must(spool_read_begin(d->spool, mail.id, &o->where) == ERROR_NONE);
 	o->pinned = true;
 	o->reading = disk_work_submit(d, read_job, read_done, o, lane->key);
@@ -297,6 +310,7 @@ void outgoing_credit(struct outgoing *o, uint64_t octets)
 void outgoing_answered(struct outgoing *o, struct outgoing_recipient *r)
 {
 	must(!r->answered);
+	heard_of(o);
 	r->answered = true;
 	o->unanswered--;
 	lane_sent(r->lane, r->is_probe);

@@ -124,7 +124,7 @@ static void start_write(struct incoming *in)
 	}
 }
 
-/* All credit of the beginning is used and no end in sight: it gets a file of its own. */
+/* Too long for the log (by default, all credit of the beginning is used): it gets a file of its own. */
 static void grow_large(struct incoming *in)
 {
 	if (!in->large) {
@@ -177,7 +177,7 @@ static void content(struct incoming *in, struct view octets)
 		return;
 	}
 	d->collecting += octets.length;
-	if (in->large || in->content.length >= RECEIVE_CREDIT_FIRST)
+	if (in->large || in->content.length >= d->limits.inline_octets)
 		grow_large(in);
 }
 

@@ -83,6 +83,7 @@ struct lane {
 	uint32_t count;
 	uint32_t room; /* a power of two, or 0 */
 	uint32_t out; /* recipients in outgoing streams */
+	uint32_t unbegun; /* of those, that deliver has not heard of yet */
 	bool in_trouble;
 	uint32_t attempts; /* in a row that failed */
 	uint64_t due_ms; /* monotonic: in trouble, the next attempt */
@@ -105,6 +106,7 @@ struct outgoing {
 	struct spool_where where;
 	bool pinned;
 	bool reading; /* a job is out */
+	bool waits; /* counted in its lane's `unbegun` */
 	bool begun; /* BEGIN was said */
 	bool ended; /* END was said */
 	bool over; /* only the job is waited for */
@@ -167,7 +169,7 @@ struct spoold {
 	bool chore_out;
 	bool drained;
 	uint64_t free_octets;
-	uint64_t states_seen; /* spool_mark at the last tick */
+	uint64_t batches_seen; /* at the last tick */
 	struct receiver receivers[SMTPD_WORKERS_MAX];
 	uint64_t collecting; /* octets of contents being received */
 	uint64_t last_epoch;

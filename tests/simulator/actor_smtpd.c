@@ -1,0 +1,38 @@
+#include "world.h"
+
+#include "faces/smtpd/smtpd.h"
+
+#include <unistd.h>
+
+static bool start(struct actor *a)
+{
+	const int census = census_create(SMTPD_WORKERS);
+	struct smtpd *d = smtpd_new(&a->program);
+	a->self = d;
+	smtpd_config(d, snapshot_hold(a->world->snapshot));
+	must(census >= 0);
+	d->room.census = census_map(census, a->program.worker, SMTPD_WORKERS);
+	close(census);
+	smtpd_go(d);
+	return true;
+}
+
+static void connect_peer(struct actor *a, enum program_id peer, uint32_t worker, int fd)
+{
+	(void)peer;
+	(void)worker;
+	spool_client_connect(a->self, fd);
+}
+
+/* `client`: which of several addresses. */
+void actor_smtpd_arrival(struct actor *a, int fd, unsigned client)
+{
+	struct arrival arrival = {.fd = fd, .client_port = 1024};
+	must(ip_parse(VIEW("192.0.2.1"), &arrival.client));
+	must(ip_parse(VIEW("198.51.100.1"), &arrival.local));
+	arrival.client.octets[15] = (uint8_t)(arrival.client.octets[15] + client);
+	actor_owns(a, fd);
+	session_begin(a->self, &arrival);
+}
+
+const struct actor_kind actor_smtpd = {PROGRAM_SMTPD, start, connect_peer};

@@ -1,0 +1,311 @@
+#include "world.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MAILS_EACH 3
+#define AGAIN_US 20000000u
+#define GIVES_UP_US ((uint64_t)600 * 1000000)
+
+enum step { STEP_GREETING, STEP_EHLO, STEP_MAIL, STEP_RCPT, STEP_DATA, STEP_CONTENT, STEP_QUIT };
+
+struct client {
+	int fd;
+	struct mail *mail; /* null: none any more */
+	enum step step;
+	unsigned next_rcpt; /* mailbox */
+	unsigned done; /* mails in this session */
+	uint64_t since_us;
+	bool can_read;
+	struct buffer out;
+	struct buffer in;
+};
+
+/* --- mails --------------------------------------------------------------------------------- */
+
+void mail_octets(const struct mail *m, struct buffer *b)
+{
+	uint64_t seed = m->seed;
+	text_add(b,
+		"From: <sender@remote.test>\r\nTo: <hana@example.test>\r\nMessage-ID: "
+		"<{}@remote.test>\r\nX-Number: {}\r\n\r\n",
+		text_hex(m->seed), text_number(m->number));
+	size_t octets = 0;
+	while (octets < m->octets) {
+		uint8_t line[70];
+		const size_t length = 1 + script_draw(&seed) % sizeof line;
+		uint64_t letters = 0;
+		for (size_t i = 0; i < length; i++, letters >>= 5) {
+			letters = letters ? letters : script_draw(&seed);
+			line[i] = (uint8_t)('a' + letters % 26);
+		}
+		buffer_add(b, view_of(line, length));
+		buffer_add(b, VIEW("\r\n"));
+		octets += length + 2;
+	}
+}
+
+static struct mail *due_mail(struct world *w)
+{
+	for (unsigned i = 0; i < w->mail_count; i++)
+		if (w->mails[i].state == MAIL_WAITING &&
+			w->mails[i].due_us <= w->script.monotonic_us)
+			return &w->mails[i];
+	return NULL;
+}
+
+static void try_again(struct world *w, struct mail *m)
+{
+	m->state = MAIL_WAITING;
+	m->due_us = w->script.monotonic_us + 1000000 + world_draw(w, AGAIN_US);
+}
+
+/* --- a session ----------------------------------------------------------------------------- */
+
+static void hang_up(struct world *w, size_t at)
+{
+	struct client *c = w->clients[at];
+	if (c->mail)
+		try_again(w, c->mail);
+	close(c->fd);
+	buffer_free(&c->out);
+	buffer_free(&c->in);
+	free(c);
+	w->clients[at] = NULL;
+}
+
+static void begin_mail(struct client *c)
+{
+	c->step = STEP_MAIL;
+	c->next_rcpt = 0;
+	text_add(&c->out, "MAIL FROM:<sender{}@remote.test>\r\n", text_number(c->mail->number));
+}
+
+static bool more_recipients(struct client *c)
+{
+	while (c->next_rcpt < MAILBOXES && !(c->mail->mailboxes & 1u << c->next_rcpt))
+		c->next_rcpt++;
+	if (c->next_rcpt == MAILBOXES)
+		return false;
+	c->step = STEP_RCPT;
+	text_add(&c->out, "RCPT TO:<{}@example.test>\r\n",
+		text_string(world_mailbox(c->next_rcpt++)));
+	return true;
+}
+
+static void content(struct client *c)
+{
+	struct buffer octets = buffer_new(4 << 20);
+	mail_octets(c->mail, &octets);
+	c->step = STEP_CONTENT;
+	c->mail->attempts++;
+	if (c->mail->bdat)
+		text_add(&c->out, "BDAT {} LAST\r\n", text_number(octets.length));
+	buffer_add(&c->out, buffer_view(&octets)); /* no line begins with a dot */
+	if (!c->mail->bdat)
+		buffer_add(&c->out, VIEW(".\r\n"));
+	buffer_free(&octets);
+}
+
+static void quit(struct client *c)
+{
+	c->step = STEP_QUIT;
+	buffer_add(&c->out, VIEW("QUIT\r\n"));
+}
+
+/* The mail has its answer; on with the next one. */
+static void answered(struct world *w, struct client *c, unsigned code)
+{
+	struct mail *m = c->mail;
+	world_say(w, "mail %u: %u", m->number, code);
+	if (code == 250) {
+		m->accepted++;
+		m->state = MAIL_ACCEPTED;
+	} else {
+		try_again(w, m);
+	}
+	c->mail = ++c->done < MAILS_EACH ? due_mail(w) : NULL;
+	if (c->mail) {
+		c->mail->state = MAIL_SENDING;
+		begin_mail(c);
+	} else {
+		quit(c);
+	}
+}
+
+/* What a final reply line leads to. */
+static void replied(struct world *w, struct client *c, unsigned code)
+{
+	if (code >= 500)
+		world_trouble(w, "mail %u was refused for good: %u in step %d",
+			c->mail ? c->mail->number : 0, code, (int)c->step);
+	if (code >= 400 && c->mail) {
+		if (c->step == STEP_CONTENT) {
+			answered(w, c, code);
+			return;
+		}
+		try_again(w, c->mail);
+		c->mail = NULL;
+		quit(c);
+		return;
+	}
+	switch (c->step) {
+	case STEP_GREETING:
+		c->step = STEP_EHLO;
+		buffer_add(&c->out, VIEW("EHLO client.remote.test\r\n"));
+		return;
+	case STEP_EHLO:
+		begin_mail(c);
+		return;
+	case STEP_MAIL:
+	case STEP_RCPT:
+		if (more_recipients(c))
+			return;
+		if (c->mail->bdat) {
+			content(c);
+			return;
+		}
+		c->step = STEP_DATA;
+		buffer_add(&c->out, VIEW("DATA\r\n"));
+		return;
+	case STEP_DATA:
+		content(c);
+		return;
+	case STEP_CONTENT:
+		answered(w, c, code);
+		return;
+	case STEP_QUIT:
+		return;
+	}
+}
+
+static void read_replies(struct world *w, struct client *c)
+{
+	struct view line, rest;
+	while (view_split(buffer_view(&c->in), '\n', &line, &rest)) {
+		unsigned code = 0;
+		const bool is_last = view_at(line, 3) == ' ';
+		for (size_t i = 0; i < 3; i++)
+			code = code * 10 + (unsigned)(view_at(line, i) - '0');
+		buffer_drop(&c->in, line.length + 1);
+		if (is_last)
+			replied(w, c, code);
+	}
+}
+
+/* --- what can happen ----------------------------------------------------------------------- */
+
+void clients_begin(struct world *w)
+{
+	struct mail *m = due_mail(w);
+	for (size_t i = 0; m && i < CLIENTS_MAX; i++) {
+		if (w->clients[i])
+			continue;
+		const int fd = world_dial(w, (uint32_t)world_draw(w, SMTPD_WORKERS));
+		if (fd < 0) {
+			try_again(w, m);
+			return;
+		}
+		struct client *c = calloc(1, sizeof *c);
+		*c = (struct client){.fd = fd,
+			.mail = m,
+			.since_us = w->script.monotonic_us,
+			.out = buffer_new(4 << 20),
+			.in = buffer_new(65536)};
+		m->state = MAIL_SENDING;
+		w->clients[i] = c;
+		return;
+	}
+}
+
+static void look_at_sockets(struct world *w)
+{
+	struct pollfd polls[CLIENTS_MAX];
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		polls[i] = (struct pollfd){
+			.fd = w->clients[i] ? w->clients[i]->fd : -1, .events = POLLIN};
+	must(poll(polls, CLIENTS_MAX, 0) >= 0);
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		if (w->clients[i])
+			w->clients[i]->can_read = polls[i].revents != 0;
+}
+
+/* Who has something to say can always try. */
+static bool can_talk(const struct client *c)
+{
+	return c && (c->out.length || c->can_read);
+}
+
+size_t clients_events(struct world *w)
+{
+	size_t count = 0;
+	size_t there = 0;
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		if (w->clients[i] && w->script.monotonic_us - w->clients[i]->since_us > GIVES_UP_US)
+			hang_up(w, i);
+		there += w->clients[i] != NULL;
+	}
+	if (there)
+		look_at_sockets(w);
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		count += can_talk(w->clients[i]);
+	return count;
+}
+
+static void talk(struct world *w, size_t at)
+{
+	struct client *c = w->clients[at];
+	uint8_t octets[4096];
+	if (!w->is_healing && !w->is_quiet && world_draw(w, 400) == 0) {
+		hang_up(w, at);
+		return;
+	}
+	const ssize_t got = recv(c->fd, octets, sizeof octets, 0);
+	if (got > 0) {
+		buffer_add(&c->in, view_of(octets, (size_t)got));
+		read_replies(w, c);
+		return;
+	}
+	if (got == 0) {
+		hang_up(w, at);
+		return;
+	}
+	const size_t some = 1 + world_draw(w, c->out.length > 8192 ? 60000 : 2000);
+	const struct view part = view_first(buffer_view(&c->out), some);
+	const ssize_t sent = part.length ? send(c->fd, part.at, part.length, MSG_NOSIGNAL) : 0;
+	if (sent > 0)
+		buffer_drop(&c->out, (size_t)sent);
+	else if (sent < 0)
+		w->script.monotonic_us += 1000; /* the other side is slow, or gone */
+}
+
+void clients_happen(struct world *w, size_t n)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		if (can_talk(w->clients[i]) && n-- == 0) {
+			talk(w, i);
+			return;
+		}
+}
+
+uint64_t clients_due_us(const struct world *w)
+{
+	uint64_t least = UINT64_MAX;
+	for (unsigned i = 0; i < w->mail_count; i++)
+		if (w->mails[i].state == MAIL_WAITING && w->mails[i].due_us < least)
+			least = w->mails[i].due_us;
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		if (w->clients[i] && w->clients[i]->since_us + GIVES_UP_US + 1 < least)
+			least = w->clients[i]->since_us + GIVES_UP_US + 1;
+	return least;
+}
+
+void clients_end(struct world *w)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		if (w->clients[i])
+			hang_up(w, i);
+}
