@@ -373,3 +373,19 @@ def test_delivered_mail_is_not_looked_at_after_a_boot():
         send_many(h, HANA, 9, 1)
         h.messages('hana', 1)
         equal(numbers(h, 'hana'), [9])
+
+
+def test_a_duplicate_waits_across_a_boot():
+    """F-15: two of one mail, neither safe when the power goes: one is delivered, and its mailbox can be read"""
+    twice = numbered(1, 3000)
+    with House(env={'SEKISHO_BOOT_ID': BOOT_A}) as h:
+        for i in range(2):
+            h.send(content=twice)
+        h.messages('hana', 1)
+        crash(h)
+        os.truncate(h.files('hana')[0], 0)
+        h.env['SEKISHO_BOOT_ID'] = BOOT_B
+        h.start()
+        contains(h.pop('hana').ok('STAT'), '+OK 1 ')
+        until(lambda: queue_is_empty(h), 'the queue is empty')
+        equal(numbers(h, 'hana'), [1])

@@ -97,10 +97,11 @@ static const char *outcome_word(enum deliver_outcome outcome)
 	return "unknown";
 }
 
-/* While a job is out nothing is known of what it has found. */
+/* While a job is out nothing is known of what it has found. A duplicate never got as far as a file:
+ * its mailbox shall not wait for one. */
 static bool has_looked(const struct placing *p, enum deliver_outcome outcome)
 {
-	return outcome == DELIVER_PLACED || (!p->running && p->file.looked);
+	return outcome != DELIVER_DEFERRED || (!p->running && p->file.looked);
 }
 
 void incoming_result(struct placing *p, enum deliver_outcome outcome, struct view text)
