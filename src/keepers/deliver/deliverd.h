@@ -85,6 +85,7 @@ struct placing {
 	struct view forward_path;
 	uint64_t submitted_ms; /* monotonic: when the job was; 0: not yet */
 	_Atomic uint64_t began_ms; /* monotonic: when a thread took it; 0: not yet */
+	uint64_t sync_failures; /* of deliverd, when the file was begun */
 	bool in_line;
 	bool ready; /* it goes when its turn comes */
 	bool answered; /* RESULT was said */
@@ -185,6 +186,7 @@ struct deliverd {
 	uint64_t round; /* of telling spool what is delivered, begun with 1 */
 	uint64_t asked; /* round of the MARK on its way; 0: none */
 	uint64_t recorded; /* the last round that is durable at spool */
+	uint64_t sync_failures;
 	uint64_t delivered;
 	uint64_t duplicates;
 	uint64_t deferred;

@@ -93,7 +93,7 @@ static void go_on(struct placing *p)
 void duplicate_claim(struct placing *p)
 {
 	struct deliverd *d = p->message->deliverd;
-	if (!p->parked)
+	if (!p->parked && !p->claims)
 		make_digest(p);
 	const uint32_t number = ask_gate(d, p, QUESTION_CLAIM);
 	if (!number) {
@@ -242,6 +242,10 @@ static void answered(struct question *q, const struct frame *frame)
 	}
 	if (frame && frame->row->code == GATE_ROW && kind == QUESTION_CLAIM) {
 		on_row(p, frame->values[0].bytes);
+		return;
+	}
+	if (frame && frame->row->code == GATE_NONE && kind == QUESTION_TAKE_OVER) {
+		duplicate_claim(p); /* it is not as it was: delivered meanwhile, or released */
 		return;
 	}
 	p->claimed = frame && frame->row->code == GATE_ROW;

@@ -31,6 +31,8 @@ bool place_submit(struct placing *p, void (*work)(void *), void (*done)(void *))
 		.group = group_of(d, p->box)};
 	atomic_store(&p->began_ms, 0);
 	p->submitted_ms = loop_now_ms(d->program->loop);
+	if (!in->begun)
+		p->sync_failures = d->sync_failures;
 	p->running = workers_submit(d->pool, &job) == ERROR_NONE;
 	in->jobs += p->running;
 	p->box->jobs += p->running;
@@ -165,6 +167,8 @@ void place_after(struct placing *p)
 	if (p->file.mended)
 		log_warning("a torn file was written anew", fact_hex("id", in->id.value),
 			fact_view("mailbox", box->name));
+	if (!p->error && p->sync_failures != d->sync_failures)
+		p->error = ERROR_IO; /* part of it may have been written before that, and lost */
 	struct device *device = p->error ? NULL : watch_it(p);
 	maildir_close(&p->file);
 	if (device && !p->answered) {

@@ -86,6 +86,25 @@ static void sync_work(void *context)
 	device->error = disk->sync_all(disk, device->fd) == 0 ? ERROR_NONE : error_of_errno(errno);
 }
 
+/* What was placed while it ran may have been written before it failed: the error covers that as well. So
+ * it does files that are being written (place_after). */
+static void fail(struct device *device)
+{
+	struct deliverd *d = device->deliverd;
+	log_error("the file system of the mailboxes failed: its last mail is written again",
+		fact_error(device->error));
+	d->sync_failures++;
+	say_pairs(d, buffer_view(&device->syncing), true);
+	if (device->placed.length) {
+		say_pairs(d, buffer_view(&device->placed), true);
+		device->turn++;
+		device->done++;
+	}
+	buffer_free(&device->placed);
+	buffer_free(&device->keys);
+	settle_fail(d, device);
+}
+
 /* An error means: write again from the log. It is never answered by another sync. */
 static void sync_done(void *context)
 {
@@ -94,15 +113,13 @@ static void sync_done(void *context)
 	device->running = false;
 	device->done++;
 	device->used_ms = loop_now_ms(d->program->loop);
-	if (device->error)
-		log_error("the file system of the mailboxes failed: its last mail is written again",
-			fact_error(device->error));
-	say_pairs(d, buffer_view(&device->syncing), device->error != ERROR_NONE);
 	d->round++;
-	if (device->error)
-		settle_fail(d, device);
-	else
+	if (device->error) {
+		fail(device);
+	} else {
+		say_pairs(d, buffer_view(&device->syncing), false);
 		duplicate_delivered(d, buffer_view(&device->syncing_keys));
+	}
 	buffer_free(&device->syncing);
 	buffer_free(&device->syncing_keys);
 	if (device->placed.length)
