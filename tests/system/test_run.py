@@ -22,6 +22,8 @@ class Run:
         self.process = subprocess.Popen(
             [os.path.join(SOURCE, 'run')] + list(words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL, start_new_session=True,
+            # whoever started the tests in the background had Ctrl-C ignored, and a shell cannot take that back
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             env=dict(os.environ, SEKISHO_VAR=self.var, SEKISHO_BUILD=os.path.dirname(PROGRAMS), **(env or {})))
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
