@@ -26,7 +26,7 @@ static const struct view lines[] = {VIEW("EHLO client.example.org\r\n"),
 
 static void connect_spool(struct peers *all, int fd)
 {
-	spool_connect(all->world, fd);
+	spool_client_connect(all->world, fd);
 }
 static void connect_auth(struct peers *all, int fd)
 {
