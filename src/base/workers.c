@@ -35,7 +35,8 @@ struct group {
 
 struct workers {
 	pthread_mutex_t guard;
-	pthread_cond_t changed;
+	pthread_cond_t work; /* a thread may find a job, or shall end */
+	pthread_cond_t settled; /* a thread has started, or a job has finished */
 	struct workers_limits limits;
 	struct slot *slots;
 	struct slot *spare;
@@ -43,6 +44,7 @@ struct workers {
 	struct slot **buckets; /* owner of each key: the job that is ready or running */
 	size_t bucket_mask;
 	struct group groups[WORKERS_GROUPS_MAX];
+	unsigned ready; /* jobs in all groups' lists: their keys are free */
 	unsigned turn; /* the group to look at first: they are served in a circle */
 	struct list finished;
 	struct workers_counts counts;
@@ -134,9 +136,16 @@ static struct slot *next_job(struct workers *w)
 			continue;
 		w->turn = at + 1;
 		g->running++;
+		w->ready--;
 		return list_take(&g->ready);
 	}
 	return NULL;
+}
+
+static void make_ready(struct workers *w, struct slot *s)
+{
+	list_append(&group_of(w, s->job.group)->ready, s);
+	w->ready++;
 }
 
 /* Hands the key of a job that has worked to the next one of that key. */
@@ -151,7 +160,7 @@ static void pass_key_on(struct workers *w, struct slot *s)
 	heir->chain = heir->next;
 	heir->chain_last = s->chain_last;
 	own(w, heir);
-	list_append(&group_of(w, heir->job.group)->ready, heir);
+	make_ready(w, heir);
 }
 
 static void finish(struct workers *w, struct slot *s)
@@ -168,7 +177,7 @@ static void finish(struct workers *w, struct slot *s)
 		const uint64_t one = 1;
 		must(write(w->wake, &one, sizeof one) == sizeof one);
 	}
-	pthread_cond_broadcast(&w->changed);
+	pthread_cond_signal(&w->settled);
 }
 
 /* One job, in this thread, with the guard held before and after. */
@@ -188,13 +197,15 @@ static void *thread_main(void *argument)
 	prctl(PR_SET_NAME, w->name, 0, 0, 0);
 	pthread_mutex_lock(&w->guard);
 	w->started++;
-	pthread_cond_broadcast(&w->changed);
+	pthread_cond_signal(&w->settled);
 	while (!w->stopping || w->counts.waiting) {
 		struct slot *s = next_job(w);
 		if (!s) {
-			pthread_cond_wait(&w->changed, &w->guard);
+			pthread_cond_wait(&w->work, &w->guard);
 			continue;
 		}
+		if (w->ready)
+			pthread_cond_signal(&w->work); /* one wakes the next, none wakes all */
 		work(w, s);
 	}
 	pthread_mutex_unlock(&w->guard);
@@ -221,7 +232,7 @@ static unsigned start_threads(struct workers *w)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_mutex_lock(&w->guard);
 	while (w->started < count)
-		pthread_cond_wait(&w->changed, &w->guard);
+		pthread_cond_wait(&w->settled, &w->guard);
 	pthread_mutex_unlock(&w->guard);
 	return count;
 }
@@ -240,7 +251,8 @@ struct workers *workers_new(const struct workers_limits *limits, const char *nam
 	w->buckets = memory_new(buckets, sizeof(struct slot *));
 	w->slots = memory_new(limits->queue_max, sizeof *w->slots);
 	pthread_mutex_init(&w->guard, NULL);
-	pthread_cond_init(&w->changed, NULL);
+	pthread_cond_init(&w->work, NULL);
+	pthread_cond_init(&w->settled, NULL);
 	w->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	w->scripted = w->wake >= 0 && script_in_force();
 	if (w->scripted)
@@ -288,8 +300,8 @@ static enum error submit_locked(struct workers *w, const struct job *job)
 	}
 	if (job->key)
 		own(w, s);
-	list_append(&g->ready, s);
-	pthread_cond_signal(&w->changed);
+	make_ready(w, s);
+	pthread_cond_signal(&w->work);
 	return ERROR_NONE;
 }
 
@@ -341,7 +353,7 @@ static bool wait_until_idle(struct workers *w)
 		;
 	pthread_mutex_lock(&w->guard);
 	while (w->counts.waiting || w->counts.running)
-		pthread_cond_wait(&w->changed, &w->guard);
+		pthread_cond_wait(&w->settled, &w->guard);
 	const bool idle = w->counts.finished == 0;
 	pthread_mutex_unlock(&w->guard);
 	return idle;
@@ -356,11 +368,12 @@ void workers_free(struct workers **at)
 		workers_reap(w);
 	pthread_mutex_lock(&w->guard);
 	w->stopping = true;
-	pthread_cond_broadcast(&w->changed);
+	pthread_cond_broadcast(&w->work);
 	pthread_mutex_unlock(&w->guard);
 	for (unsigned i = 0; !w->scripted && i < w->limits.threads; i++)
 		pthread_join(w->threads[i], NULL);
-	pthread_cond_destroy(&w->changed);
+	pthread_cond_destroy(&w->work);
+	pthread_cond_destroy(&w->settled);
 	pthread_mutex_destroy(&w->guard);
 	if (w->wake >= 0)
 		close(w->wake);
@@ -397,6 +410,7 @@ void workers_script_forget(struct workers *w)
 {
 	for (unsigned i = 0; i < WORKERS_GROUPS_MAX; i++)
 		w->groups[i] = (struct group){0};
+	w->ready = 0;
 	w->counts = (struct workers_counts){0};
 	w->finished = (struct list){0};
 }
