@@ -35,6 +35,9 @@ enum {
 
 #define RECEIVE_CHUNK_MAX 65536u
 #define RECEIVE_CREDIT_FIRST 262144u
+/* What may be under way of a content that gets a file of its own: it is written in steps of
+ * RECEIVE_CREDIT_FIRST, while the next ones come. */
+#define RECEIVE_CREDIT_LARGE 1048576u
 #define RECEIVE_ENVELOPE_MAX (1u << 20)
 
 extern const struct frame_protocol smtpd_spool;

@@ -69,6 +69,8 @@ enum deliver_how {
 
 #define DELIVER_CHUNK_MAX 65536u
 #define DELIVER_CREDIT_FIRST 262144u
+#define DELIVER_CREDIT_LARGE \
+	1048576u /* under way of a larger content, written in steps of the first */
 #define DELIVER_TEXT_MAX 160u /* octets of a RESULT */
 #define DELIVER_PAIRS_MAX 4096u /* pairs in one DELIVERED or LOST */
 #define DELIVER_PAIR_OCTETS 12u

@@ -13,8 +13,8 @@ struct incoming *incoming_new(struct deliverd *d, uint32_t number)
 	*in = (struct incoming){.deliverd = d,
 		.number = number,
 		.arena = arena_new(ARENA_MAX),
-		.content = buffer_new(2 * WHOLE_MAX),
-		.chunk = buffer_new(2 * WHOLE_MAX)};
+		.content = buffer_new(2 * DELIVER_CREDIT_LARGE),
+		.chunk = buffer_new(2 * DELIVER_CREDIT_LARGE)};
 	header_scan_start(&in->scan, HEADER_MAX);
 	if (d->snapshot->numbers[SETTING_DUPLICATEWINDOW] > 0)
 		in->digest = digest_new();

@@ -90,13 +90,19 @@ static void drain(struct incoming *in, struct placing *p)
 					: VIEW("the mailbox's disk failed"));
 }
 
+/* A step of it has come, or the rest. */
+static bool has_step(const struct incoming *in)
+{
+	return in->content.length >= WHOLE_MAX || (in->ended && in->content.length);
+}
+
 /* The message must be held, or checked afterwards. */
 void large_more(struct incoming *in)
 {
 	struct placing *p = in->first;
 	if (in->writing || p->running)
 		return;
-	if (!p->error && !p->answered && in->number && in->content.length)
+	if (!p->error && !p->answered && in->number && has_step(in))
 		start_write(p);
 	if (p->error || p->answered || !in->number) {
 		drain(in, p);

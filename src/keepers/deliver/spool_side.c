@@ -36,8 +36,11 @@ static void begin(struct deliverd *d, const struct frame *frame)
 	}
 	if (in->how & DELIVER_AGAIN)
 		atomic_store(&in->first->box->broken, false);
-	if (in->is_large)
-		place_header(in->first);
+	if (!in->is_large)
+		return;
+	place_header(in->first);
+	channel_say(d->spool, DELIVER_CREDIT, in->number,
+		frame_number(DELIVER_CREDIT_LARGE - DELIVER_CREDIT_FIRST));
 }
 
 /* The header section up to its end, then the body into the digest. */

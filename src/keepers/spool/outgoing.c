@@ -24,7 +24,7 @@ static struct outgoing *outgoing_new(
 		.envelope = buffer_new(RECEIVE_ENVELOPE_MAX),
 		.chunk = buffer_new(READ_STEP),
 		.recipients = memory_new(recipients, sizeof *o->recipients)};
-	o->weight = o->octets < READ_STEP ? o->octets : READ_STEP;
+	o->weight = o->octets < DELIVER_CREDIT_LARGE ? o->octets : DELIVER_CREDIT_LARGE;
 	d->outgoing_octets += o->weight;
 	do
 		o->number = ++d->last_stream;
@@ -224,8 +224,8 @@ static void read_on(struct outgoing *o)
 			unreadable(o, ERROR_CORRUPT);
 		return;
 	}
-	if (o->credit == 0)
-		return;
+	if (o->credit < READ_STEP && o->credit < o->octets - o->offset)
+		return; /* more will come than that */
 	o->reading =
 		disk_work_submit(o->spoold, read_job, read_done, o, o->recipients[0].lane->key);
 	if (!o->reading)

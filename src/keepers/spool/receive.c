@@ -82,6 +82,13 @@ static void write_job(void *context)
 
 static void start_write(struct incoming *in);
 
+/* A step of it has come, or all. There is credit for more than a step, so one always comes. */
+static bool has_step(const struct incoming *in)
+{
+	return in->content.length >= RECEIVE_CREDIT_FIRST ||
+	       (in->committed && (in->content.length || !in->finish));
+}
+
 static void written(void *context)
 {
 	struct incoming *in = context;
@@ -100,7 +107,7 @@ static void written(void *context)
 	if (!in->committed)
 		channel_say(
 			in->receiver->channel, RECEIVE_CREDIT, in->number, frame_number(length));
-	if (in->content.length || (in->committed && !in->finish))
+	if (has_step(in))
 		start_write(in); /* it may be refused, and gone after that */
 	else if (in->committed)
 		append(in);
@@ -133,8 +140,11 @@ static void grow_large(struct incoming *in)
 			refuse(in, error);
 			return;
 		}
+		channel_say(in->receiver->channel, RECEIVE_CREDIT, in->number,
+			frame_number(RECEIVE_CREDIT_LARGE - RECEIVE_CREDIT_FIRST));
 	}
-	start_write(in);
+	if (has_step(in))
+		start_write(in);
 }
 
 /* --- what smtpd says ---------------------------------------------------------------------- */
@@ -148,8 +158,8 @@ static void begin(struct receiver *r, const struct frame *frame)
 		.number = frame->stream,
 		.session = frame->values[0].number,
 		.ticket = r->ticket_base | frame->stream,
-		.content = buffer_new(2 * RECEIVE_CREDIT_FIRST),
-		.writing = buffer_new(2 * RECEIVE_CREDIT_FIRST),
+		.content = buffer_new(2 * RECEIVE_CREDIT_LARGE),
+		.writing = buffer_new(2 * RECEIVE_CREDIT_LARGE),
 		.envelope = buffer_new(RECEIVE_ENVELOPE_MAX)};
 	if (streams_put(&r->streams, in->number, in) != ERROR_NONE) {
 		/* no place to remember that it was refused: the channel's peer is out of bounds */
