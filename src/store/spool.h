@@ -315,17 +315,19 @@ struct spool_where {
 	uint64_t content_offset;
 	uint64_t content_octets;
 	uint32_t content_sum; /* crc32c of the content: for `deliver`, and whoever reads it all */
+	struct disk_file *log; /* the segment, opened by the first reading; null: not yet */
+	struct disk_file *file; /* the same of a large content */
 };
 
 /* Pins the place: its segment is not recycled before spool_read_end, even if the message finishes or
  * moves meanwhile (a finished large file may go: ERROR_MISSING). Every begin needs its end. */
 must_use enum error spool_read_begin(
 	struct spool *spool, struct spool_id id, struct spool_where *where_out);
-void spool_read_end(struct spool *spool, const struct spool_where *where);
+void spool_read_end(struct spool *spool, struct spool_where *where);
 /* Block, any thread. The whole envelope; content from `offset`, short only at its end. */
 must_use enum error spool_read_envelope(
-	struct disk *disk, const struct spool_where *where, struct buffer *envelope);
-must_use enum error spool_read_content(struct disk *disk, const struct spool_where *where,
+	struct disk *disk, struct spool_where *where, struct buffer *envelope);
+must_use enum error spool_read_content(struct disk *disk, struct spool_where *where,
 	uint64_t offset, uint8_t *to, size_t room, size_t *length_out);
 /* The reason of a recipient's durable state, appended; blocks; nothing appended when there is none.
  * Call it from the loop's thread, or with the message pinned. */

@@ -18,45 +18,47 @@ enum error spool_read_begin(struct spool *spool, struct spool_id id, struct spoo
 	return ERROR_NONE;
 }
 
-void spool_read_end(struct spool *spool, const struct spool_where *where)
+void spool_read_end(struct spool *spool, struct spool_where *where)
 {
+	disk_close(spool->disk, &where->log);
+	disk_close(spool->disk, &where->file);
 	struct segment *segment = segment_of(spool, where->segment);
 	must(segment->pins > 0);
 	segment->pins--;
 	segment_check(spool, where->segment);
 }
 
-static enum error read_part(struct disk *disk, struct view name, uint64_t offset, uint8_t *to,
-	size_t length, size_t *length_out)
+/* Opens *file unless it is open. */
+static enum error read_part(struct disk *disk, struct view name, struct disk_file **file,
+	uint64_t offset, uint8_t *to, size_t length, size_t *length_out)
 {
-	struct disk_file *file;
+	enum error error = ERROR_NONE;
 	*length_out = 0;
-	enum error error = disk_open(disk, name, DISK_READ, &file);
-	if (error != ERROR_NONE)
-		return error;
-	error = disk_read(disk, file, offset, to, length, length_out);
-	disk_close(disk, &file);
+	if (!*file)
+		error = disk_open(disk, name, DISK_READ, file);
+	if (error == ERROR_NONE)
+		error = disk_read(disk, *file, offset, to, length, length_out);
 	if (error == ERROR_NONE && *length_out != length)
 		return ERROR_CORRUPT;
 	return error;
 }
 
 enum error spool_read_envelope(
-	struct disk *disk, const struct spool_where *where, struct buffer *envelope)
+	struct disk *disk, struct spool_where *where, struct buffer *envelope)
 {
 	const struct spool_name name = segment_name(where->segment);
 	uint8_t *room = buffer_room(envelope, where->envelope_octets);
 	size_t length;
 	if (!room && where->envelope_octets)
 		return ERROR_MEMORY;
-	const enum error error = read_part(disk, name_view(&name), where->envelope_offset, room,
-		where->envelope_octets, &length);
+	const enum error error = read_part(disk, name_view(&name), &where->log,
+		where->envelope_offset, room, where->envelope_octets, &length);
 	if (error == ERROR_NONE)
 		buffer_grown(envelope, length);
 	return error;
 }
 
-enum error spool_read_content(struct disk *disk, const struct spool_where *where, uint64_t offset,
+enum error spool_read_content(struct disk *disk, struct spool_where *where, uint64_t offset,
 	uint8_t *to, size_t room, size_t *length_out)
 {
 	*length_out = 0;
@@ -65,8 +67,8 @@ enum error spool_read_content(struct disk *disk, const struct spool_where *where
 	const uint64_t left = where->content_octets - offset;
 	const struct spool_name name =
 		where->large ? large_name(where->large) : segment_name(where->segment);
-	return read_part(disk, name_view(&name), where->content_offset + offset, to,
-		left < room ? (size_t)left : room, length_out);
+	return read_part(disk, name_view(&name), where->large ? &where->file : &where->log,
+		where->content_offset + offset, to, left < room ? (size_t)left : room, length_out);
 }
 
 enum error spool_read_reason(struct disk *disk, const struct spool_recipient *recipient,
@@ -77,8 +79,10 @@ enum error spool_read_reason(struct disk *disk, const struct spool_recipient *re
 	uint8_t octets[RECORD_OCTETS + STATE_FIXED_OCTETS + SPOOL_REASON_MAX];
 	const struct spool_name name = segment_name(recipient->segment);
 	size_t length;
+	struct disk_file *file = NULL;
 	const enum error error = read_part(
-		disk, name_view(&name), recipient->offset, octets, sizeof octets, &length);
+		disk, name_view(&name), &file, recipient->offset, octets, sizeof octets, &length);
+	disk_close(disk, &file);
 	if (error != ERROR_NONE && error != ERROR_CORRUPT) /* the file may end sooner */
 		return error;
 	struct record record;

@@ -80,7 +80,7 @@ struct sim_mail {
 	uint64_t capacity;
 	char denied[256];
 	bool dead;
-	void (*placed)(void *context, const char *mailbox, const char *name);
+	void (*placed)(void *context, const char *mailbox, const char *name, struct view octets);
 	void *context;
 };
 
@@ -515,7 +515,8 @@ static int op_rename(
 	if (e.directory != e.to_directory || strcmp(e.name, e.to) != 0)
 		change(m, e);
 	if (m->placed && strcmp(e.to_directory->label, "new") == 0)
-		m->placed(m->context, e.to_directory->above->label, e.to);
+		m->placed(m->context, e.to_directory->above->label, e.to,
+			view_of(e.node->now.at, e.node->now.length));
 	return 0;
 }
 
@@ -705,7 +706,8 @@ int sim_mail_root(struct sim_mail *m)
 }
 
 void sim_mail_watch(struct sim_mail *m,
-	void (*placed)(void *context, const char *mailbox, const char *name), void *context)
+	void (*placed)(void *context, const char *mailbox, const char *name, struct view octets),
+	void *context)
 {
 	m->placed = placed;
 	m->context = context;

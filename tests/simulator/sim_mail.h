@@ -34,7 +34,8 @@ int sim_mail_root(struct sim_mail *m);
 
 /* Calls `placed` when a file gets a name in a mailbox's new/. */
 void sim_mail_watch(struct sim_mail *m,
-	void (*placed)(void *context, const char *mailbox, const char *name), void *context);
+	void (*placed)(void *context, const char *mailbox, const char *name, struct view octets),
+	void *context);
 
 void sim_mail_plant(struct sim_mail *m, enum sim_mail_plant plant);
 /* Every operation fails with this chance (of 65536); syncs with `sync_chance`. 0 and 0 heals it. */

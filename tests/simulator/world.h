@@ -148,7 +148,7 @@ void actor_tell(const struct actor *a);
 bool actor_spool_is_empty(const struct actor *a);
 
 /* judge.c: a file got its name in new/ */
-void judge_placed(void *world, const char *mailbox, const char *name);
+void judge_placed(void *world, const char *mailbox, const char *name, struct view octets);
 
 /* --- clients.c ----------------------------------------------------------------------------- */
 

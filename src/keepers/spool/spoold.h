@@ -39,7 +39,7 @@
  * is beyond waits in the lanes and costs 16 octets. */
 #define OUTGOING_MAX 1024u
 #define OUTGOING_OCTETS_MAX ((uint64_t)32 << 20) /* of contents, each counted up to its credit */
-#define LANE_OUT_MAX 64u
+#define LANE_OUT_MAX 256u
 #define PROBES_MAX 256u
 
 /* Notes of a recipient (store/spool.h: spool_note). */
