@@ -15,7 +15,7 @@ enum parent_code {
 	PARENT_GIVEN, /* role: with a descriptor (a directory, shared memory, a file) */
 	PARENT_LISTEN, /* kind: with a listening socket */
 	PARENT_CONFIG, /* generation: with a sealed memory file */
-	PARENT_PEER, /* program, worker, workers: with a channel end */
+	PARENT_PEER, /* program, worker, workers, its how manieth start: with a channel end */
 	PARENT_GO, /* all given */
 	PARENT_DRAIN, /* take nothing new, finish, then say DRAINED */
 	PARENT_COMMAND, /* words: a question from the command socket; stream tells which */
@@ -25,7 +25,7 @@ enum parent_code {
 	PARENT_DRAINED,
 	PARENT_OUTPUT, /* octets for the asker */
 	PARENT_DONE, /* exit code for the asker */
-	PARENT_PEER_BROKEN, /* program, why */
+	PARENT_PEER_BROKEN, /* program, worker, start as PEER told it, why */
 	PARENT_VERIFIER, /* auth only: name, old verifier, new verifier for the users file */
 	PARENT_CODES
 };
@@ -38,6 +38,9 @@ enum parent_given {
 };
 
 enum parent_listen { LISTEN_SMTP = 1, LISTEN_POP3, LISTEN_POP3S };
+
+#define PEER_WORKERS_MAX 256u /* of one program */
+#define PEER_WHY_MAX 256u
 
 enum { PARENT_STATE_ANY = 1 };
 

@@ -22,6 +22,7 @@ static struct buffer outgoing = {.max = OUTGOING_MAX};
 static size_t sent; /* octets at the front of `outgoing` that the parent has */
 static struct watch *control;
 static struct turn_hook turn_end;
+static uint32_t peer_starts[PROGRAM_IDS][PEER_WORKERS_MAX]; /* as the parent counts them */
 
 _Noreturn static void end(unsigned code)
 {
@@ -78,10 +79,14 @@ static void close_unless(bool taken, int fd)
 
 static void take_peer(struct program *p, const struct frame *frame, int fd)
 {
-	const bool taken = p->ops->peer && fd >= 0 && frame->values[0].number < PROGRAM_IDS;
-	if (taken)
-		p->ops->peer(p, (enum program_id)frame->values[0].number,
-			(uint32_t)frame->values[1].number, (uint32_t)frame->values[2].number, fd);
+	const enum program_id id = (enum program_id)frame->values[0].number;
+	const uint32_t worker = (uint32_t)frame->values[1].number;
+	const bool taken = p->ops->peer && fd >= 0 && frame->values[0].number < PROGRAM_IDS &&
+			   worker < PEER_WORKERS_MAX;
+	if (taken) {
+		peer_starts[id][worker] = (uint32_t)frame->values[3].number;
+		p->ops->peer(p, id, worker, (uint32_t)frame->values[2].number, fd);
+	}
 	close_unless(taken, fd);
 }
 
@@ -324,10 +329,13 @@ void program_drained(struct program *p)
 	say(PARENT_DRAINED, 0);
 }
 
-void program_peer_broken(struct program *p, enum program_id id, const char *why)
+void program_peer_broken(struct program *p, enum program_id id, uint32_t worker, const char *why)
 {
 	(void)p;
-	say(PARENT_PEER_BROKEN, 0, frame_number(id), frame_bytes(view_text(why)));
+	must(id < PROGRAM_IDS && worker < PEER_WORKERS_MAX);
+	say(PARENT_PEER_BROKEN, 0, frame_number(id), frame_number(worker),
+		frame_number(peer_starts[id][worker]),
+		frame_bytes(view_first(view_text(why), PEER_WHY_MAX)));
 }
 
 void program_verifier(struct program *p, struct view name, struct view before, struct view after)

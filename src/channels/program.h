@@ -69,8 +69,8 @@ void program_done(struct program *p, uint32_t stream, unsigned exit_code);
 struct view program_word(struct view words, size_t n);
 
 void program_drained(struct program *p);
-/* A channel of ours said what it may not: the parent hears of it. */
-void program_peer_broken(struct program *p, enum program_id id, const char *why);
+/* That peer said what it may not: the parent ends it and starts it anew. */
+void program_peer_broken(struct program *p, enum program_id id, uint32_t worker, const char *why);
 /* auth: the users file shall hold `after` where it holds `before` for `name`. */
 void program_verifier(struct program *p, struct view name, struct view before, struct view after);
 

@@ -193,6 +193,8 @@ bool child_start(struct child *c)
 	c->state = CHILD_STARTING;
 	c->started_ms = loop_now_ms(c->serve->loop);
 	c->generation = 0;
+	c->is_broken = false;
+	c->accused_ms = 0;
 	if (!say_start(c))
 		return false;
 	give(c);
@@ -215,9 +217,9 @@ void child_connect(struct child *a, struct child *b)
 		return;
 	}
 	said(child_say(a, ends[0], PARENT_PEER, 0, frame_number(b->row->id),
-		frame_number(b->worker), frame_number(b->workers)));
+		frame_number(b->worker), frame_number(b->workers), frame_number(b->restarts)));
 	said(child_say(b, ends[1], PARENT_PEER, 0, frame_number(a->row->id),
-		frame_number(a->worker), frame_number(a->workers)));
+		frame_number(a->worker), frame_number(a->workers), frame_number(a->restarts)));
 	close(ends[0]);
 	close(ends[1]);
 }
@@ -227,16 +229,63 @@ void child_go(struct child *c)
 	said(child_say(c, -1, PARENT_GO, 0));
 }
 
+/* Doubles with each failure, up to half a minute. */
+static uint64_t take_wait(struct child *c)
+{
+	const unsigned shift = c->failures < 9 ? c->failures : 9;
+	const uint64_t wait_ms = (uint64_t)BACKOFF_FIRST_MS << shift;
+	c->failures++;
+	return wait_ms < BACKOFF_MAX_MS ? wait_ms : BACKOFF_MAX_MS;
+}
+
 void child_start_again(struct child *c)
 {
 	struct serve *s = c->serve;
-	if (s->stopping || !child_start(c))
+	if (s->stopping)
 		return;
+	if (!child_start(c)) {
+		if (c->state == CHILD_DOWN) /* no memory or descriptor for it: later */
+			timer_set(c->restart, take_wait(c));
+		else
+			kill(c->pid, SIGKILL);
+		return;
+	}
 	c->restarts++;
 	for (size_t i = 0; i < s->child_count; i++)
 		if (&s->children[i] != c)
 			child_connect(c, &s->children[i]);
 	child_go(c);
+}
+
+/* --- what it is blamed for ----------------------------------------------------------------- */
+
+void child_is_broken(struct child *c, const char *by, struct view why)
+{
+	if (!is_running(c) || c->is_broken)
+		return;
+	log_error("a program said what it may not: it is ended and started anew",
+		fact_text("of", c->tag), fact_text("told_by", by), fact_view("why", why));
+	c->is_broken = true;
+	c->broken++;
+	kill(c->pid, SIGKILL);
+}
+
+void child_accuses(
+	struct child *c, enum program_id id, uint32_t worker, uint32_t start, struct view why)
+{
+	struct child *peer = child_find(c->serve, id, worker);
+	const uint64_t now_ms = loop_now_ms(c->serve->loop);
+	if (!peer || !program_is_peer(c->row->id, id)) {
+		child_is_broken(c, "parent", VIEW("it accuses a program that is no peer of it"));
+		return;
+	}
+	if (peer->restarts != start || !is_running(peer) || peer->is_broken)
+		return;
+	const bool again = c->accused_ms && now_ms - c->accused_ms < STABLE_MS;
+	c->accused_ms = now_ms;
+	child_is_broken(peer, c->tag, why);
+	if (again)
+		child_is_broken(c, "parent", VIEW("it accuses one peer after another"));
 }
 
 /* --- dying -------------------------------------------------------------------------------- */
@@ -262,11 +311,6 @@ void child_reaped(struct child *c, int status)
 	const bool was_drained = c->state == CHILD_DRAINED;
 	if (loop_now_ms(s->loop) - c->started_ms > STABLE_MS)
 		c->failures = 0;
-	const unsigned shift = c->failures < 9 ? c->failures : 9;
-	uint64_t wait_ms = (uint64_t)BACKOFF_FIRST_MS << shift;
-	if (wait_ms > BACKOFF_MAX_MS)
-		wait_ms = BACKOFF_MAX_MS;
-	c->failures++;
 	c->state = CHILD_DOWN;
 	c->pid = 0;
 	watch_free(&c->watch);
@@ -282,6 +326,7 @@ void child_reaped(struct child *c, int status)
 			serve_child_drained(s);
 		return;
 	}
+	const uint64_t wait_ms = take_wait(c);
 	log_death(c, status, wait_ms);
 	timer_set(c->restart, wait_ms);
 }

@@ -52,9 +52,10 @@ static void free_asker(struct asker *a)
 
 static void add_child(struct buffer *b, const struct child *c, uint64_t now_ms)
 {
-	text_add(b, "{}\t{}\t{}\t{}\t{}\n", text_string(c->tag),
+	text_add(b, "{}\t{}\t{}\t{}\t{}\t{}\n", text_string(c->tag),
 		text_string(child_state_name(c->state)),
 		text_number(c->pid > 0 ? (uint64_t)c->pid : 0), text_number(c->restarts),
+		text_number(c->broken),
 		text_number(c->pid > 0 ? (now_ms - c->started_ms) / 1000 : 0));
 }
 
@@ -112,7 +113,7 @@ void commands_read(struct commands *c, uint64_t reading, uint64_t generation)
 
 /* --- what the parent answers -------------------------------------------------------------- */
 
-/* `programs`: a line each: name, state, pid, restarts, seconds. `reload`. */
+/* `programs`: a line each: name, state, pid, restarts, times broken, seconds. `reload`. */
 static void ask_parent(struct asker *a, struct view words)
 {
 	struct serve *s = a->commands->serve;

@@ -48,11 +48,9 @@ static void take(struct child *c, const struct frame *frame)
 		commands_done(c->serve->commands, frame->stream, (unsigned)frame->values[0].number);
 		return;
 	case PARENT_PEER_BROKEN:
-		log_error("a program says that its peer said what it may not",
-			fact_text("of", c->tag),
-			fact_text(
-				"peer", program_id_name((enum program_id)frame->values[0].number)),
-			fact_view("why", frame->values[1].bytes));
+		child_accuses(c, (enum program_id)frame->values[0].number,
+			(uint32_t)frame->values[1].number, (uint32_t)frame->values[2].number,
+			frame->values[3].bytes);
 		return;
 	case PARENT_VERIFIER:
 		if (c->row->id == PROGRAM_AUTH)
@@ -87,7 +85,7 @@ void control_ready(void *context, unsigned what)
 		take(c, &frame);
 	}
 	if (error == ERROR_PROTOCOL)
-		log_error("a program said what it may not to the parent", fact_text("of", c->tag));
+		child_is_broken(c, "parent", VIEW("no frame that a program may send"));
 	if (error != ERROR_BUSY)
 		watch_want(c->watch, WATCH_NOTHING); /* its death comes as a signal */
 }

@@ -50,6 +50,9 @@ struct child {
 	struct timer *restart;
 	unsigned failures; /* in a row */
 	unsigned restarts;
+	unsigned broken; /* times that it was ended for what it had said */
+	bool is_broken; /* ended for that, and not reaped yet */
+	uint64_t accused_ms; /* monotonic: when it last accused a peer; 0: never */
 	uint64_t started_ms; /* monotonic */
 	uint64_t generation; /* of the configuration that it has taken, or would not take */
 	char tag[32]; /* "smtpd", "smtpd.1" */
@@ -121,6 +124,14 @@ void child_go(struct child *c);
 void child_configure(struct child *c);
 /* Start, connect to all that run, go: for a restart. */
 void child_start_again(struct child *c);
+/* It is broken, or somebody has broken into it: it is ended, and then started anew with fresh channels to
+ * all its peers, as after any death. `by` says who noticed. */
+void child_is_broken(struct child *c, const char *by, struct view why);
+/* It says that a peer said what it may not. The peer is ended. Who accuses again within a minute is
+ * ended, too: the peer has begun anew since, and one that was broken into might lie to keep all others
+ * from working. What an earlier life of the peer said is over, and no one is blamed for it. */
+void child_accuses(
+	struct child *c, enum program_id id, uint32_t worker, uint32_t start, struct view why);
 /* It has died. */
 void child_reaped(struct child *c, int status);
 must_use enum error child_send(

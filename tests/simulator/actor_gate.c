@@ -58,9 +58,9 @@ static struct gate_store *store_of(struct world *w)
 
 /* --- the program --------------------------------------------------------------------------- */
 
-static void broken(void *context, enum program_id id, const char *why)
+static void broken(void *context, enum program_id id, uint32_t worker, const char *why)
 {
-	program_peer_broken(context, id, why);
+	program_peer_broken(context, id, worker, why);
 }
 
 static bool start(struct actor *a)

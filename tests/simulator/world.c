@@ -516,8 +516,9 @@ void program_drained(struct program *p)
 	(void)p;
 }
 
-void program_peer_broken(struct program *p, enum program_id id, const char *why)
+void program_peer_broken(struct program *p, enum program_id id, uint32_t worker, const char *why)
 {
+	(void)worker;
 	const struct actor *a = (const struct actor *)p;
 	world_trouble(a->world, "%s says that %s speaks nonsense: %s", program_id_name(p->id),
 		program_id_name(id), why);

@@ -184,7 +184,7 @@ static void closed(void *context, const char *broken)
 {
 	struct popd *d = context;
 	if (broken)
-		program_peer_broken(d->program, PROGRAM_MAILBOX, broken);
+		program_peer_broken(d->program, PROGRAM_MAILBOX, 0, broken);
 	channel_free(&d->mailbox);
 	streams_each(&d->numbers, lose_one, d);
 }

@@ -93,7 +93,7 @@ static void closed(void *context, const char *broken)
 {
 	struct auth_client *a = context;
 	if (broken)
-		program_peer_broken(a->program, PROGRAM_AUTH, broken);
+		program_peer_broken(a->program, PROGRAM_AUTH, 0, broken);
 	channel_free(&a->channel);
 	streams_each(&a->exchanges, fail_one, a);
 }

@@ -51,7 +51,7 @@ static void closed(void *context, const char *broken)
 {
 	struct keys_client *k = context;
 	if (broken)
-		program_peer_broken(k->program, PROGRAM_KEYS, broken);
+		program_peer_broken(k->program, PROGRAM_KEYS, 0, broken);
 	channel_free(&k->channel);
 	streams_each(&k->questions, fail_one, k);
 }

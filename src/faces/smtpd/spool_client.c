@@ -138,7 +138,7 @@ static void closed(void *context, const char *broken)
 {
 	struct smtpd *d = context;
 	if (broken)
-		program_peer_broken(d->program, PROGRAM_SPOOL, broken);
+		program_peer_broken(d->program, PROGRAM_SPOOL, 0, broken);
 	channel_free(&d->spool);
 	streams_each(&d->streams, lose_one, d);
 }

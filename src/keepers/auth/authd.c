@@ -66,7 +66,7 @@ static void closed(void *context, const char *why)
 	struct auth_face *face = context;
 	struct authd *a = face->authd;
 	if (why && a->hooks.broken)
-		a->hooks.broken(a->hooks.context, face->id, why);
+		a->hooks.broken(a->hooks.context, face->id, face->worker, why);
 	channel_free(&face->channel);
 	streams_each(&face->exchanges, cancel_one, face);
 	grants_take_all(face);
@@ -112,7 +112,7 @@ static void gate_broken(void *context, const char *why)
 {
 	struct authd *a = context;
 	if (a->hooks.broken)
-		a->hooks.broken(a->hooks.context, PROGRAM_GATE, why);
+		a->hooks.broken(a->hooks.context, PROGRAM_GATE, 0, why);
 }
 
 void authd_begin(struct authd *a, struct loop *loop, const struct authd_limits *limits,

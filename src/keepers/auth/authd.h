@@ -113,7 +113,7 @@ struct exchange {
 
 struct authd_hooks {
 	void (*rewrite)(void *context, struct view name, struct view before, struct view after);
-	void (*broken)(void *context, enum program_id id, const char *why);
+	void (*broken)(void *context, enum program_id id, uint32_t worker, const char *why);
 	void (*drained)(void *context);
 	void *context;
 };

@@ -110,7 +110,7 @@ static void closed(void *context, const char *why)
 {
 	struct authd *a = context;
 	if (why && a->hooks.broken)
-		a->hooks.broken(a->hooks.context, PROGRAM_MAILBOX, why);
+		a->hooks.broken(a->hooks.context, PROGRAM_MAILBOX, 0, why);
 	channel_free(&a->mailbox);
 	for (size_t i = 0; i < AUTH_FACES_MAX; i++)
 		streams_each(&a->faces[i].grants, forget_one, &a->faces[i]);

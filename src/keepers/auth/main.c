@@ -18,9 +18,9 @@ static void rewrite(void *context, struct view name, struct view before, struct 
 	program_verifier(context, name, before, after);
 }
 
-static void broken(void *context, enum program_id id, const char *why)
+static void broken(void *context, enum program_id id, uint32_t worker, const char *why)
 {
-	program_peer_broken(context, id, why);
+	program_peer_broken(context, id, worker, why);
 }
 
 static void drained(void *context)

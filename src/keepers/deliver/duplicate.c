@@ -275,7 +275,7 @@ static void closed(void *context, const char *broken)
 {
 	struct deliverd *d = context;
 	if (broken)
-		program_peer_broken(d->program, PROGRAM_GATE, broken);
+		program_peer_broken(d->program, PROGRAM_GATE, 0, broken);
 	channel_free(&d->gate);
 	streams_each(&d->questions, fail_one, d);
 }

@@ -119,7 +119,7 @@ static void closed(void *context, const char *broken)
 {
 	struct deliverd *d = context;
 	if (broken)
-		program_peer_broken(d->program, PROGRAM_MAILBOX, broken);
+		program_peer_broken(d->program, PROGRAM_MAILBOX, 0, broken);
 	settle_end(d);
 }
 

@@ -195,7 +195,7 @@ static void closed(void *context, const char *broken)
 {
 	struct deliverd *d = context;
 	if (broken)
-		program_peer_broken(d->program, PROGRAM_SPOOL, broken);
+		program_peer_broken(d->program, PROGRAM_SPOOL, 0, broken);
 	channel_free(&d->spool);
 	streams_each(&d->streams, orphan, d);
 	/* a new spool tells anew what must be repaired; until then nobody reads */

@@ -60,7 +60,7 @@ struct gated {
 	struct journal journal;
 	struct timer *tick;
 	struct gate_peer peers[GATE_PEERS_MAX];
-	void (*broken)(void *context, enum program_id id, const char *why);
+	void (*broken)(void *context, enum program_id id, uint32_t worker, const char *why);
 	void (*drained)(void *context);
 	void *context;
 };

@@ -45,9 +45,9 @@ static void begin(struct program *p)
 	read_boot_id();
 }
 
-static void broken(void *context, enum program_id id, const char *why)
+static void broken(void *context, enum program_id id, uint32_t worker, const char *why)
 {
-	program_peer_broken(context, id, why);
+	program_peer_broken(context, id, worker, why);
 }
 
 static void drained(void *context)

@@ -116,7 +116,7 @@ static void closed(void *context, const char *broken)
 	struct gate_peer *peer = context;
 	channel_free(&peer->channel);
 	if (broken && peer->gated->broken)
-		peer->gated->broken(peer->gated->context, peer->id, broken);
+		peer->gated->broken(peer->gated->context, peer->id, peer->worker, broken);
 }
 
 static struct gate_peer *peer_slot(struct gated *g, enum program_id id, uint32_t worker)

@@ -78,7 +78,7 @@ static void closed(void *context, const char *broken)
 {
 	struct asker *a = context;
 	if (broken)
-		program_peer_broken(self, a->id, broken);
+		program_peer_broken(self, a->id, a->worker, broken);
 	channel_free(&a->channel);
 }
 

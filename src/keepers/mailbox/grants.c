@@ -79,7 +79,7 @@ static void closed(void *context, const char *broken)
 {
 	struct mailboxd *d = context;
 	if (broken)
-		program_peer_broken(d->program, PROGRAM_AUTH, broken);
+		program_peer_broken(d->program, PROGRAM_AUTH, 0, broken);
 	channel_free(&d->auth);
 	for (size_t i = 0; i < POPD_WORKERS_MAX; i++)
 		streams_each(&d->popds[i].grants, forget_one, d);

@@ -130,7 +130,7 @@ static void closed(void *context, const char *broken)
 {
 	struct popd_end *popd = context;
 	if (broken)
-		program_peer_broken(popd->mailboxd->program, PROGRAM_POPD, broken);
+		program_peer_broken(popd->mailboxd->program, PROGRAM_POPD, popd->worker, broken);
 	channel_free(&popd->channel);
 	streams_each(&popd->grants, drop_grant, popd);
 }

@@ -119,7 +119,7 @@ static void closed(void *context, const char *broken)
 {
 	struct mailboxd *d = context;
 	if (broken)
-		program_peer_broken(d->program, PROGRAM_DELIVER, broken);
+		program_peer_broken(d->program, PROGRAM_DELIVER, 0, broken);
 	channel_free(&d->deliver);
 	streams_each(&d->questions, back, d);
 }

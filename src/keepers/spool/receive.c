@@ -347,8 +347,9 @@ static void orphan(void *context, uint32_t number, void *item)
 static void closed(void *context, const char *broken)
 {
 	struct receiver *r = context;
+	const uint32_t worker = (uint32_t)(r - r->spoold->receivers);
 	if (broken)
-		program_peer_broken(r->spoold->program, PROGRAM_SMTPD, broken);
+		program_peer_broken(r->spoold->program, PROGRAM_SMTPD, worker, broken);
 	channel_free(&r->channel);
 	streams_each(&r->streams, orphan, r);
 }

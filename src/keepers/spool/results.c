@@ -245,7 +245,7 @@ static void closed(void *context, const char *broken)
 {
 	struct spoold *d = context;
 	if (broken)
-		program_peer_broken(d->program, PROGRAM_DELIVER, broken);
+		program_peer_broken(d->program, PROGRAM_DELIVER, 0, broken);
 	lose(d);
 	scan_pump(d);
 }

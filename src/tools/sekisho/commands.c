@@ -116,7 +116,8 @@ static const struct command rows[] = {
 		.usage = "",
 		.summary = "show the programs of the running server and how they are",
 		.text = "Prints each program of the running server with its state, process id,\n"
-			"restarts and age, and what the program says about itself.\n"
+			"restarts (broken: because it had said what it may not) and age, and what\n"
+			"the program says about itself.\n"
 			"Exit code 0: all are up. 1: not all.\n",
 		.example = "  sekisho status --json\n",
 		.options = {{"--json", NULL, "one JSON object"}},

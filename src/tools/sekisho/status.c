@@ -11,6 +11,7 @@
 #define NAME_COLUMN 12u
 #define STATE_COLUMN 10u
 #define NUMBER_COLUMN 10u
+#define BROKEN_COLUMN 8u
 
 struct report {
 	const char *state;
@@ -47,6 +48,7 @@ static void add_row(struct buffer *b, const struct status_program *p)
 	add_column(b, p->state, STATE_COLUMN);
 	add_number_column(b, p->pid, NUMBER_COLUMN);
 	add_number_column(b, p->restarts, NUMBER_COLUMN);
+	add_number_column(b, p->broken, BROKEN_COLUMN);
 	status_add_age(b, p->seconds);
 	buffer_add_octet(b, '\n');
 }
@@ -57,8 +59,9 @@ static void add_row_json(struct buffer *b, const struct status_program *p, bool 
 	text_add_json(b, p->name);
 	buffer_add(b, VIEW(",\"state\":"));
 	text_add_json(b, p->state);
-	text_add(b, ",\"pid\":{},\"restarts\":{},\"seconds\":{}}", text_number(p->pid),
-		text_number(p->restarts), text_number(p->seconds));
+	text_add(b, ",\"pid\":{},\"restarts\":{},\"broken\":{},\"seconds\":{}}",
+		text_number(p->pid), text_number(p->restarts), text_number(p->broken),
+		text_number(p->seconds));
 }
 
 static void add_programs(struct report *r)
@@ -69,7 +72,8 @@ static void add_programs(struct report *r)
 	if (r->json)
 		buffer_add(&r->out, VIEW("{\"programs\":["));
 	else
-		buffer_add(&r->out, VIEW("program     state     process   restarts  for\n"));
+		buffer_add(
+			&r->out, VIEW("program     state     process   restarts  broken  for\n"));
 	while (left.length) {
 		if (!status_take_program(&left, &p))
 			continue;

@@ -1,6 +1,6 @@
 /*
  * What the parent and the programs say about themselves, read: the lines of `programs` (name, state,
- * process id, restarts, seconds; tabs between) and the `key=value` words of each program's `status`.
+ * process id, restarts, times broken, seconds; tabs between) and the `key=value` words of each program's `status`.
  * Pure.
  */
 #ifndef TOOLS_SEKISHO_STATUS_H
@@ -13,6 +13,7 @@ struct status_program {
 	struct view state;
 	uint64_t pid; /* 0: none */
 	uint64_t restarts;
+	uint64_t broken; /* of them: times that the parent ended it for what it had said */
 	uint64_t seconds; /* since it started */
 };
 

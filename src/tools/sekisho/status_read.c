@@ -19,8 +19,8 @@ bool status_take_program(struct view *text, struct status_program *p)
 		return false;
 	line = rest;
 	return view_split(line, '\t', &p->state, &rest) && take_number(&rest, &p->pid) &&
-	       take_number(&rest, &p->restarts) && take_number(&rest, &p->seconds) &&
-	       view_is_empty(rest);
+	       take_number(&rest, &p->restarts) && take_number(&rest, &p->broken) &&
+	       take_number(&rest, &p->seconds) && view_is_empty(rest);
 }
 
 struct view status_program_of(struct view name)

@@ -104,9 +104,10 @@ static void on_drained(void *context)
 	((struct stage *)context)->drained++;
 }
 
-static void on_broken(void *context, enum program_id id, const char *why)
+static void on_broken(void *context, enum program_id id, uint32_t worker, const char *why)
 {
 	(void)id;
+	(void)worker;
 	(void)why;
 	((struct stage *)context)->broken++;
 }

@@ -68,9 +68,10 @@ static void client_closed(void *context, const char *why)
 
 static const struct channel_handler client_handler = {client_state, client_said, client_closed};
 
-static void stage_broken(void *context, enum program_id id, const char *why)
+static void stage_broken(void *context, enum program_id id, uint32_t worker, const char *why)
 {
 	(void)id;
+	(void)worker;
 	assert_non_null(why);
 	((struct stage *)context)->broken++;
 }
