@@ -18,7 +18,7 @@ import struct
 import sys
 
 PEERS = ('none', 'smtpd', 'popd', 'spool', 'deliver', 'mailbox', 'auth', 'gate', 'keys')
-PEER, GO, READY, PEER_BROKEN = 4, 5, 9, 14  # src/channels/parent_program.h
+PEER, GO, COMMAND, READY, DONE, PEER_BROKEN = 4, 5, 7, 9, 13, 14  # src/channels/parent_program.h
 NONSENSE = struct.pack('<IHHI', 0, 999, 0, 1)
 parent = socket.socket(fileno=3)
 folder = os.path.dirname(os.path.abspath(sys.argv[0]))
@@ -35,16 +35,17 @@ def take_line():
         return lines[0].split()
 
 
-def say(code, fields):
-    parent.send(struct.pack('<IHHI', len(fields), code, 0, 0) + fields)
+def say(code, fields, stream=0):
+    parent.send(struct.pack('<IHHI', len(fields), code, 0, stream) + fields)
 
 
 def receive():
-    """code, fields and descriptors of the parent's next frame"""
+    """code, stream, fields and descriptors of the parent's next frame"""
     octets, fds, _, _ = socket.recv_fds(parent, 1 << 18, 1)
     if not octets:
         sys.exit(0)
-    return struct.unpack('<H', octets[4:6])[0], octets[12:], fds
+    _, code, _, stream = struct.unpack('<IHHI', octets[:12])
+    return code, stream, octets[12:], fds
 
 
 def act(what, names, program, worker, start, channel):
@@ -61,12 +62,14 @@ def play(what, names):
     met = []
     ready = False
     while True:
-        code, fields, fds = receive()
+        code, stream, fields, fds = receive()
         if code == PEER:
             program, worker, _, start = struct.unpack('<IIII', fields[:16])
             met.append((program, worker, start, socket.socket(fileno=fds[0])))
             if ready:
                 act(what, names, *met[-1])
+        elif code == COMMAND:
+            say(DONE, struct.pack('<I', 0), stream)
         elif code == GO:
             say(READY, struct.pack('<I', 0))
             ready = True
