@@ -101,8 +101,11 @@ static enum error begin(struct maildir_file *file)
 		return error;
 	file->looked = !file->is_found || file->how & MAILDIR_REWRITE;
 	file->is_away = file->how & MAILDIR_TRUST && !file->is_found;
-	if (file->is_away)
+	if (file->is_away) {
+		remove_fresh(
+			file); /* somebody died while writing it anew, and then it was taken away */
 		return ERROR_NONE;
+	}
 	if (file->how & MAILDIR_REWRITE)
 		close_one(file->disk, &file->found);
 	return file->found >= 0 ? ERROR_NONE : open_fresh(file);

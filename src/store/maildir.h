@@ -19,7 +19,7 @@
  * | exchange | tmp/NAME the old file, the new | as placed; tmp/NAME is removed               |
  * |          | one in its place               |                                              |
  * | lost     | nothing: the rename was not    | written anew; with MAILDIR_TRUST taken as    |
- * |          | synced before the power went   | moved away by its reader                     |
+ * |          | synced before the power went   | moved away by its reader; tmp/NAME is removed |
  *
  * In a boot in which a write or sync may have failed comparing proves nothing either: what is read
  * comes from memory. So there MAILDIR_REWRITE (never another sync as if nothing had been lost).

@@ -8,7 +8,7 @@
 /* ENOTDIR is a link or a file where a directory should be: somebody must look, it is not empty. */
 static enum error directory_error(int number)
 {
-	return number == ENOTDIR || number == ELOOP ? ERROR_IO : error_of_errno(number);
+	return number == ENOTDIR || number == ELOOP ? ERROR_EXISTS : error_of_errno(number);
 }
 
 struct view maildir_base(struct view name)

@@ -6,7 +6,8 @@ from house import *
 from witness import Witness
 
 ROUNDS = int(os.environ.get('SEKISHO_TEST_ROUNDS') or (1000 if os.environ.get('SEKISHO_TEST_LONG') else 45))
-PROGRAMS_IN_TURN = ('spool', 'deliver', 'smtpd', 'gate', 'mailbox', 'popd', 'auth', 'keys')
+PROGRAMS_IN_TURN = ('spool', 'deliver', 'smtpd', 'gate', 'deliver', 'spool', 'mailbox', 'popd', 'deliver', 'auth',
+                    'spool', 'keys')
 A_LIFE = 15  # rounds until everything starts afresh and is judged; back-off stays short
 
 

@@ -260,6 +260,8 @@ void place_ready(struct placing *p);
 void place_go(struct placing *p);
 /* What follows a job: the same for whole and large contents. */
 void place_after(struct placing *p);
+/* What is told of a mail that could not be placed. */
+struct view place_why(enum error error);
 /* A job of this recipient; false when there is no room for it. */
 bool place_submit(struct placing *p, void (*work)(void *), void (*done)(void *));
 /* In the job, first of all. */

@@ -85,9 +85,7 @@ static void drain(struct incoming *in, struct placing *p)
 		channel_say(in->deliverd->spool, DELIVER_CREDIT, in->number,
 			frame_number(in->content.length));
 	buffer_clear(&in->content);
-	incoming_result(p, DELIVER_DEFERRED,
-		p->error == ERROR_SPACE ? VIEW("the mailbox's disk is full")
-					: VIEW("the mailbox's disk failed"));
+	incoming_result(p, DELIVER_DEFERRED, place_why(p->error));
 }
 
 /* A step of it has come, or the rest. */

@@ -117,7 +117,7 @@ static void place_work(void *context)
 		atomic_store(&p->box->broken, true);
 }
 
-static struct view why(enum error error)
+struct view place_why(enum error error)
 {
 	switch (error) {
 	case ERROR_NONE:
@@ -134,9 +134,10 @@ static struct view why(enum error error)
 		return VIEW("no memory or descriptors are left");
 	case ERROR_CLOSED:
 		return VIEW("it came incomplete from the spool");
-	case ERROR_IO:
-	case ERROR_MISSING:
+	case ERROR_MISSING: /* what is missing is made, so there is a link to nowhere */
 	case ERROR_EXISTS:
+		return VIEW("a file or a link stands where a directory of the mailbox belongs");
+	case ERROR_IO:
 	case ERROR_SYNTAX:
 	case ERROR_PROTOCOL:
 	case ERROR_CORRUPT:
@@ -178,7 +179,7 @@ void place_after(struct placing *p)
 	} else {
 		/* a late one that worked was already deferred: it comes again, and is found */
 		duplicate_release(p);
-		incoming_result(p, DELIVER_DEFERRED, why(p->error));
+		incoming_result(p, DELIVER_DEFERRED, place_why(p->error));
 	}
 	settle_check(d);
 	incoming_check(in);

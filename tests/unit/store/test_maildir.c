@@ -94,6 +94,7 @@ static const struct {
 	{"not believed, lost", REWRITE, NULL, "", "hana/new/" NAME, false, false},
 	{"placed", TRUST, "hana/cur/" NAME ":2,S", MAIL, "hana/cur/" NAME ":2,S", false, false},
 	{"placed, and moved away", TRUST, NULL, "", NULL, false, false},
+	{"the same, half written anew", TRUST, "hana/tmp/" NAME, "hel", NULL, false, false},
 };
 
 static uint64_t inode_of(const struct boxes *b, const char *path)
