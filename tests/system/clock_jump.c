@@ -1,6 +1,5 @@
-/* Loaded before a program (LD_PRELOAD), a shift of its wall clock: seconds, in the file that
- * SEKISHO_TEST_CLOCK names, mapped before the sandbox closes and read at each look at the clock. */
-#include <dlfcn.h>
+/* Loaded before a program (LD_PRELOAD), shifts of its clocks, of the wall clock and of the monotonic one:
+ * seconds, in the file that SEKISHO_TEST_CLOCK names, mapped before the sandbox closes and read at each look. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,7 +17,7 @@ __attribute__((constructor)) static void begin(void)
 	const int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	if (fd < 0)
 		return;
-	void *p = mmap(NULL, sizeof *shift, PROT_READ, MAP_SHARED, fd, 0);
+	void *p = mmap(NULL, 2 * sizeof *shift, PROT_READ, MAP_SHARED, fd, 0);
 	close(fd);
 	shift = p == MAP_FAILED ? NULL : p;
 }
@@ -27,7 +26,9 @@ int clock_gettime(clockid_t id, struct timespec *t)
 {
 	const int done = (int)syscall(SYS_clock_gettime, id, t);
 	if (done == 0 && shift && id == CLOCK_REALTIME)
-		t->tv_sec += *shift;
+		t->tv_sec += shift[0];
+	if (done == 0 && shift && (id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE))
+		t->tv_sec += shift[1];
 	return done;
 }
 

@@ -52,7 +52,8 @@ def power_cuts(kind):
             time.sleep(chance.uniform(0.0, 1.5))
             h.disk.cut()
             kill_everything(h, chance)
-            h.disk.again()
+            with witness.at_disk:
+                h.disk.again()
             h.env['SEKISHO_BOOT_ID'] = boot(round + 1)
             h.start()
             before = witness.accepted()

@@ -2,12 +2,11 @@
 that are set up wrongly. Mail waits and says why, others go on, and it comes when the trouble ends."""
 import threading
 
+from clock import Clock
 from disks import *
 from house import *
 from test_delivery import check_all_there, crash, numbered, numbers, queue_is_empty, send_many
 from test_disk import DiskHouse, attempt
-
-HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def reason(h, mailbox):
@@ -21,32 +20,6 @@ def reason(h, mailbox):
 
 # --- the clock
 
-class Clock:
-    """the wall clock of a house alone"""
-
-    def __init__(self):
-        self.dir = tempfile.mkdtemp(prefix='sekisho-clock-')
-        os.chmod(self.dir, 0o755)
-        self.path = os.path.join(self.dir, 'shift')
-        with open(self.path, 'wb') as f:
-            f.write(bytes(8))
-        library = os.path.join(self.dir, 'clock_jump.so')
-        run('gcc', '-shared', '-fPIC', '-O1', '-o', library, os.path.join(HERE, 'clock_jump.c'))
-        self.env = {'LD_PRELOAD': library, 'SEKISHO_TEST_CLOCK': self.path}
-
-    def jump(self, hours):
-        with open(self.path, 'r+b') as f:
-            shift = int.from_bytes(f.read(8), 'little', signed=True) + hours * 3600
-            f.seek(0)
-            f.write(shift.to_bytes(8, 'little', signed=True))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *unused):
-        shutil.rmtree(self.dir, ignore_errors=True)
-
-
 def test_the_clock_jumps():
     """hours forward and back: sessions and retries go by another clock, all mail comes, once, also over restarts"""
     with Clock() as clock, House(env=clock.env) as h:
@@ -56,7 +29,7 @@ def test_the_clock_jumps():
             d.say('EHLO client.example.org', 250)
             d.say('MAIL FROM:<>', 250)
             reader = h.pop('hana')
-            clock.jump(hours)
+            clock.jump(hours * 3600)
             d.say('RCPT TO:<%s>' % HANA, 250)
             d.say('DATA', 354)
             d.send(numbered(sent) + b'.\r\n')
@@ -83,7 +56,7 @@ def test_the_clock_jumps_while_mail_waits():
                 filler = fill(h.maildir('hana'))
                 send_many(h, HANA, abs(hours), 3, 100000)
                 until(lambda: reason(h, 'hana'), 'it is told')
-                clock.jump(hours)
+                clock.jump(hours * 3600)
                 os.unlink(filler)
                 until(lambda: queue_is_empty(h), 'it is delivered', 30)
 

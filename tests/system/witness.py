@@ -71,6 +71,7 @@ class Witness:
         self.removed = {u: set() for u in USERS}  # QUIT was answered +OK
         self.perhaps = {u: set() for u in USERS}  # it was not, after DELE
         self.moved = 0
+        self.at_disk = threading.Lock()  # whoever has it finds nobody of us in the file system
         self.ended = False
         self.trouble = []
         work = [lambda i=i: self.send('127.0.0.%d' % (2 + i)) for i in range(senders)]
@@ -158,10 +159,11 @@ class Witness:
         time.sleep(0.15)
         for user in USERS:
             folder = os.path.join(self.house.maildir(user), FOLDER)
-            os.makedirs(folder, exist_ok=True)
-            for path in self.house.files(user, 'new')[::3]:
-                os.rename(path, os.path.join(folder, os.path.basename(path)))
-                self.moved += 1
+            with self.at_disk:
+                for path in self.house.files(user, 'new')[::3]:
+                    os.makedirs(folder, exist_ok=True)
+                    os.rename(path, os.path.join(folder, os.path.basename(path)))
+                    self.moved += 1
 
     # the judge
 
