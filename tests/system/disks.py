@@ -7,7 +7,7 @@ import struct
 import subprocess
 import tempfile
 
-from house import Skip
+from house import Skip, until
 
 SHUTDOWN = 0x8004587d  # EXT4_IOC_SHUTDOWN, XFS_IOC_GOINGDOWN
 SHUTDOWN_NO_FLUSH = 2
@@ -84,7 +84,7 @@ class Mount:
 
     def again(self):
         """the power comes back"""
-        command('umount', self.at)
+        until(lambda: subprocess.run(['umount', self.at], capture_output=True).returncode == 0, 'unmounted', 30)
         self.mount()
 
     def end(self):

@@ -75,7 +75,7 @@ class Witness:
         self.ended = False
         self.trouble = []
         work = [lambda i=i: self.send('127.0.0.%d' % (2 + i)) for i in range(senders)]
-        work += [self.read_mail] * reads + [self.file_away] * moves
+        work += [self.mark_seen] + [self.read_mail] * reads + [self.file_away] * moves
         self.threads = [threading.Thread(target=self.keep_on, args=(w,), daemon=True) for w in work]
         for t in self.threads:
             t.start()
@@ -154,13 +154,21 @@ class Witness:
             raise AssertionError('mail %d is torn when it is read' % number)
         return number if talk.say('DELE %d' % n).startswith(b'+OK') else None
 
+    def mark_seen(self):
+        """another program moves a part of what is new to cur/, with a flag"""
+        time.sleep(0.01)
+        with self.at_disk:
+            for user in USERS:
+                for path in self.house.files(user, 'new')[::2]:
+                    os.rename(path, path.replace('/new/', '/cur/') + ':2,S')
+
     def file_away(self):
         """another program moves what is new into another folder, synced or not"""
         time.sleep(0.15)
         for user in USERS:
             folder = os.path.join(self.house.maildir(user), FOLDER)
             with self.at_disk:
-                for path in self.house.files(user, 'new')[::3]:
+                for path in self.house.files(user)[::3]:
                     os.makedirs(folder, exist_ok=True)
                     os.rename(path, os.path.join(folder, os.path.basename(path)))
                     self.moved += 1
