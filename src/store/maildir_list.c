@@ -95,7 +95,6 @@ static void unique_from_name(struct maildir_list *list, struct maildir_row *row)
 		is_own(middle)) {
 		row->unique_at = row->name_at + (uint32_t)head.length + 1;
 		row->unique_length = (uint8_t)middle.length;
-		row->flags |= MAILDIR_ROW_OWN;
 	} else if (base.length > 0 && base.length <= MAILDIR_UNIQUE_ID_MAX &&
 		   view_is_printable(base, false)) {
 		row->unique_at = row->name_at;
@@ -240,10 +239,8 @@ static bool same_unique(const struct maildir_list *list, uint32_t a, uint32_t b)
 static void part_run(struct maildir_list *list, const uint32_t *order, uint32_t first, uint32_t end,
 	uint32_t round)
 {
-	for (uint32_t i = first; i < end; i++) {
-		list->rows[order[i]].flags &= (uint8_t)~MAILDIR_ROW_OWN;
+	for (uint32_t i = first; i < end; i++)
 		unique_hash(list, &list->rows[order[i]], 1 + i - first, round);
-	}
 }
 
 /* False when nothing had to be changed. */

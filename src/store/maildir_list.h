@@ -6,9 +6,9 @@
  * which any other program may change at any time by renaming, as it may move the file from new/ to
  * cur/). So each row keeps where the file was, and its inode as the directory told it: who is not
  * there any more, or has another inode, is looked for once more by base name and inode in both
- * directories. What is then not there is gone; another file is never taken for it. A name of our own
- * is never given twice, so there the name is enough: the file may have been written anew under it
- * (store/maildir.h).
+ * directories. What is then not there is gone; another file is never taken for it. That holds for what
+ * deliver has written anew under its own name after a sync failed (store/maildir.h), too: who has the
+ * mailbox open is told that it is gone, and the next session finds it under its unique-id.
  *
  * Sizes come from ",S=NNN" in the name, else from the file. Order: the time of delivery that the
  * name begins with (else the file's), then the name. Unique-ids (RFC 1939 §7, UIDL) live as long as
@@ -41,7 +41,6 @@ enum maildir_row_flags {
 	MAILDIR_ROW_NEW = 1, /* was in new/, else in cur/ */
 	MAILDIR_ROW_GONE = 2,
 	MAILDIR_ROW_REMOVE = 4, /* maildir_list_remove takes it */
-	MAILDIR_ROW_OWN = 8, /* a name of our own, and no other message has it */
 };
 
 struct maildir_row {

@@ -76,7 +76,7 @@ static int compare_entry(
 {
 	const struct maildir_row *row = &s->list->rows[s->rows[at]];
 	const int by_base = view_compare(base, maildir_list_base(s->list, row));
-	if (by_base || row->flags & MAILDIR_ROW_OWN)
+	if (by_base)
 		return by_base;
 	return entry->inode < row->inode ? -1 : entry->inode > row->inode;
 }
@@ -166,8 +166,7 @@ static enum error open_row(const struct maildir_list *list, const struct maildir
 	*fd = p->disk->open(p->disk, directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	if (*fd < 0)
 		return error_of_errno(errno);
-	if (sure || row->flags & MAILDIR_ROW_OWN ||
-		(p->disk->facts(p->disk, *fd, NULL, &facts) == 0 && facts.inode == row->inode))
+	if (sure || (p->disk->facts(p->disk, *fd, NULL, &facts) == 0 && facts.inode == row->inode))
 		return ERROR_NONE;
 	p->disk->close(p->disk, *fd);
 	*fd = -1;
@@ -232,7 +231,6 @@ static enum error unlink_row(const struct maildir_list *list, const struct maild
 	const int directory = directory_of(p, row);
 	if (directory < 0)
 		return ERROR_MISSING;
-	sure |= row->flags & MAILDIR_ROW_OWN;
 	if (!sure && p->disk->facts(p->disk, directory, name, &facts) != 0)
 		return error_of_errno(errno);
 	if (!sure && facts.inode != row->inode)

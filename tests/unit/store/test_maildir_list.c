@@ -432,23 +432,30 @@ static void another_file_under_the_name(void **state)
 
 static void written_anew_under_its_own_name(void **state)
 {
-	/* deliver has written a file of ours again: it is the same mail, sent and removed as such. */
+	/* Under a name of our own as under any: another file is neither sent nor removed in the place of
+	 * what was listed, wherever it is; the next list has it under the same unique-id. */
 	struct boxes *b = *state;
 	boxes_make(b, "hana");
 	boxes_put(b, "hana/new/" OWN_A, "x");
 	struct maildir_list list = read_list(b);
 	char octets[64] = {0};
 	memset(octets, 'y', (size_t)list.rows[0].octets);
+	/* both while the first is there: else the third might get its inode */
 	boxes_put(b, "hana/other", octets);
+	boxes_put(b, "hana/third", octets);
 	renameat(b->root, "hana/other", b->root, "hana/new/" OWN_A);
-	check_open(b, &list, 0, ERROR_NONE, octets);
-	boxes_put(b, "hana/other", octets);
+	check_open(b, &list, 0, ERROR_MISSING, NULL);
 	unlinkat(b->root, "hana/new/" OWN_A, 0);
-	renameat(b->root, "hana/other", b->root, "hana/cur/" OWN_A ":2,S");
-	check_open(b, &list, 0, ERROR_NONE, octets);
+	renameat(b->root, "hana/third", b->root, "hana/cur/" OWN_A ":2,S");
+	check_open(b, &list, 0, ERROR_MISSING, NULL);
 	list.rows[0].flags |= MAILDIR_ROW_REMOVE;
 	assert_int_equal(remove_marked(b, &list, 10).removed, 1);
-	assert_int_equal(boxes_count(b, "hana/new") + boxes_count(b, "hana/cur"), 0);
+	assert_int_equal(boxes_count(b, "hana/new") + boxes_count(b, "hana/cur"), 1);
+	struct maildir_list again = read_list(b);
+	assert_int_equal(again.count, 1);
+	assert_true(view_equal(maildir_list_unique_id(&again, &again.rows[0]),
+		maildir_list_unique_id(&list, &list.rows[0])));
+	maildir_list_free(&again);
 	maildir_list_free(&list);
 }
 
