@@ -1,6 +1,7 @@
 #include "faces/popd/popd.h"
 
 #include "base/random.h"
+#include "faces/shared/certificate_given.h"
 
 #include <unistd.h>
 
@@ -54,24 +55,9 @@ static void on_listen(struct program *p, enum parent_listen kind, int fd)
 
 static void take_certificate(int fd)
 {
-	struct buffer pem = buffer_new(CERTIFICATE_PEM_MAX);
-	ssize_t n;
-	do {
-		uint8_t *room = buffer_room(&pem, 4096);
-		n = room ? pread(fd, room, 4096, (off_t)pem.length) : -1;
-		if (n > 0)
-			buffer_grown(&pem, (size_t)n);
-	} while (n > 0);
-	struct tls_context *context = tls_context_new();
-	const enum certificate_problem problem =
-		tls_context_add(context, buffer_view(&pem), (struct key_id){0});
-	buffer_free(&pem);
-	if (problem != CERTIFICATE_OK) {
-		log_error("the certificate cannot be used, TLS stays as it was",
-			fact_text("why", certificate_problem_text(problem)));
-		tls_context_free(&context);
+	struct tls_context *context = certificate_given(fd);
+	if (!context)
 		return;
-	}
 	tls_context_free(&popd.tls);
 	popd.tls = context;
 	if (popd.generation)
