@@ -4,21 +4,6 @@
 
 #include <stdlib.h>
 
-const char *denyfrom_kind_name(enum denyfrom_kind kind)
-{
-	switch (kind) {
-	case DENYFROM_DOMAIN:
-		return "domain";
-	case DENYFROM_NETWORK:
-		return "network";
-	case DENYFROM_SENDER:
-		return "sender";
-	case DENYFROM_SENDER_DOMAIN:
-		return "sender-domain";
-	}
-	return "unknown";
-}
-
 static bool parse_sender(struct view text, struct arena *a, struct denyfrom_entry *e)
 {
 	if (view_at(text, 0) == '@') {

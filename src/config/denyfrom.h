@@ -25,7 +25,6 @@ enum denyfrom_kind {
 	DENYFROM_SENDER_DOMAIN,
 };
 #define DENYFROM_KINDS 4
-const char *denyfrom_kind_name(enum denyfrom_kind kind);
 
 struct denyfrom_entry {
 	enum denyfrom_kind kind;

@@ -11,21 +11,6 @@
 #define MAC_OCTETS crypto_auth_hmacsha256_BYTES
 _Static_assert(MAC_OCTETS == VERIFIER_KEY_OCTETS, "HMAC-SHA-256");
 
-const char *verifier_result_name(enum verifier_result result)
-{
-	switch (result) {
-	case VERIFIER_MATCHES:
-		return "matches";
-	case VERIFIER_DIFFERS:
-		return "differs";
-	case VERIFIER_UNUSABLE:
-		return "unusable";
-	case VERIFIER_FAILED:
-		return "failed";
-	}
-	return "unknown";
-}
-
 void verifier_warm(void)
 {
 	must(sodium_init() >= 0);

@@ -42,7 +42,6 @@ enum verifier_result {
 	VERIFIER_UNUSABLE, /* "!", malformed, or of a kind that is refused */
 	VERIFIER_FAILED, /* no memory for it now */
 };
-const char *verifier_result_name(enum verifier_result result);
 
 /* SCRAM verifiers see the prepared password, imported hashes the password as it came, since those who
  * made them knew no SASLprep. *iterations_out: how often PBKDF2 turned. */

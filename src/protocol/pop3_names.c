@@ -1,27 +1,6 @@
 /* Names of the enumerators of pop3_server.h, for logs and transcripts. */
 #include "protocol/pop3_server.h"
 
-const char *pop3_state_name(enum pop3_state state)
-{
-	switch (state) {
-	case POP3_STATE_GREETING:
-		return "greeting";
-	case POP3_STATE_AUTHORIZATION:
-		return "authorization";
-	case POP3_STATE_SASL:
-		return "sasl";
-	case POP3_STATE_TLS:
-		return "tls";
-	case POP3_STATE_TRANSACTION:
-		return "transaction";
-	case POP3_STATE_UPDATE:
-		return "update";
-	case POP3_STATE_CLOSED:
-		return "closed";
-	}
-	return "?";
-}
-
 const char *pop3_want_name(enum pop3_want want)
 {
 	switch (want) {

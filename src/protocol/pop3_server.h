@@ -61,7 +61,6 @@ enum pop3_state {
 	POP3_STATE_UPDATE, /* QUIT was said: removing */
 	POP3_STATE_CLOSED,
 };
-const char *pop3_state_name(enum pop3_state state);
 
 enum pop3_want {
 	POP3_WANT_INPUT,

@@ -7,21 +7,6 @@ bool reply_is_none(const struct reply *reply)
 	return reply->code == 0;
 }
 
-bool reply_is_positive(const struct reply *reply)
-{
-	return reply->code >= 200 && reply->code < 400;
-}
-
-bool reply_is_temporary(const struct reply *reply)
-{
-	return reply->code >= 400 && reply->code < 500;
-}
-
-bool reply_is_permanent(const struct reply *reply)
-{
-	return reply->code >= 500 && reply->code < 600;
-}
-
 static void add_codes(struct buffer *b, const struct reply *reply)
 {
 	must(reply->code >= 200 && reply->code < 600);

@@ -33,10 +33,6 @@ struct reply {
 
 /* Code 0: nothing was filled in. */
 bool reply_is_none(const struct reply *reply);
-/* 2xx or 3xx; 4xx; 5xx. */
-bool reply_is_positive(const struct reply *reply);
-bool reply_is_temporary(const struct reply *reply);
-bool reply_is_permanent(const struct reply *reply);
 
 /* Appends the reply as one line with CRLF, at most REPLY_LINE_MAX octets: a longer text is cut.
  * Controls are escaped; octets above 0x7e become "?" unless `utf8` (RFC 6531 §3.7.4.2). */

@@ -12,29 +12,6 @@ const struct reply smtp_reply_too_large = REPLY(552, 5, 3, 4, "sizelimit",
 const struct reply smtp_reply_no_memory =
 	REPLY(452, 4, 3, 1, "memory", "Too much was given for one mail; please try again later");
 
-const char *smtp_want_name(enum smtp_want want)
-{
-	switch (want) {
-	case SMTP_WANT_INPUT:
-		return "input";
-	case SMTP_WANT_OUTPUT:
-		return "output";
-	case SMTP_WANT_ANSWER:
-		return "answer";
-	case SMTP_WANT_CONTENT:
-		return "content";
-	case SMTP_WANT_DROP:
-		return "drop";
-	case SMTP_WANT_NOTE:
-		return "note";
-	case SMTP_WANT_TLS:
-		return "tls";
-	case SMTP_WANT_CLOSE:
-		return "close";
-	}
-	return "?";
-}
-
 const char *smtp_ask_name(enum smtp_ask_kind kind)
 {
 	switch (kind) {
@@ -163,11 +140,6 @@ const char *smtp_server_protocol(const struct smtp_server *s)
 	if (!s->is_ehlo && !utf8)
 		return "SMTP";
 	return names[utf8][s->facts.tls_active + 2 * s->is_authenticated];
-}
-
-bool smtp_server_is_authenticated(const struct smtp_server *s)
-{
-	return s->is_authenticated;
 }
 
 bool smtp_server_is_content_open(const struct smtp_server *s)

@@ -73,7 +73,6 @@ enum smtp_want {
 	SMTP_WANT_TLS,
 	SMTP_WANT_CLOSE,
 };
-const char *smtp_want_name(enum smtp_want want);
 
 enum smtp_ask_kind {
 	SMTP_ASK_NONE,
@@ -222,7 +221,6 @@ const struct smtp_mail *smtp_server_mail(const struct smtp_server *s);
 const struct helo_name *smtp_server_helo(const struct smtp_server *s);
 /* "SMTP", "ESMTP", "ESMTPS", "ESMTPSA", "UTF8SMTP…": the `with` of Received (RFC 3848, 6531 §4.3). */
 const char *smtp_server_protocol(const struct smtp_server *s);
-bool smtp_server_is_authenticated(const struct smtp_server *s);
 /* A stream was opened by CONTENT and neither committed nor dropped: whoever closes the session in
  * this state aborts it. */
 bool smtp_server_is_content_open(const struct smtp_server *s);

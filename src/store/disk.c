@@ -49,11 +49,6 @@ enum error disk_make_directory(struct disk *disk, struct view directory)
 	return disk->operations->make_directory(disk, directory);
 }
 
-enum error disk_rename(struct disk *disk, struct view from, struct view to)
-{
-	return disk->operations->rename(disk, from, to);
-}
-
 enum error disk_remove(struct disk *disk, struct view name)
 {
 	return disk->operations->remove(disk, name);

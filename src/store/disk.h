@@ -72,7 +72,6 @@ must_use enum error disk_sync(struct disk *disk, struct disk_file *file);
 must_use enum error disk_sync_directory(struct disk *disk, struct view directory);
 /* ERROR_EXISTS when it is there. */
 must_use enum error disk_make_directory(struct disk *disk, struct view directory);
-must_use enum error disk_rename(struct disk *disk, struct view from, struct view to);
 /* ERROR_MISSING when it is not there. */
 must_use enum error disk_remove(struct disk *disk, struct view name);
 /* Appends the names of regular files in `directory`, each as u8 length and octets, in no order.

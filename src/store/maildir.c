@@ -102,8 +102,8 @@ static enum error begin(struct maildir_file *file)
 	file->looked = !file->is_found || file->how & MAILDIR_REWRITE;
 	file->is_away = file->how & MAILDIR_TRUST && !file->is_found;
 	if (file->is_away) {
-		remove_fresh(
-			file); /* somebody died while writing it anew, and then it was taken away */
+		/* somebody died while writing it anew, and then it was taken away */
+		remove_fresh(file);
 		return ERROR_NONE;
 	}
 	if (file->how & MAILDIR_REWRITE)

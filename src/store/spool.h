@@ -227,8 +227,6 @@ enum error spool_batch_write(struct disk *disk, struct spool_batch *batch);
 /* Takes the batch back. Outcomes follow. After a failure the segment is abandoned, messages are
  * refused, state records go into the next batch. */
 void spool_batch_done(struct spool *spool, struct spool_batch *batch);
-/* Whether this batch will be synced (all that holds messages are). */
-bool spool_batch_is_synced(const struct spool_batch *batch);
 /* Asks for a synced batch although only lazy states wait (shutdown, for instance). */
 void spool_flush(struct spool *spool);
 /* Nothing collected, nothing unsynced, nothing out. */

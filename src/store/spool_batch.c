@@ -305,11 +305,6 @@ struct spool_batch *spool_batch_take(struct spool *spool)
 	return batch_fill(spool, &plan);
 }
 
-bool spool_batch_is_synced(const struct spool_batch *batch)
-{
-	return batch->sync;
-}
-
 /* --- writing: in any thread --------------------------------------------------------------- */
 
 /* A large content that failed takes only its own message down: its record becomes a note. */

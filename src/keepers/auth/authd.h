@@ -51,7 +51,6 @@ enum exchange_phase {
 	EXCHANGE_GRANTING,
 	EXCHANGE_EXPIRED,
 };
-const char *exchange_phase_name(enum exchange_phase phase);
 
 struct authd;
 

@@ -3,25 +3,6 @@
 #include "base/log.h"
 #include "mail/ip.h"
 
-const char *exchange_phase_name(enum exchange_phase phase)
-{
-	switch (phase) {
-	case EXCHANGE_THINKING:
-		return "thinking";
-	case EXCHANGE_HASHING:
-		return "hashing";
-	case EXCHANGE_DELAYED:
-		return "delayed";
-	case EXCHANGE_WAITING:
-		return "waiting";
-	case EXCHANGE_GRANTING:
-		return "granting";
-	case EXCHANGE_EXPIRED:
-		return "expired";
-	}
-	return "unknown";
-}
-
 /* --- ends --------------------------------------------------------------------------------- */
 
 void exchange_free(struct exchange *ex)
