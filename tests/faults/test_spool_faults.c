@@ -772,15 +772,17 @@ static bool life(uint64_t seed, enum plant plant, char *why, size_t room)
 	return good;
 }
 
+#define PLANTED_SEEDS 3000u
+
 static int planted(void)
 {
 	int unnoticed = 0;
 	char why[200];
 	for (enum plant plant = PLANT_NONE + 1; plant < PLANT_COUNT; plant++) {
 		uint64_t seed = 1;
-		while (seed <= 300 && life(seed, plant, why, sizeof why))
+		while (seed <= PLANTED_SEEDS && life(seed, plant, why, sizeof why))
 			seed++;
-		if (seed <= 300) {
+		if (seed <= PLANTED_SEEDS) {
 			printf("noticed: %s (seed %llu: %s)\n", plant_names[plant],
 				(unsigned long long)seed, why);
 		} else {

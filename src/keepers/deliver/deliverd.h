@@ -283,6 +283,9 @@ void sync_placed(struct device *device, struct placing *p);
 void sync_now(struct device *device);
 /* Closes what was not used for long. */
 void sync_sweep(struct deliverd *d);
+/* Spool is gone. What it asked for is asked for again, and written again: that it was once synced says
+ * nothing about what will stand there then. */
+void sync_forget(struct deliverd *d);
 bool sync_is_quiet(const struct deliverd *d);
 void sync_end(struct deliverd *d);
 

@@ -36,6 +36,7 @@ static bool is_settled(struct deliverd *d, struct settler *s)
 	/* what was repaired is read only when a second power cut cannot tear it again */
 	if (!s->sync && !s->box->repaired)
 		return true;
+	s->round = 0; /* what is synced now must be recorded, too */
 	sync_now(&d->devices[s->box->device - 1]);
 	return false;
 }

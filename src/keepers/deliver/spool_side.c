@@ -200,6 +200,7 @@ static void closed(void *context, const char *broken)
 	streams_each(&d->streams, orphan, d);
 	/* a new spool tells anew what must be repaired; until then nobody reads */
 	forget_troubles(d);
+	sync_forget(d);
 	d->expecting = true;
 	d->asked = 0;
 	d->round++; /* what it had not made durable is asked for anew */

@@ -170,6 +170,14 @@ void sync_sweep(struct deliverd *d)
 			close_watch(&d->devices[i]);
 }
 
+void sync_forget(struct deliverd *d)
+{
+	for (uint32_t i = 0; i < d->device_count; i++) {
+		buffer_clear(&d->devices[i].placed);
+		buffer_clear(&d->devices[i].syncing);
+	}
+}
+
 bool sync_is_quiet(const struct deliverd *d)
 {
 	for (uint32_t i = 0; i < d->device_count; i++)

@@ -52,10 +52,25 @@ static void settle_finals(struct spoold *d)
 		buffer_drop(&d->finals, taken);
 }
 
+/* What an earlier deliver had, and of which it said nothing, may have been placed: it is written again
+ * unless it is found, so nothing may be removed before the present one has looked. */
+static bool may_come_back(struct spoold *d)
+{
+	const struct spool_entry *e = d->handed_before ? spool_oldest(d->spool) : NULL;
+	for (; e && e->id.value <= d->handed_before; e = e->newer)
+		for (uint32_t i = 0; i < e->recipient_count; i++)
+			if (e->recipients[i].state == SPOOL_WAITING &&
+				e->recipients[i].notes & NOTE_HANDED &&
+				!(e->recipients[i].notes & NOTE_UNREADABLE))
+				return true;
+	d->handed_before = 0;
+	return false;
+}
+
 /* What deliver said before its MARK is in the log once no final state waits for room in it. */
 static void check_mark(struct spoold *d)
 {
-	if (!d->mark.is_asked || (!d->mark.is_taken && d->finals.length))
+	if (!d->mark.is_asked || (!d->mark.is_taken && d->finals.length) || may_come_back(d))
 		return;
 	if (!d->mark.is_taken)
 		d->mark.states = spool_mark(d->spool);
@@ -257,6 +272,8 @@ void results_connect(struct spoold *d, int fd)
 	if (d->deliver)
 		lose(d);
 	d->deliver = channel_new(d->program->loop, &spool_deliver, FRAME_A, fd, &handler, d);
+	for (const struct spool_entry *e = spool_oldest(d->spool); e; e = e->newer)
+		d->handed_before = e->id.value;
 	scan_expect(d);
 	lanes_pump(d);
 }

@@ -169,6 +169,7 @@ struct spoold {
 	bool chore_out;
 	bool drained;
 	uint64_t free_octets;
+	uint64_t handed_before; /* ids up to here may be with an earlier deliver; 0: none is */
 	uint64_t batches_seen; /* at the last tick */
 	struct receiver receivers[SMTPD_WORKERS_MAX];
 	uint64_t collecting; /* octets of contents being received */
