@@ -61,7 +61,8 @@ struct device {
 	uint64_t number; /* st_dev */
 	int fd; /* opened before what it watches was written; -1: closed, for it was idle */
 	struct deliverd *deliverd;
-	struct buffer placed; /* (id, recipient) pairs since the last sync began */
+	bool wanted; /* something was placed since the last sync began */
+	struct buffer placed; /* its (id, recipient) pairs, as far as this spool gave them */
 	struct buffer syncing; /* those that the running sync covers */
 	struct buffer keys; /* of the duplicates' rows: DIGEST octets and id each */
 	struct buffer syncing_keys;

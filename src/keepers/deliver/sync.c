@@ -13,7 +13,7 @@ static void due(void *context)
 
 static bool is_idle(const struct device *device)
 {
-	return !device->running && !device->placed.length && !device->hung;
+	return !device->running && !device->wanted && !device->hung;
 }
 
 static void close_watch(struct device *device)
@@ -95,11 +95,12 @@ static void fail(struct device *device)
 		fact_error(device->error));
 	d->sync_failures++;
 	say_pairs(d, buffer_view(&device->syncing), true);
-	if (device->placed.length) {
+	if (device->wanted) {
 		say_pairs(d, buffer_view(&device->placed), true);
 		device->turn++;
 		device->done++;
 	}
+	device->wanted = false;
 	buffer_free(&device->placed);
 	buffer_free(&device->keys);
 	settle_fail(d, device);
@@ -122,7 +123,7 @@ static void sync_done(void *context)
 	}
 	buffer_free(&device->syncing);
 	buffer_free(&device->syncing_keys);
-	if (device->placed.length)
+	if (device->wanted)
 		sync_now(device);
 	settle_check(d);
 	deliver_check_drained(d);
@@ -132,7 +133,7 @@ static void sync_done(void *context)
 void sync_now(struct device *device)
 {
 	struct deliverd *d = device->deliverd;
-	if (device->running || device->placed.length == 0)
+	if (device->running || !device->wanted)
 		return;
 	const struct job job = {.work = sync_work, .done = sync_done, .context = device};
 	if (workers_submit(d->pool, &job) != ERROR_NONE) {
@@ -140,6 +141,7 @@ void sync_now(struct device *device)
 		return;
 	}
 	device->running = true;
+	device->wanted = false;
 	device->turn++;
 	timer_stop(device->timer);
 	device->armed = false;
@@ -147,10 +149,16 @@ void sync_now(struct device *device)
 	buffer_move(&device->syncing_keys, &device->keys);
 }
 
+/* A spool that is new gives everything again that an earlier one has not heard of. It must not take what
+ * was placed for the earlier one for what is under way now: that is written once more, and its sync may
+ * fail. */
 void sync_placed(struct device *device, struct placing *p)
 {
-	buffer_add_u64(&device->placed, p->message->id.value);
-	buffer_add_u32(&device->placed, p->recipient);
+	device->wanted = true;
+	if (p->message->number) {
+		buffer_add_u64(&device->placed, p->message->id.value);
+		buffer_add_u32(&device->placed, p->recipient);
+	}
 	if (p->claimed) {
 		buffer_add(&device->keys, view_of(p->digest, sizeof p->digest));
 		buffer_add_u64(&device->keys, p->message->id.value);
@@ -181,7 +189,7 @@ void sync_forget(struct deliverd *d)
 bool sync_is_quiet(const struct deliverd *d)
 {
 	for (uint32_t i = 0; i < d->device_count; i++)
-		if (d->devices[i].running || d->devices[i].placed.length)
+		if (d->devices[i].running || d->devices[i].wanted)
 			return false;
 	return true;
 }
