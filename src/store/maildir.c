@@ -106,8 +106,6 @@ static enum error begin(struct maildir_file *file)
 		remove_fresh(file);
 		return ERROR_NONE;
 	}
-	if (file->how & MAILDIR_REWRITE)
-		close_one(file->disk, &file->found);
 	return file->found >= 0 ? ERROR_NONE : open_fresh(file);
 }
 
@@ -138,7 +136,8 @@ enum error maildir_begin(const struct maildir_place *place, struct view name, un
 
 /* --- writing ------------------------------------------------------------------------------ */
 
-static enum error write_all(struct maildir_file *file, const struct view *parts, size_t count)
+static enum error write_all(
+	struct maildir_file *file, int fd, const struct view *parts, size_t count)
 {
 	struct view left[MAIL_DISK_PARTS_MAX];
 	size_t first = 0;
@@ -151,7 +150,7 @@ static enum error write_all(struct maildir_file *file, const struct view *parts,
 		if (first == count)
 			return ERROR_NONE;
 		ssize_t n = file->disk->write(
-			file->disk, file->fd, left + first, count - first, file->offset);
+			file->disk, fd, left + first, count - first, file->offset);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -195,9 +194,18 @@ static enum error write_anew(struct maildir_file *file, uint8_t *room)
 		if (n <= 0)
 			return ERROR_IO;
 		const struct view part = view_of(room, (size_t)n);
-		error = write_all(file, &part, 1);
+		error = write_all(file, file->fd, &part, 1);
 	}
 	return error;
+}
+
+/* The part is as it should be; with MAILDIR_REWRITE it is also written once more. */
+static enum error stay(struct maildir_file *file, const struct view *part)
+{
+	if (file->how & MAILDIR_REWRITE)
+		return write_all(file, file->found, part, 1);
+	file->offset += part->length;
+	return ERROR_NONE;
 }
 
 static enum error compare(struct maildir_file *file, const struct view *parts, size_t count)
@@ -206,13 +214,13 @@ static enum error compare(struct maildir_file *file, const struct view *parts, s
 	enum error error = ERROR_NONE;
 	for (size_t i = 0; i < count && !error; i++) {
 		if (file->fd < 0 && is_same(file, parts[i], room)) {
-			file->offset += parts[i].length;
+			error = stay(file, parts + i);
 			continue;
 		}
 		if (file->fd < 0)
 			error = write_anew(file, room);
 		if (!error)
-			error = write_all(file, parts + i, 1);
+			error = write_all(file, file->fd, parts + i, 1);
 	}
 	memory_free(room);
 	return error;
@@ -222,7 +230,7 @@ enum error maildir_write(struct maildir_file *file, const struct view *parts, si
 {
 	if (file->is_away)
 		return ERROR_NONE;
-	return file->fd < 0 ? compare(file, parts, count) : write_all(file, parts, count);
+	return file->fd < 0 ? compare(file, parts, count) : write_all(file, file->fd, parts, count);
 }
 
 /* --- its name ----------------------------------------------------------------------------- */
@@ -307,7 +315,9 @@ enum error maildir_finish(struct maildir_file *file)
 	}
 	file->looked = true;
 	/* an error of a network file system may come only here */
-	const int fd = file->fd;
+	const int fd = file->fd >= 0 ? file->fd : file->found;
+	if (file->fd < 0)
+		file->found = -1;
 	file->fd = -1;
 	if (fd >= 0 && file->disk->close(file->disk, fd) != 0 && errno != EINTR)
 		error = error_of_errno(errno);

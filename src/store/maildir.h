@@ -9,20 +9,24 @@
  * a boot a name proves nothing: ext4 and XFS both show whole names with no octets. A repeated
  * delivery therefore looks for the name in new/ and cur/, with any flags, and compares every octet.
  * What is wrong is never mended in place, where a reader would see it half done: tmp/NAME is written
- * anew and exchanged with the very path that was found, so its flags stay.
+ * anew and exchanged with the very path that was found, so its flags stay. Who has the mailbox open
+ * finds that message gone, as what he was shown was not it (store/maildir_list.h).
  *
  * | state    | on disk                        | repeated delivery (MAILDIR_LOOK)             |
  * |----------|--------------------------------|----------------------------------------------|
  * | writing  | tmp/NAME, part                 | tmp/NAME is removed and written anew         |
  * | placed   | new/NAME or cur/NAME:2,flags,  | found: compared, exchanged where it differs; |
- * |          | perhaps unsynced               | with MAILDIR_REWRITE exchanged in any case   |
+ * |          | perhaps unsynced               | with MAILDIR_REWRITE what is the same is     |
+ * |          |                                | written over itself                          |
  * | exchange | tmp/NAME the old file, the new | as placed; tmp/NAME is removed               |
  * |          | one in its place               |                                              |
  * | lost     | nothing: the rename was not    | written anew; with MAILDIR_TRUST taken as    |
  * |          | synced before the power went   | moved away by its reader; tmp/NAME is removed |
  *
  * In a boot in which a write or sync may have failed comparing proves nothing either: what is read
- * comes from memory. So there MAILDIR_REWRITE (never another sync as if nothing had been lost).
+ * comes from memory. So there MAILDIR_REWRITE (never another sync as if nothing had been lost): the
+ * same octets are written to the same places, which the next sync must then bring to the disk. No
+ * reader can see that, and the file stays the one that an open session has listed.
  *
  * The Maildir is opened below the directory of all mailboxes, step by step; symbolic links are not
  * followed, for reading does not follow them either. Blocks: called in the pool's threads.
@@ -58,14 +62,14 @@ void maildir_name_add(struct buffer *b, const struct maildir_name *n);
 
 enum maildir_how {
 	MAILDIR_LOOK = 1, /* the mail may have been placed before */
-	MAILDIR_REWRITE = 2, /* with LOOK: what is found is not believed */
+	MAILDIR_REWRITE = 2, /* with LOOK: what is found is not believed to be on the disk */
 	MAILDIR_TRUST = 4, /* with LOOK: it was placed in this boot; if it is away, so be it */
 };
 
 struct maildir_file {
 	struct mail_disk *disk;
 	int fd; /* what is written: tmp/NAME; -1: nothing */
-	int found; /* what was placed before, being compared; -1: nothing */
+	int found; /* what was placed before, being compared; -1: nothing, or not ours to write to */
 	int maildir; /* -1: not begun */
 	int watch; /* a directory of the file system, opened before anything was written; -1: none */
 	uint64_t offset;

@@ -19,8 +19,14 @@ static enum error open_at(struct maildir_file *file, const char *folder, struct 
 		return errno == ENOENT ? ERROR_MISSING : error_of_errno(errno);
 	must(view_to_text(name, file->path, sizeof file->path));
 	/* not to wait for a writer, should somebody have put a pipe there */
+	const int flags = O_NOFOLLOW | O_NONBLOCK;
+	bool writes = file->how & MAILDIR_REWRITE;
 	file->found =
-		disk->open(disk, directory, file->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+		disk->open(disk, directory, file->path, flags | (writes ? O_RDWR : O_RDONLY), 0);
+	if (file->found < 0 && errno == EACCES && writes) {
+		writes = false;
+		file->found = disk->open(disk, directory, file->path, flags | O_RDONLY, 0);
+	}
 	const int problem = errno;
 	disk->close(disk, directory);
 	if (file->found < 0)
@@ -29,6 +35,10 @@ static enum error open_at(struct maildir_file *file, const char *folder, struct 
 	file->is_found = true;
 	if (disk->facts(disk, file->found, NULL, &facts) != 0)
 		return error_of_errno(errno);
+	if (file->how & MAILDIR_REWRITE && !writes) {
+		disk->close(disk, file->found);
+		file->found = -1;
+	}
 	return facts.is_regular ? ERROR_NONE : ERROR_IO;
 }
 

@@ -6,9 +6,9 @@
  * which any other program may change at any time by renaming, as it may move the file from new/ to
  * cur/). So each row keeps where the file was, and its inode as the directory told it: who is not
  * there any more, or has another inode, is looked for once more by base name and inode in both
- * directories. What is then not there is gone; another file is never taken for it. That holds for what
- * deliver has written anew under its own name after a sync failed (store/maildir.h), too: who has the
- * mailbox open is told that it is gone, and the next session finds it under its unique-id.
+ * directories. What is then not there is gone; another file is never taken for it. That holds for a
+ * torn one which deliver has exchanged under its own name (store/maildir.h), too: who has the mailbox
+ * open is told that it is gone, and the next session finds it under its unique-id.
  *
  * Sizes come from ",S=NNN" in the name, else from the file. Order: the time of delivery that the
  * name begins with (else the file's), then the name. Unique-ids (RFC 1939 §7, UIDL) live as long as

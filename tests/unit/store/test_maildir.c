@@ -89,10 +89,10 @@ static const struct {
 	{"read: whole", LOOK, "hana/cur/" NAME ":2,S", MAIL, "hana/cur/" NAME ":2,S", true, false},
 	{"read: none", LOOK, "hana/cur/" NAME ":2,RS", "", "hana/cur/" NAME ":2,RS", false, true},
 	{"zeros", LOOK, "hana/cur/" NAME ":2,", "...........", "hana/cur/" NAME ":2,", false, true},
-	{"not believed", REWRITE, "hana/new/" NAME, MAIL, "hana/new/" NAME, false, false},
-	{"not believed", REWRITE, "hana/cur/" NAME ":2,", "", "hana/cur/" NAME ":2,", false, false},
+	{"not believed", REWRITE, "hana/new/" NAME, MAIL, "hana/new/" NAME, true, false},
+	{"not believed", REWRITE, "hana/cur/" NAME ":2,", "", "hana/cur/" NAME ":2,", false, true},
 	{"not believed, lost", REWRITE, NULL, "", "hana/new/" NAME, false, false},
-	{"placed", TRUST, "hana/cur/" NAME ":2,S", MAIL, "hana/cur/" NAME ":2,S", false, false},
+	{"placed", TRUST, "hana/cur/" NAME ":2,S", MAIL, "hana/cur/" NAME ":2,S", true, false},
 	{"placed, and moved away", TRUST, NULL, "", NULL, false, false},
 	{"the same, half written anew", TRUST, "hana/tmp/" NAME, "hel", NULL, false, false},
 };
@@ -182,6 +182,62 @@ static ssize_t full_disk(
 	(void)disk, (void)fd, (void)v, (void)n, (void)at;
 	errno = ENOSPC;
 	return -1;
+}
+
+static ssize_t writes_seen;
+
+static ssize_t count_writes(
+	struct mail_disk *disk, int fd, const struct view *v, size_t n, uint64_t at)
+{
+	const ssize_t done = mail_disk_posix()->write(disk, fd, v, n, at);
+	writes_seen += done > 0 ? done : 0;
+	return done;
+}
+
+static void not_believed_is_written_in_place(void **state)
+{
+	/* Where a sync may have failed every octet is given to the disk again, and who reads sees nothing of it. */
+	struct boxes *b = *state;
+	struct maildir_file file;
+	struct mail_disk counted = *mail_disk_posix();
+	counted.write = count_writes;
+	b->place.disk = &counted;
+	boxes_make(b, "hana");
+	boxes_put(b, "hana/cur/" NAME ":2,S", MAIL);
+	const uint64_t inode = inode_of(b, "hana/cur/" NAME ":2,S");
+	writes_seen = 0;
+	assert_int_equal(deliver(&b->place, NAME, MAILDIR_LOOK, &file), ERROR_NONE);
+	assert_int_equal(writes_seen, 0);
+	assert_int_equal(deliver(&b->place, NAME, REWRITE, &file), ERROR_NONE);
+	assert_int_equal(writes_seen, strlen(MAIL));
+	assert_true(inode_of(b, "hana/cur/" NAME ":2,S") == inode);
+	assert_true(boxes_holds(b, "hana/cur/" NAME ":2,S", MAIL));
+}
+
+static int only_to_read(struct mail_disk *disk, int at, const char *name, int flags, unsigned mode)
+{
+	if ((flags & O_ACCMODE) == O_RDWR) {
+		errno = EACCES;
+		return -1;
+	}
+	return mail_disk_posix()->open(disk, at, name, flags, mode);
+}
+
+static void not_believed_and_not_ours_to_write(void **state)
+{
+	/* Its reader has taken our right to write to it: it is exchanged. */
+	struct boxes *b = *state;
+	struct maildir_file file;
+	struct mail_disk strict = *mail_disk_posix();
+	strict.open = only_to_read;
+	b->place.disk = &strict;
+	boxes_make(b, "hana");
+	boxes_put(b, "hana/cur/" NAME ":2,S", MAIL);
+	const uint64_t inode = inode_of(b, "hana/cur/" NAME ":2,S");
+	assert_int_equal(deliver(&b->place, NAME, REWRITE, &file), ERROR_NONE);
+	assert_true(inode_of(b, "hana/cur/" NAME ":2,S") != inode);
+	assert_true(boxes_holds(b, "hana/cur/" NAME ":2,S", MAIL));
+	assert_int_equal(boxes_count(b, "hana/tmp"), 0);
 }
 
 static void torn_and_no_room(void **state)
@@ -435,6 +491,8 @@ int main(void)
 		TEST(mends_behind_the_scenes),
 		TEST(reader_renames_meanwhile),
 		TEST(reader_removes_meanwhile),
+		TEST(not_believed_is_written_in_place),
+		TEST(not_believed_and_not_ours_to_write),
 		TEST(torn_and_no_room),
 		TEST(without_exchange),
 		TEST(watches_before_it_writes),
