@@ -100,6 +100,9 @@ must_use enum error maildir_finish(struct maildir_file *file);
 void maildir_abandon(struct maildir_file *file);
 /* Takes `watch`, which is the caller's from here on. */
 int maildir_take_watch(struct maildir_file *file);
+/* Removes from tmp/ what this spool's mail has left there: of deliveries that were killed. For a mailbox in
+ * which none is under way; what cannot be removed stays. */
+void maildir_tidy(const struct maildir_place *place, uint64_t birth);
 /* Closes what is left. */
 void maildir_close(struct maildir_file *file);
 

@@ -142,6 +142,7 @@ struct box {
 	uint32_t repairs; /* deliveries that must be repeated before it may be read */
 	bool repaired; /* some were: it is synced before it is read */
 	uint64_t unsynced_turn; /* the device's sync that covers its last file; 0: none */
+	bool tidied; /* what was killed earlier has left nothing; for its jobs */
 	atomic_bool broken; /* one failed: those behind it fail too, until spool says AGAIN */
 	struct placing *line; /* in the order of their beginning, those that have not gone */
 	struct placing *line_last;
@@ -253,7 +254,8 @@ void duplicate_end(struct deliverd *d);
 
 /* place.c */
 void place_header(struct placing *p);
-void place_name(const struct placing *p, struct buffer *name);
+/* In a thread: the file of this placing. Before the first one of a mailbox, what killed deliveries left. */
+must_use enum error place_begin(struct placing *p);
 struct maildir_place deliver_place_of(const struct deliverd *d, const struct box *box);
 /* Nothing stands against it any more: it gets its name when its turn has come. */
 void place_ready(struct placing *p);

@@ -8,20 +8,13 @@ static void write_work(void *context)
 {
 	struct placing *p = context;
 	struct incoming *in = p->message;
-	const struct maildir_place place = deliver_place_of(in->deliverd, p->box);
 	const struct view parts[2] = {
 		in->begun ? VIEW_NONE : buffer_view(&p->header), buffer_view(&in->chunk)};
 	place_began(p);
 	if (!p->error && atomic_load(&p->box->broken))
 		p->error = ERROR_BUSY;
-	if (!p->error && !in->begun) {
-		struct buffer name = buffer_new(MAILDIR_NAME_MAX);
-		place_name(p, &name);
-		p->error = buffer_failed(&name)
-				   ? ERROR_LIMIT
-				   : maildir_begin(&place, buffer_view(&name), in->how, &p->file);
-		buffer_free(&name);
-	}
+	if (!p->error && !in->begun)
+		p->error = place_begin(p);
 	if (!p->error)
 		p->error = maildir_write(&p->file, parts, 2);
 	if (p->error) {

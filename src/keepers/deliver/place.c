@@ -78,7 +78,7 @@ void place_header(struct placing *p)
 		path_text(p->message->reverse_path), path_text(p->forward_path));
 }
 
-void place_name(const struct placing *p, struct buffer *name)
+static void place_name(const struct placing *p, struct buffer *name)
 {
 	const struct incoming *in = p->message;
 	maildir_name_add(name, &(struct maildir_name){.birth = in->birth,
@@ -89,23 +89,33 @@ void place_name(const struct placing *p, struct buffer *name)
 				       .host = in->deliverd->snapshot->servername.name});
 }
 
+enum error place_begin(struct placing *p)
+{
+	const struct incoming *in = p->message;
+	const struct maildir_place place = deliver_place_of(in->deliverd, p->box);
+	struct buffer name = buffer_new(MAILDIR_NAME_MAX);
+	enum error error = ERROR_LIMIT;
+	if (!p->box->tidied)
+		maildir_tidy(&place, in->birth);
+	p->box->tidied = true;
+	place_name(p, &name);
+	if (!buffer_failed(&name))
+		error = maildir_begin(&place, buffer_view(&name), in->how, &p->file);
+	buffer_free(&name);
+	return error;
+}
+
 static void place_work(void *context)
 {
 	struct placing *p = context;
 	const struct incoming *in = p->message;
-	const struct maildir_place place = deliver_place_of(in->deliverd, p->box);
 	const struct view parts[2] = {buffer_view(&p->header), buffer_view(&in->content)};
-	struct buffer name = buffer_new(MAILDIR_NAME_MAX);
 	place_began(p);
 	if (atomic_load(&p->box->broken)) {
 		p->error = ERROR_BUSY;
 		return;
 	}
-	place_name(p, &name);
-	p->error = buffer_failed(&name)
-			   ? ERROR_LIMIT
-			   : maildir_begin(&place, buffer_view(&name), in->how, &p->file);
-	buffer_free(&name);
+	p->error = place_begin(p);
 	if (!p->error) {
 		p->error = maildir_write(&p->file, parts, 2);
 		if (!p->error)

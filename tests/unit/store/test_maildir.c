@@ -65,6 +65,39 @@ static void makes_deep_directories(void **state)
 	assert_true(boxes_holds(b, "hana/a/Maildir/new/" NAME, MAIL));
 }
 
+static void what_was_killed_is_tidied_away(void **state)
+{
+	/* Ours and of this spool, in tmp/ only; the rest of tmp/ may be of a delivery by another program. */
+	struct boxes *b = *state;
+	static const char *const goes[] = {
+		NAME, "1893455999.0123456789abcdef_00000000000000ac_12.a,S=9"};
+	static const char *const stays[] = {"1893456000.0123456789abcdee_00000000000000ab_0.a,S=11",
+		"1893456000.M20046P2137.mail", "0123456789abcdef_1"};
+	const uint64_t birth = 0x0123456789abcdef;
+	maildir_tidy(&b->place, birth); /* no mailbox, nothing to be done */
+	boxes_make(b, "hana");
+	for (size_t i = 0; i < COUNT(goes); i++) {
+		char path[128];
+		snprintf(path, sizeof path, "hana/tmp/%s", goes[i]);
+		boxes_put(b, path, "hel");
+		snprintf(path, sizeof path, "hana/new/%s", goes[i]);
+		boxes_put(b, path, MAIL);
+	}
+	for (size_t i = 0; i < COUNT(stays); i++) {
+		char path[128];
+		snprintf(path, sizeof path, "hana/tmp/%s", stays[i]);
+		boxes_put(b, path, "hel");
+	}
+	maildir_tidy(&b->place, birth);
+	assert_int_equal(boxes_count(b, "hana/tmp"), COUNT(stays));
+	assert_int_equal(boxes_count(b, "hana/new"), COUNT(goes));
+	for (size_t i = 0; i < COUNT(stays); i++) {
+		char path[128];
+		snprintf(path, sizeof path, "hana/tmp/%s", stays[i]);
+		assert_true(boxes_has(b, path));
+	}
+}
+
 static const struct {
 	const char *what;
 	unsigned how;
@@ -487,6 +520,7 @@ int main(void)
 		cmocka_unit_test(names_as_documented),
 		TEST(places_and_makes_directories),
 		TEST(makes_deep_directories),
+		TEST(what_was_killed_is_tidied_away),
 		TEST(repeats_without_a_second_copy),
 		TEST(mends_behind_the_scenes),
 		TEST(reader_renames_meanwhile),
