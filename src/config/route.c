@@ -73,12 +73,13 @@ static struct route_verdict refuse(
 	say((a), (fallback), (format), \
 		(const struct text_arg[]){__VA_ARGS__ __VA_OPT__(, ){.kind = TEXT_END}})
 
+/* `who` was parsed: it is printable as it is, as addresses are below. */
 static struct route_verdict denied(
 	const struct denyfrom_entry *entry, uint16_t code, struct view who, struct arena *a)
 {
 	struct route_verdict v = refuse("denyfrom", code, "5.7.1",
 		SAY(a, "Mail from there is not taken here", "Mail from {} is not taken here",
-			text_view(who)));
+			text_raw(who)));
 	v.rule = SAY(a, "denyfrom", "denyfrom:{}", text_number(entry->line));
 	return v;
 }
@@ -186,7 +187,7 @@ static struct route_verdict unknown_user(const struct address *path, struct aren
 	address_add(&b, path);
 	const struct route_verdict v = refuse("unknown-user", 550, "5.1.1",
 		SAY(a, "There is no such mailbox here", "There is no mailbox <{}> here",
-			text_view(buffer_view(&b))));
+			text_raw(buffer_view(&b))));
 	buffer_free(&b);
 	return v;
 }
@@ -203,7 +204,7 @@ static struct route_verdict relay_denied(
 		text = SAY(a, plain,
 			"This server takes mail for its own addresses only, and <{}> is none of "
 			"them",
-			text_view(buffer_view(&b)));
+			text_raw(buffer_view(&b)));
 	}
 	buffer_free(&b);
 	return refuse("relay-denied", 550, "5.7.1", text);
@@ -288,11 +289,6 @@ void route_add_user(struct buffer *b, const struct snapshot *s, uint32_t user)
 	text_add(b, "{}@{}", text_raw(s->users[user].name), text_raw(main_domain(s).name));
 }
 
-static struct view local_of(struct view who)
-{
-	return view_first(who, view_find_last(who, '@'));
-}
-
 static struct view without_brackets(struct view v)
 {
 	v = view_trim(v);
@@ -301,31 +297,33 @@ static struct view without_brackets(struct view v)
 	return v;
 }
 
-/* *domain_out: one of ours, in which the name was asked for. */
-static bool parse_verify(const struct snapshot *s, const struct route_facts *facts,
-	struct view text, struct arena *a, struct name *name_out, struct domain *domain_out)
+/* An address, or a local-part alone, which stands for one in the main domain. */
+static bool parse_verify(
+	const struct snapshot *s, struct view text, struct arena *a, struct address *address_out)
 {
-	struct address address;
-	*name_out = (struct name){NAME_UNKNOWN, SNAPSHOT_NOT_FOUND};
-	*domain_out = main_domain(s);
-	if (view_find(text, '@') == VIEW_NOT_FOUND) {
-		*name_out = name_find(s, text, (struct domain){VIEW_NONE});
-		return true;
+	enum address_problem problem = address_parse(text, true, a, address_out);
+	if (problem == ADDRESS_NO_DOMAIN) {
+		struct buffer b = buffer_new(TEXT_MAX);
+		text_add(&b, "{}@{}", text_raw(text), text_raw(main_domain(s).name));
+		problem = address_parse(buffer_view(&b), true, a, address_out);
+		buffer_free(&b);
 	}
-	if (address_parse(text, true, a, &address) != ADDRESS_OK)
-		return false;
-	if (is_own(s, facts, &address))
-		*name_out = name_find(s, address.local_plain, address.domain);
-	if (!address.is_literal)
-		*domain_out = address.domain;
-	return true;
+	return problem == ADDRESS_OK;
+}
+
+static struct name find_verify(
+	const struct snapshot *s, const struct route_facts *facts, const struct address *address)
+{
+	if (!is_own(s, facts, address))
+		return (struct name){NAME_UNKNOWN, SNAPSHOT_NOT_FOUND};
+	return name_find(s, address->local_plain, address->domain);
 }
 
 struct route_verdict route_verify(const struct snapshot *s, const struct route_facts *facts,
 	struct view text, struct arena *a)
 {
-	struct name name;
-	struct domain domain;
+	struct name name = {NAME_UNKNOWN, SNAPSHOT_NOT_FOUND};
+	struct address address;
 	const struct view who = without_brackets(text);
 	if (view_is_empty(facts->login))
 		return (struct route_verdict){.accepted = true,
@@ -334,8 +332,9 @@ struct route_verdict route_verify(const struct snapshot *s, const struct route_f
 			.text = VIEW("That is not told to everybody; please send the mail, and it "
 				     "will be tried"),
 			.rule = VIEW("vrfy-stranger")};
-	if (!parse_verify(s, facts, who, a, &name, &domain) || name.kind == NAME_UNKNOWN ||
-		name.kind == NAME_OTHER_HOST)
+	if (parse_verify(s, who, a, &address))
+		name = find_verify(s, facts, &address);
+	if (name.kind == NAME_UNKNOWN || name.kind == NAME_OTHER_HOST)
 		return refuse("unknown-user", 550, "5.1.1",
 			SAY(a, "There is no such mailbox here", "There is no mailbox <{}> here",
 				text_view(who)));
@@ -343,9 +342,9 @@ struct route_verdict route_verify(const struct snapshot *s, const struct route_f
 	struct buffer b = buffer_new(TEXT_MAX);
 	/* RFC 5321 §3.5.1: a full address, in brackets; in the domain in which it was asked for. */
 	text_add(&b, "{}@{}",
-		text_raw(name.kind == NAME_USER ? s->users[name.index].name : local_of(who)),
-		text_raw(domain.name));
-	v.text = SAY(a, "It is a mailbox here", "<{}>", text_view(buffer_view(&b)));
+		text_raw(name.kind == NAME_USER ? s->users[name.index].name : address.local_part),
+		text_raw(address.is_literal ? main_domain(s).name : address.domain.name));
+	v.text = SAY(a, "It is a mailbox here", "<{}>", text_raw(buffer_view(&b)));
 	buffer_free(&b);
 	return v;
 }

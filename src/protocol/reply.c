@@ -16,19 +16,26 @@ static void add_codes(struct buffer *b, const struct reply *reply)
 			text_number(reply->enhanced.subject), text_number(reply->enhanced.detail));
 }
 
-/* The text as it may be said: no controls, and ASCII only unless the client reads UTF-8. */
+/* Octets at the front of which none needs a look of ours. */
+static size_t common_run(struct view text, bool utf8)
+{
+	size_t run = 0;
+	while (run < text.length && text.at[run] != '\\' && (utf8 || text.at[run] < 0x80))
+		run++;
+	return run;
+}
+
+/* The text as it may be said: no controls, and ASCII only unless the client reads UTF-8. A backslash
+ * stays, so that a quoted local-part reads as it was given. */
 static void add_text(struct buffer *b, struct view text, bool utf8)
 {
-	while (!utf8 && text.length) {
-		size_t run = 0;
-		while (run < text.length && text.at[run] < 0x80)
-			run++;
+	while (text.length) {
+		const size_t run = common_run(text, utf8);
 		text_add_escaped(b, view_first(text, run));
 		if (run < text.length)
-			buffer_add_octet(b, '?');
+			buffer_add_octet(b, text.at[run] == '\\' ? '\\' : '?');
 		text = view_from(text, run + 1);
 	}
-	text_add_escaped(b, text);
 }
 
 /* Cuts what stands behind `start` to a line, never inside a UTF-8 character. */

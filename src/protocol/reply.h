@@ -35,7 +35,7 @@ struct reply {
 bool reply_is_none(const struct reply *reply);
 
 /* Appends the reply as one line with CRLF, at most REPLY_LINE_MAX octets: a longer text is cut.
- * Controls are escaped; octets above 0x7e become "?" unless `utf8` (RFC 6531 §3.7.4.2). */
+ * Controls are escaped, a backslash is not; octets above 0x7e become "?" unless `utf8` (RFC 6531 §3.7.4.2). */
 void reply_add(struct buffer *b, const struct reply *reply, bool utf8);
 
 #endif

@@ -61,6 +61,9 @@ def test_verbs():
             equal(d.say(line).code, code, line)
         d.closed()  # BDAT without a size: nobody knows what follows
         d = hello(h)
+        d.say('MAIL FROM:<>', 250)
+        reply = d.say(r'RCPT TO:<"x\"y"@example.test>', 550)
+        contains(reply, r'<"x\"y"@example.test>')  # as it was given
         d.say('QUIT x', 501)
         d.say('QUIT', 221)
         d.closed()

@@ -441,6 +441,11 @@ static void vrfy(void **state)
 		{"hana", "198.51.100.1", "a b@c", 550, "no mailbox"},
 		{"hana", "198.51.100.1", "x\r\n250 y", 550, "no mailbox <x\\x0d\\x0a250 y>"},
 		{"hana", "198.51.100.1", "", 550, "no mailbox"},
+		/* RFC 5321 §4.1.1.6: a String, which may be quoted */
+		{"hana", "198.51.100.1", "\"taro\"", 250, "<taro@example.test>"},
+		{"hana", "198.51.100.1", "<\"sales\">", 250, "<\"sales\"@example.test>"},
+		{"hana", "198.51.100.1", "\"taro@example.net\"", 550, "no mailbox"},
+		{"hana", "198.51.100.1", "taro@", 550, "no mailbox"},
 	};
 	struct site s;
 	site_open(&s, house);

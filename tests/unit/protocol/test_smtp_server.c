@@ -295,6 +295,9 @@ static void test_reply(void **state)
 	reply_add(&b, &(struct reply){.code = 550, .enhanced = {5, 1, 10}, .text = VIEW("No")},
 		false);
 	assert_true(view_equal(buffer_view(&b), VIEW("550 5.1.10 No\r\n")));
+	buffer_clear(&b);
+	reply_add(&b, &(struct reply){.code = 550, .text = VIEW("<\"a\\\"b\"@c> \x01")}, false);
+	assert_true(view_equal(buffer_view(&b), VIEW("550 <\"a\\\"b\"@c> \\x01\r\n")));
 	buffer_free(&b);
 	buffer_free(&long_text);
 }
