@@ -309,6 +309,25 @@ def test_shutdown_lets_mails_end():
         equal(h.process.wait(40), 0)
 
 
+def test_shutdown_waits_no_longer_than_the_parent():
+    """who has something under way and does not end it is told 421 before the server ends; so is one in a login"""
+    with House() as h:
+        d = hello(h)
+        d.say('MAIL FROM:<>', 250)
+        content = hello(h)
+        content.say('MAIL FROM:<>', 250)
+        content.say('RCPT TO:<hana@example.test>', 250)
+        content.say('DATA', 354)
+        login = hello(h, LOCAL)
+        login.say('AUTH PLAIN', 334)
+        h.process.terminate()
+        for one in (d, content, login):
+            contains(one.read(), '421 4.3.2')
+            one.closed()
+        equal(h.process.wait(40), 0)
+        equal('does not end by itself' in h.log(), False)
+
+
 def test_pipelining_over_open_asks():
     """RFC 2920: what stands behind a login or a mail's end waits for its reply, and is served in order"""
     with House() as h:

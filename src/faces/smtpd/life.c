@@ -63,9 +63,10 @@ void smtpd_go(struct smtpd *d)
 		d->listeners[i] = listener_new(d->program->loop, d->listening[i], arrived, d);
 }
 
-/* Sessions with something under way end behind it (session.c). */
+/* Sessions with something under way end behind it (session.c), or when it takes too long (patience.c). */
 void smtpd_drain(struct smtpd *d)
 {
+	d->draining_ms = loop_now_ms(d->program->loop);
 	for (size_t i = 0; i < LISTENERS_MAX; i++)
 		listener_free(&d->listeners[i]);
 	struct place *next;

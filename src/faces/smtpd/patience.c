@@ -1,5 +1,8 @@
 #include "faces/smtpd/smtpd.h"
 
+/* How long what is under way may take when the server stops; the parent waits 30 s for us. */
+#define DRAIN_MS 25000u
+
 bool is_memory_left(const struct smtpd *d)
 {
 	const size_t queued = d->spool ? channel_backlog(d->spool) : 0;
@@ -27,6 +30,11 @@ static void give_up_waiting(struct session *s)
 		session_stop(s, SMTP_STOP_TROUBLE);
 }
 
+static bool is_drain_over(const struct smtpd *d, uint64_t now_ms)
+{
+	return d->program->draining && now_ms - d->draining_ms > DRAIN_MS;
+}
+
 /* RFC 5321 §4.5.3.2, and the pace of smtp_limits.h; all on the monotonic clock. */
 static void check_time(struct session *s, uint64_t now_ms)
 {
@@ -39,6 +47,8 @@ static void check_time(struct session *s, uint64_t now_ms)
 		give_up_waiting(s);
 	else if (is_overdue)
 		session_stop(s, SMTP_STOP_TIMEOUT);
+	else if (is_drain_over(s->smtpd, now_ms))
+		session_stop(s, SMTP_STOP_SHUTDOWN);
 	else if (place_is_behind(&s->guest.place, &pace, 1, now_ms))
 		session_stop(s, SMTP_STOP_SLOW);
 }

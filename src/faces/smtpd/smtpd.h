@@ -113,6 +113,7 @@ struct smtpd {
 	struct timer *sweep;
 	struct room room;
 	size_t memory; /* of the sessions, in octets */
+	uint64_t draining_ms; /* monotonic: since */
 	uint32_t last_number;
 	uint64_t run; /* upper bits of session ids */
 	struct smtpd_counts {
