@@ -77,7 +77,7 @@ static void say_keywords(const struct smtp_server *s, struct buffer *out)
 	text_add(out, "250-SIZE {}\r\n", text_number(limits->size_octets));
 	text_add(out, "250-LIMITS MAILMAX={} RCPTMAX={}\r\n", text_number(limits->mails),
 		text_number(limits->recipients));
-	if (s->facts.tls_offered && !s->facts.tls_active)
+	if (smtp_tls_is_offered(s))
 		text_add(out, "250-STARTTLS\r\n");
 	if (smtp_auth_is_offered(s))
 		text_add(out, "250-AUTH {}\r\n", text_view(s->facts.mechanisms));

@@ -33,6 +33,11 @@ bool smtp_auth_is_offered(const struct smtp_server *s)
 	return s->facts.mechanisms.length && (s->facts.tls_active || s->facts.is_loopback);
 }
 
+bool smtp_tls_is_offered(const struct smtp_server *s)
+{
+	return s->facts.tls_offered && !s->facts.tls_active && !s->is_authenticated;
+}
+
 static bool has_mechanism(struct view list, struct view name)
 {
 	bool more = true;

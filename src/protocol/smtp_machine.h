@@ -74,6 +74,8 @@ void smtp_finish_auth(struct smtp_server *s, struct buffer *out);
 /* Content in the states DATA, CHUNK, SKIP. True when it moved; else *want_out says what lacks. */
 must_use bool smtp_receive(
 	struct smtp_server *s, struct cursor *in, struct buffer *out, enum smtp_want *want_out);
+/* STARTTLS is possible now: once, and not after a login. */
+bool smtp_tls_is_offered(const struct smtp_server *s);
 /* AUTH is possible here: mechanisms are known, and TLS or loopback hides the password. */
 bool smtp_auth_is_offered(const struct smtp_server *s);
 

@@ -88,15 +88,25 @@ void smtp_close(struct smtp_server *s)
 
 /* --- replies ----------------------------------------------------------------------------------- */
 
+/* RFC 2034 §4: no enhanced code in the greeting, which a refusal may stand for, nor in what answers
+ * EHLO or HELO. */
+static void add_reply(
+	const struct smtp_server *s, struct buffer *out, const struct reply *reply, bool utf8)
+{
+	struct reply said = *reply;
+	if (s->is_hello || s->state == SMTP_STATE_NEW)
+		said.enhanced = (struct enhanced){0};
+	reply_add(out, &said, utf8);
+}
+
 void smtp_say(struct smtp_server *s, struct buffer *out, const struct reply *reply)
 {
-	(void)s;
-	reply_add(out, reply, false);
+	add_reply(s, out, reply, false);
 }
 
 void smtp_decline(struct smtp_server *s, struct buffer *out, const struct reply *reply)
 {
-	reply_add(out, reply, false);
+	add_reply(s, out, reply, false);
 	s->said = *reply;
 	s->wants_note = true;
 	if (reply->code == 421)
@@ -144,7 +154,7 @@ static void keep_reply(struct smtp_server *s, const struct smtp_answer *answer)
 		must(reply->code >= 400 && reply->code < 600);
 	else
 		must(reply->code >= 200 && reply->code < 300);
-	reply_add(&s->pending, reply, utf8);
+	add_reply(s, &s->pending, reply, utf8);
 }
 
 static void keep_challenge(struct smtp_server *s, struct view challenge)
@@ -233,6 +243,12 @@ static void finish(
 	}
 }
 
+static void end_command(struct smtp_server *s)
+{
+	s->is_hello = false;
+	arena_reset(&s->command);
+}
+
 static void finish_ask(struct smtp_server *s, const struct cursor *in, struct buffer *out)
 {
 	const enum smtp_ask_kind kind = s->ask.kind;
@@ -242,7 +258,7 @@ static void finish_ask(struct smtp_server *s, const struct cursor *in, struct bu
 	finish(s, kind, in, out);
 	s->ask = (struct smtp_ask){.kind = SMTP_ASK_NONE};
 	buffer_free_secret(&s->secret);
-	arena_reset(&s->command);
+	end_command(s);
 	if (close && s->state != SMTP_STATE_CLOSED)
 		smtp_close(s);
 }
@@ -310,7 +326,7 @@ static bool command_step(struct smtp_server *s, struct cursor *in, struct buffer
 	else
 		smtp_serve_command(s, line, in, out);
 	if (s->ask.kind == SMTP_ASK_NONE)
-		arena_reset(&s->command);
+		end_command(s);
 	return true;
 }
 

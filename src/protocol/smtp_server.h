@@ -167,6 +167,7 @@ struct smtp_server {
 	bool is_content_open; /* the owner has a stream that must be committed or dropped */
 	bool wants_drop;
 	bool wants_note;
+	bool is_hello; /* the command that is being served is EHLO or HELO */
 	bool is_stopping;
 	enum smtp_stop stop;
 	struct reply said;

@@ -200,6 +200,7 @@ void smtp_serve_command(
 		smtp_refuse(s, out, &unknown);
 		return;
 	}
+	s->is_hello = verb->serve == smtp_serve_ehlo || verb->serve == smtp_serve_helo;
 	if (verb->serve != smtp_serve_auth)
 		s->line = line;
 	if (verb->group == GROUP_STOP && cursor_left(in)) {

@@ -324,6 +324,7 @@ class Dialog:
         self.lines = []
         self.pending = b''
         self.socket = None
+        self.is_bare = True  # what comes next is the greeting, or answers HELO or EHLO
         spoken.append(self)
         to = '::1' if source == '::1' else '2001:db8::1' if ':' in source else LOCAL if \
             source.startswith('127.') else '192.0.2.1'
@@ -344,6 +345,7 @@ class Dialog:
     def send(self, octets):
         if isinstance(octets, str):
             octets = octets.encode()
+        self.is_bare = re.match(rb'(?i)(EHLO|HELO)[^\r\n\0]{0,2042}\r\n', octets) is not None
         shown = octets[:200].decode('utf-8', 'replace').rstrip('\r\n').split('\r\n')
         self.lines += ['C: ' + line for line in shown] + (['C: …'] if len(octets) > 200 else [])
         self.socket.sendall(octets)
@@ -375,10 +377,12 @@ class Dialog:
         return Reply('\n'.join(lines))
 
     def is_sentence(self, line):
-        """an SMTP reply has an enhanced code of its class (RFC 2034), but for the greeting, HELO and 3xx; and words"""
-        bare = line[0] == '3' or ' ESMTP ' in line or 'is pleased to meet you' in line or line == '250 HELP'
+        """an SMTP reply has words, and an enhanced code of its class but in the greeting, to HELO, and in 3xx (RFC 2034)"""
         code = r'\d{3} %s\.\d{1,3}\.\d{1,3} \S.*' % line[0]
-        if len(line) > 510 or not re.fullmatch(r'\d{3} .*' if bare else code, line):
+        in_a_row = 'is pleased to meet you' in line or line == '250 HELP'  # of pipelined commands
+        bare = self.is_bare or line[0] == '3' or in_a_row
+        self.is_bare = False
+        if len(line) > 510 or bool(re.fullmatch(code, line)) == bare or not re.fullmatch(r'\d{3} .*', line):
             raise AssertionError('no reply for people and programs: %r' % line)
 
     def read_block(self):

@@ -49,7 +49,7 @@ def test_sessions_of_one_address():
             held = [greeted(h, mine) for _ in range(5)]
             equal(None in held, False)
             late = h.smtp(fellow)
-            equal(late.greeting, '421 4.7.0 Too many connections from your address, please try again later')
+            equal(late.greeting, '421 Too many connections from your address, please try again later')
             late.closed()
             greeted(h, other).say('QUIT', 221)
             held[0].say('QUIT', 221)

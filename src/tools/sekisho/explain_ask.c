@@ -33,6 +33,8 @@ static void note(struct asking *ask, struct route_verdict verdict)
 {
 	struct explain_answer *e = ask->answer;
 	must(e->stages < EXPLAIN_STAGES);
+	if (e->stages < EXPLAIN_MAIL)
+		verdict.enhanced = ""; /* none is said there, RFC 2034 §4 */
 	e->verdicts[e->stages++] = verdict;
 }
 

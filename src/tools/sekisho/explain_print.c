@@ -84,10 +84,10 @@ static void add_outcome(struct buffer *b, const struct snapshot *s, const struct
 {
 	const struct route_verdict *last = &e->verdicts[e->stages - 1];
 	if (!e->accepted) {
-		text_add(b, "would be refused at {}: {} {} {}\n",
+		text_add(b, "would be refused at {}: {} {}{}{}\n",
 			text_string(explain_stage_name((enum explain_stage)(e->stages - 1))),
 			text_number(last->code), text_string(last->enhanced),
-			text_view(last->text));
+			text_string(*last->enhanced ? " " : ""), text_view(last->text));
 		return;
 	}
 	buffer_add(b, VIEW("would be accepted for: "));
