@@ -52,6 +52,7 @@ struct pop3_settings pop3_settings_default(struct view server_name)
 		.bad_commands_max = POP3_BAD_COMMANDS_MAX,
 		.login_attempts_max = POP3_LOGIN_ATTEMPTS_MAX,
 		.early_commands_max = POP3_EARLY_COMMANDS_MAX,
+		.handshake_ms = POP3_HANDSHAKE_MS,
 		.login_ms = POP3_LOGIN_MS,
 		.quiet_ms = POP3_QUIET_MS,
 	};
@@ -329,8 +330,8 @@ void pop3_server_tls_started(struct pop3_server *s)
 
 uint32_t pop3_server_deadline_ms(const struct pop3_server *s)
 {
-	if (!pop3_server_is_logged_in(s))
-		return s->settings->login_ms;
+	if (s->state == POP3_STATE_TLS || s->state == POP3_STATE_GREETING)
+		return s->settings->handshake_ms;
 	/* RFC 1939 §3: "at least 10 minutes". */
 	return s->settings->quiet_ms > POP3_QUIET_MS ? s->settings->quiet_ms : POP3_QUIET_MS;
 }

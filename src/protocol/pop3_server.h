@@ -26,15 +26,15 @@
  * - A line ends in CRLF. A bare LF, a bare CR or a NUL ends the session (as in SMTP, so that no two
  *   programs ever disagree about where a command ends).
  * - Without TLS there is no login, except from loopback (POP3_FLAG_LOOPBACK).
- * - Sizes in STAT, LIST and RETR are those of the file in the mailbox. Our own files hold CRLF, so
- *   the sizes are exact (RFC 1939 §11). Another program's file with bare LF is sent with CRLF and
- *   then is a little longer than its size; a mail sent through downgrade.h may be longer or shorter
- *   (RFC 6856 allows it, as clients must not depend on sizes).
+ * - Sizes in STAT, LIST and RETR are the owner's word, and exact (RFC 1939 §5) when he counts a line end
+ *   as CRLF, also where another program wrote LF alone, and one behind a last line that has none. A
+ *   mail sent through downgrade.h may be longer or shorter.
  * - To a client that did not say UTF8, header sections go through downgrade.h (RFC 6858).
  * - A reply that has begun (+OK and some rows or content) and cannot be finished is cut by closing,
  *   never ended by a "." that would say "that was all".
- * - A connection lost without QUIT removes nothing; neither does the autologout timer (RFC 1939 §3):
- *   at pop3_server_deadline_ms the owner closes and says nothing.
+ * - A connection lost without QUIT removes nothing; neither does the autologout timer (RFC 1939 §3,
+ *   which knows no shorter one for before the login): at pop3_server_deadline_ms the owner closes
+ *   and says nothing.
  */
 #ifndef PROTOCOL_POP3_SERVER_H
 #define PROTOCOL_POP3_SERVER_H
@@ -148,13 +148,15 @@ struct pop3_settings {
 	uint32_t login_attempts_max; /* failed logins in a session, then close */
 	uint32_t early_commands_max; /* commands in a session before its login */
 	/* monotonic */
-	uint32_t login_ms; /* from the start of the session to the login */
-	uint32_t quiet_ms; /* silence after the login; never below 10 minutes (RFC 1939 §3) */
+	uint32_t handshake_ms; /* silence in a TLS handshake */
+	uint32_t login_ms; /* from the start of the session to the login, however busy */
+	uint32_t quiet_ms; /* silence; never below 10 minutes (RFC 1939 §3) */
 };
-#define POP3_BAD_COMMANDS_MAX 10u
+#define POP3_BAD_COMMANDS_MAX 50u
 #define POP3_LOGIN_ATTEMPTS_MAX 3u
 #define POP3_EARLY_COMMANDS_MAX 50u
-#define POP3_LOGIN_MS 60000u
+#define POP3_HANDSHAKE_MS 60000u
+#define POP3_LOGIN_MS 1800000u
 #define POP3_QUIET_MS 600000u
 /* The defaults above, no mechanisms, no STLS. */
 struct pop3_settings pop3_settings_default(struct view server_name);

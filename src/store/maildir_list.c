@@ -40,10 +40,10 @@ static bool arrival_of(struct view base, int64_t *arrival_s)
 	return true;
 }
 
-/* ",S=" and digits up to the end or another comma. */
-static bool size_of(struct view base, uint64_t *octets)
+/* ",S=" (or ",W=") and digits up to the end or another comma. */
+static bool size_of(struct view base, struct view tag, uint64_t *octets)
 {
-	const size_t at = view_search(base, VIEW(",S="));
+	const size_t at = view_search(base, tag);
 	if (at == VIEW_NOT_FOUND)
 		return false;
 	struct view digits, rest;
@@ -87,13 +87,20 @@ static void unique_hash(
 	buffer_free(&b);
 }
 
+/* A name that deliver gave: what stands between its first two dots. */
+static bool own_middle(struct view base, struct view *middle_out)
+{
+	struct view head, rest, host;
+	return view_split(base, '.', &head, &rest) && view_split(rest, '.', middle_out, &host) &&
+	       is_own(*middle_out);
+}
+
 static void unique_from_name(struct maildir_list *list, struct maildir_row *row)
 {
 	const struct view base = maildir_list_base(list, row);
-	struct view head, rest, middle, host;
-	if (view_split(base, '.', &head, &rest) && view_split(rest, '.', &middle, &host) &&
-		is_own(middle)) {
-		row->unique_at = row->name_at + (uint32_t)head.length + 1;
+	struct view middle;
+	if (own_middle(base, &middle)) {
+		row->unique_at = row->name_at + (uint32_t)(middle.at - base.at);
 		row->unique_length = (uint8_t)middle.length;
 	} else if (base.length > 0 && base.length <= MAILDIR_UNIQUE_ID_MAX &&
 		   view_is_printable(base, false)) {
@@ -127,7 +134,8 @@ static enum error complete_row(struct mail_disk *disk, const struct maildir_entr
 {
 	struct mail_disk_facts facts;
 	*is_message = true;
-	if (arrival_of(base, &row->arrival_s) && size_of(base, &row->octets) && entry->is_regular)
+	if (arrival_of(base, &row->arrival_s) && size_of(base, VIEW(",S="), &row->octets) &&
+		entry->is_regular)
 		return ERROR_NONE;
 	if (disk->facts(disk, entry->directory, entry->text, &facts) != 0) {
 		*is_message = false; /* moved meanwhile: cur/ is read after new/ */
@@ -136,9 +144,18 @@ static enum error complete_row(struct mail_disk *disk, const struct maildir_entr
 	*is_message = facts.is_regular;
 	if (!arrival_of(base, &row->arrival_s))
 		row->arrival_s = facts.changed_s;
-	if (!size_of(base, &row->octets))
+	if (!size_of(base, VIEW(",S="), &row->octets))
 		row->octets = facts.octets;
 	return ERROR_NONE;
+}
+
+/* What is sent, as far as the name tells. */
+static void guess_sent(struct view base, struct maildir_row *row)
+{
+	struct view middle;
+	row->sent_octets = row->octets;
+	if (!own_middle(base, &middle) && !size_of(base, VIEW(",W="), &row->sent_octets))
+		row->flags |= MAILDIR_ROW_GUESSED;
 }
 
 static enum error add_entry(
@@ -157,6 +174,7 @@ static enum error add_entry(
 	const enum error error = complete_row(list->disk, entry, base, row, &is_message);
 	if (error || !is_message)
 		return error;
+	guess_sent(base, row);
 	buffer_add(&list->names, entry->name);
 	if (buffer_failed(&list->names))
 		return ERROR_LIMIT;
@@ -292,7 +310,7 @@ static enum error read_all(int maildir, struct maildir_list *list)
 	drop_repeats(list);
 	make_unique(list);
 	for (uint32_t i = 0; i < list->count; i++)
-		list->octets += list->rows[i].octets;
+		list->sent_octets += list->rows[i].sent_octets;
 	return buffer_failed(&list->names) ? ERROR_LIMIT : ERROR_NONE;
 }
 

@@ -10,7 +10,9 @@
  * torn one which deliver has exchanged under its own name (store/maildir.h), too: who has the mailbox
  * open is told that it is gone, and the next session finds it under its unique-id.
  *
- * Sizes come from ",S=NNN" in the name, else from the file. Order: the time of delivery that the
+ * Sizes come from ",S=NNN" in the name, else from the file. Those are the file's; what is sent has
+ * CRLF at the end of each line and may be more (RFC 1939 §11: "exact size"). Our own files hold CRLF; of
+ * another program's ",W=NNN" says it, else the file is read once (maildir_list_measure). Order: the time of delivery that the
  * name begins with (else the file's), then the name. Unique-ids (RFC 1939 §7, UIDL) live as long as
  * the message:
  *
@@ -20,8 +22,8 @@
  *	all else	32 hexadecimal digits, a hash of the base name; also for those, all of them,
  *			that would share one (then with the place among those)
  *
- * Memory: a row and the name, some 130 octets a message with the growth of both; a mailbox of 100,000
- * messages takes 13 MB while it is open, nothing afterwards.
+ * Memory: a row and the name, some 140 octets a message with the growth of both; a mailbox of 100,000
+ * messages takes 14 MB while it is open, nothing afterwards.
  *
  * A mailbox that is not there is empty. Everything is opened below the directory of all mailboxes,
  * step by step; symbolic links are not followed, and no file but a regular one is a message. Blocks:
@@ -36,15 +38,20 @@
 #define MAILDIR_LIST_NAMES_MAX ((size_t)256 << 20) /* octets of their names */
 #define MAILDIR_UNIQUE_ID_MAX 70u
 #define MAILDIR_SIZE_MAX ((uint64_t)1 << 40) /* a larger S= is not believed */
+#define MAILDIR_MEASURE_MAX ((uint64_t)64 << 20)
+#define MAILDIR_MEASURE_STEP_FILES 64u
+#define MAILDIR_MEASURE_STEP_OCTETS ((uint64_t)4 << 20)
 
 enum maildir_row_flags {
 	MAILDIR_ROW_NEW = 1, /* was in new/, else in cur/ */
 	MAILDIR_ROW_GONE = 2,
 	MAILDIR_ROW_REMOVE = 4, /* maildir_list_remove takes it */
+	MAILDIR_ROW_GUESSED = 8, /* sent_octets is the file's size; maildir_list_measure looks */
 };
 
 struct maildir_row {
-	uint64_t octets;
+	uint64_t octets; /* of the file */
+	uint64_t sent_octets; /* with CRLF at the end of each line, the last one too */
 	uint64_t inode;
 	int64_t arrival_s;
 	uint32_t name_at; /* in `names` */
@@ -62,7 +69,7 @@ struct maildir_list {
 	uint32_t count;
 	uint32_t capacity;
 	uint32_t max;
-	uint64_t octets;
+	uint64_t sent_octets; /* of all rows */
 	uint64_t device; /* of the file system; 0: there is no mailbox */
 };
 
@@ -76,6 +83,11 @@ extern const struct maildir_list_limits maildir_list_limits_default;
 must_use enum error maildir_list_read(const struct maildir_place *place,
 	const struct maildir_list_limits *limits, struct maildir_list *list_out);
 void maildir_list_free(struct maildir_list *list);
+/* Reads some of the guessed ones from row *next on, MAILDIR_MEASURE_STEP_… and a file at most, and
+ * sets their sizes and the sum. False: there are no more. A file that cannot be read, or has more than
+ * MAILDIR_MEASURE_MAX octets, keeps the guess. */
+bool maildir_list_measure(
+	const struct maildir_place *place, struct maildir_list *list, uint32_t *next);
 /* Octets of memory that it takes. */
 size_t maildir_list_memory(const struct maildir_list *list);
 

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#define MEASURE_CHUNK 65536u
+
 static const char *const below[2] = {"cur", "new"};
 
 struct places {
@@ -182,7 +184,7 @@ static enum error check_size(struct mail_disk *disk, int fd, struct maildir_row 
 		return ERROR_MISSING;
 	if (facts.octets == row->octets)
 		return ERROR_NONE;
-	row->octets = facts.octets;
+	row->octets = row->sent_octets = facts.octets;
 	return ERROR_CORRUPT;
 }
 
@@ -217,6 +219,102 @@ enum error maildir_list_open(const struct maildir_place *place, struct maildir_l
 		place->disk->close(place->disk, fd);
 	*fd_out = error ? -1 : fd;
 	return error;
+}
+
+/* --- measuring ---------------------------------------------------------------------------- */
+
+/* What a file lacks so that each of its lines ends in CRLF; as protocol/pop3_content.c sends it. */
+struct lines {
+	uint64_t missing;
+	bool after_cr;
+	bool after_lf;
+};
+
+static void count_lines(struct lines *l, struct view octets)
+{
+	while (octets.length) {
+		const size_t lf = view_find(octets, '\n');
+		const size_t line = lf == VIEW_NOT_FOUND ? octets.length : lf;
+		if (line)
+			l->after_cr = view_at(octets, line - 1) == '\r';
+		l->after_lf = lf != VIEW_NOT_FOUND;
+		if (!l->after_lf)
+			return;
+		l->missing += !l->after_cr;
+		l->after_cr = false;
+		octets = view_from(octets, lf + 1);
+	}
+}
+
+static void end_lines(struct lines *l)
+{
+	if (!l->after_lf)
+		l->missing += l->after_cr ? 1 : 2;
+}
+
+static bool read_lines(struct mail_disk *disk, int fd, uint64_t octets, struct lines *l)
+{
+	struct buffer chunk = buffer_new(MEASURE_CHUNK);
+	uint8_t *room = buffer_room(&chunk, MEASURE_CHUNK);
+	uint64_t done = 0;
+	while (room && done < octets) {
+		const ssize_t n = disk->read(disk, fd, room, MEASURE_CHUNK, done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		count_lines(l, view_of(room, (size_t)n));
+		done += (uint64_t)n;
+	}
+	buffer_free(&chunk);
+	return done == octets;
+}
+
+static void measure_file(struct mail_disk *disk, int fd, struct maildir_row *row)
+{
+	struct mail_disk_facts facts;
+	struct lines lines = {.after_lf = true};
+	if (disk->facts(disk, fd, NULL, &facts) != 0 || !facts.is_regular ||
+		facts.octets > MAILDIR_MEASURE_MAX || !read_lines(disk, fd, facts.octets, &lines))
+		return;
+	end_lines(&lines);
+	row->octets = facts.octets; /* S= may have been wrong */
+	row->sent_octets = facts.octets + lines.missing;
+}
+
+static void measure_row(struct maildir_list *list, struct maildir_row *row, const struct places *p)
+{
+	int fd;
+	if (open_row(list, row, p, false, &fd))
+		return;
+	list->sent_octets -= row->sent_octets;
+	measure_file(p->disk, fd, row);
+	list->sent_octets += row->sent_octets;
+	p->disk->close(p->disk, fd);
+}
+
+bool maildir_list_measure(
+	const struct maildir_place *place, struct maildir_list *list, uint32_t *next)
+{
+	struct places p = {.disk = NULL};
+	uint32_t files = 0;
+	uint64_t octets = 0;
+	while (*next < list->count && files < MAILDIR_MEASURE_STEP_FILES &&
+		octets < MAILDIR_MEASURE_STEP_OCTETS) {
+		struct maildir_row *row = &list->rows[(*next)++];
+		if (!(row->flags & MAILDIR_ROW_GUESSED))
+			continue;
+		if (!p.disk && open_places(place, &p)) {
+			*next = list->count;
+			break;
+		}
+		measure_row(list, row, &p);
+		files++;
+		octets += row->octets;
+	}
+	if (p.disk)
+		close_places(&p);
+	return *next < list->count;
 }
 
 /* --- removing ----------------------------------------------------------------------------- */

@@ -41,6 +41,7 @@
 	30000u /* monotonic: for each step before the list, and for the sync before a removal */
 #define DELIVER_AWAY_MS \
 	5000u /* monotonic: how long a question to deliver waits for it to come back */
+#define MEASURE_MS 200u /* monotonic: for other programs' files, of the time that opening takes */
 #define REMOVE_STEP 4096u /* files unlinked by one job */
 #define VISIT_BUCKETS 1024
 #define DEVICE_SLOTS 4096

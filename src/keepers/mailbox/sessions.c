@@ -24,7 +24,7 @@ void session_opened(struct visit *v)
 	g->state = MAILBOX_STATE_READY;
 	v->mailboxd->counts.opened++;
 	channel_say(g->popd->channel, MAILBOX_OPENED, g->number, frame_number(v->list.count),
-		frame_number(v->list.octets));
+		frame_number(v->list.sent_octets));
 }
 
 static void open_mailbox(struct popd_end *popd, struct grant *g, uint32_t stream)
@@ -60,7 +60,7 @@ static void say_page(struct visit *v, uint32_t first, uint32_t count)
 		if (row->flags & MAILDIR_ROW_GONE)
 			continue;
 		buffer_add_u32(&page, first + i);
-		buffer_add_u64(&page, row->octets);
+		buffer_add_u64(&page, row->sent_octets);
 		buffer_add_octet(&page, (uint8_t)unique_id.length);
 		buffer_add(&page, unique_id);
 	}

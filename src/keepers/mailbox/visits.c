@@ -1,5 +1,7 @@
 #include "keepers/mailbox/mailboxd.h"
 
+#include "base/clock.h"
+
 #include <unistd.h>
 
 const char *visit_phase_name(enum visit_phase phase)
@@ -124,10 +126,22 @@ static void refuse(struct visit *v, const char *why, enum error error)
 	session_fail(g, MAILBOX_TEMPORARY);
 }
 
+/* The sizes of what others have put there. Many such files, or a slow disk, shall not keep the user
+ * waiting: what is left then has the file's size, and the next session finds more of it in memory. */
+static void measure(struct visit *v)
+{
+	const uint64_t until_ms = clock_monotonic_ms() + MEASURE_MS;
+	uint32_t next = 0;
+	while (maildir_list_measure(&v->place, &v->list, &next) && clock_monotonic_ms() < until_ms)
+		;
+}
+
 static void list_job(void *context)
 {
 	struct visit *v = context;
 	v->error = maildir_list_read(&v->place, &maildir_list_limits_default, &v->list);
+	if (!v->error)
+		measure(v);
 }
 
 static void listed(void *context)

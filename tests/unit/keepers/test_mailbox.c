@@ -147,6 +147,8 @@ static void grant(uint32_t stream, const char *user)
 	expect(&world.auth, GRANT_GIVEN, stream, 0, 0);
 }
 
+#define BOTH (5u + 6u + 2u + 2u) /* octets of the two mails as sent: neither has a last line end */
+
 static void open_hana(uint64_t count, uint64_t octets)
 {
 	grant(HANA, "hana");
@@ -252,34 +254,34 @@ static void a_grant_taken_back_closes(void **state)
 {
 	/* auth's word ends a session; its mailbox is free for the next. */
 	(void)state;
-	open_hana(2, 11);
+	open_hana(2, BOTH);
 	channel_say(world.auth.channel, GRANT_TAKE, HANA, frame_number(0));
 	let_run();
 	assert_int_equal(world.mailboxd->visit_count, 0);
 	popd_says(MAILBOX_OPEN, HANA);
 	expect(&world.popd, MAILBOX_FAILED, HANA, MAILBOX_NO_GRANT, 0);
-	open_hana(2, 11);
+	open_hana(2, BOTH);
 }
 
 static void grants_end_with_their_popd(void **state)
 {
 	/* A popd that died takes its sessions with it: the next one begins with none. */
 	(void)state;
-	open_hana(2, 11);
+	open_hana(2, BOTH);
 	grant(TARO, "taro");
 	close_end(&world.popd);
 	let_run();
 	connect_popd();
 	popd_says(MAILBOX_OPEN, TARO);
 	expect(&world.popd, MAILBOX_FAILED, TARO, MAILBOX_NO_GRANT, 0);
-	open_hana(2, 11);
+	open_hana(2, BOTH);
 }
 
 static void open_sessions_outlive_auth(void **state)
 {
 	/* auth restarts: who reads goes on reading, who has not opened yet logs in again. */
 	(void)state;
-	open_hana(2, 11);
+	open_hana(2, BOTH);
 	grant(TARO, "taro");
 	close_end(&world.auth);
 	let_run();
@@ -300,7 +302,7 @@ static void one_session_a_mailbox(void **state)
 {
 	/* RFC 1939 §3: the maildrop is held exclusively; others are not touched by that. */
 	(void)state;
-	open_hana(2, 11);
+	open_hana(2, BOTH);
 	grant(9, "hana");
 	popd_says(MAILBOX_OPEN, 9);
 	expect(&world.popd, MAILBOX_FAILED, 9, MAILBOX_IN_USE, 0);
@@ -309,7 +311,7 @@ static void one_session_a_mailbox(void **state)
 	expect(&world.popd, MAILBOX_OPENED, TARO, 0, 0);
 	popd_says(MAILBOX_CLOSE, HANA);
 	popd_says(MAILBOX_OPEN, 9);
-	expect(&world.popd, MAILBOX_OPENED, 9, 2, 11);
+	expect(&world.popd, MAILBOX_OPENED, 9, 2, BOTH);
 }
 
 static void repairs_come_first(void **state)
@@ -323,7 +325,7 @@ static void repairs_come_first(void **state)
 	assert_int_equal(asked.b, 0);
 	expect_silence(&world.popd);
 	channel_say(world.deliver.channel, SETTLE_DONE, asked.stream, frame_number(0));
-	expect(&world.popd, MAILBOX_OPENED, HANA, 2, 11);
+	expect(&world.popd, MAILBOX_OPENED, HANA, 2, BOTH);
 }
 
 static void deliver_comes_back(void **state)
@@ -338,7 +340,7 @@ static void deliver_comes_back(void **state)
 	expect_silence(&world.popd);
 	world.settles = true;
 	connect_deliver();
-	expect(&world.popd, MAILBOX_OPENED, HANA, 2, 11);
+	expect(&world.popd, MAILBOX_OPENED, HANA, 2, BOTH);
 }
 
 static void trouble_with_repairs(void **state)
@@ -351,7 +353,7 @@ static void trouble_with_repairs(void **state)
 	expect(&world.popd, MAILBOX_FAILED, HANA, MAILBOX_TEMPORARY, 0);
 	world.settle_error = 0;
 	popd_says(MAILBOX_OPEN, HANA);
-	expect(&world.popd, MAILBOX_OPENED, HANA, 2, 11);
+	expect(&world.popd, MAILBOX_OPENED, HANA, 2, BOTH);
 }
 
 static void closed_while_settling(void **state)
@@ -369,7 +371,7 @@ static void closed_while_settling(void **state)
 	expect_silence(&world.popd);
 	world.settles = true;
 	popd_says(MAILBOX_OPEN, HANA);
-	expect(&world.popd, MAILBOX_OPENED, HANA, 2, 11);
+	expect(&world.popd, MAILBOX_OPENED, HANA, 2, BOTH);
 }
 
 static sem_t hang;
@@ -390,7 +392,7 @@ static void a_hung_disk_stops_its_own_mailbox_only(void **state)
 {
 	/* A job that does not come back: others open; its own is in use even when its client left. */
 	(void)state;
-	open_hana(2, 11);
+	open_hana(2, BOTH);
 	struct grant *g = streams_get(&world.mailboxd->popds[0].grants, HANA);
 	sem_init(&hang, 0, 0);
 	assert_true(disk_work_submit(g->visit, hang_job, hung_job_done));
@@ -403,7 +405,7 @@ static void a_hung_disk_stops_its_own_mailbox_only(void **state)
 	sem_post(&hang);
 	let_run();
 	popd_says(MAILBOX_OPEN, HANA);
-	expect(&world.popd, MAILBOX_OPENED, HANA, 2, 11);
+	expect(&world.popd, MAILBOX_OPENED, HANA, 2, BOTH);
 	sem_destroy(&hang);
 }
 
@@ -425,7 +427,7 @@ static void pages(void **state)
 		{0, 2, 0},
 		{UINT32_MAX, 500, 0},
 	};
-	open_hana(2, 11);
+	open_hana(2, BOTH);
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		popd_says(MAILBOX_ROWS, HANA, frame_number(cases[i].first),
 			frame_number(cases[i].count));
@@ -454,7 +456,7 @@ static void content_waits_for_credit(void **state)
 	(void)state;
 	const size_t size = 400000;
 	put_large(size);
-	open_hana(3, 11 + size);
+	open_hana(3, BOTH + size + 2);
 	popd_says(MAILBOX_FETCH, HANA, frame_number(3));
 	expect_silence(&world.popd);
 	assert_int_equal(world.popd.octets.length, MAILBOX_CREDIT_FIRST);
@@ -485,7 +487,7 @@ static void content_is_stopped(void **state)
 	/* TOP: after STOP comes END, and the next question is answered. */
 	(void)state;
 	put_large(400000);
-	open_hana(3, 400011);
+	open_hana(3, BOTH + 400000 + 2);
 	popd_says(MAILBOX_FETCH, HANA, frame_number(3));
 	expect_silence(&world.popd);
 	popd_says(MAILBOX_STOP, HANA);
@@ -506,7 +508,7 @@ static void content_that_is_gone(void **state)
 	/* Removed, unknown, cut while it is read: GONE, and the session goes on. */
 	struct boxes *b = *state;
 	put_large(400000);
-	open_hana(3, 400011);
+	open_hana(3, BOTH + 400000 + 2);
 	unlinkat(b->root, "hana/new/1700000001.a,S=5", 0);
 	static const uint32_t numbers[] = {1, 1, 0, 4, UINT32_MAX};
 	for (size_t i = 0; i < COUNT(numbers); i++) {
@@ -531,7 +533,7 @@ static void removes_after_the_sync(void **state)
 {
 	/* DESIGN §5: what is not yet delivered for good is not unlinked, or it would come again. */
 	struct boxes *b = *state;
-	open_hana(2, 11);
+	open_hana(2, BOTH);
 	assert_int_equal(next(&world.deliver).b, 0);
 	world.settles = false;
 	remove_first(1);
@@ -552,7 +554,7 @@ static void nothing_is_removed_when_the_sync_failed(void **state)
 {
 	/* All that was to go is still there, and said to be. */
 	struct boxes *b = *state;
-	open_hana(2, 11);
+	open_hana(2, BOTH);
 	world.settle_error = ERROR_IO;
 	remove_first(2);
 	expect(&world.popd, MAILBOX_RESULT, HANA, 0, 2);
@@ -570,7 +572,7 @@ static void removal_outlives_the_client(void **state)
 	/* RFC 1939 §6: QUIT was said; the connection may go before the answer. The mailbox is free only
 	 * when it is done. */
 	struct boxes *b = *state;
-	open_hana(2, 11);
+	open_hana(2, BOTH);
 	assert_int_equal(next(&world.deliver).b, 0);
 	world.settles = false;
 	remove_first(2);
@@ -591,11 +593,11 @@ static void marks_without_the_word_remove_nothing(void **state)
 {
 	/* A session that ends between REMOVE and REMOVED removes nothing. */
 	struct boxes *b = *state;
-	open_hana(2, 11);
+	open_hana(2, BOTH);
 	popd_says(MAILBOX_REMOVE, HANA, frame_bytes(VIEW("\1\0\0\0\1\0\0\0\0\0\0\0\11\0\0\0\2")));
 	popd_says(MAILBOX_CLOSE, HANA);
 	let_run();
-	open_hana(2, 11);
+	open_hana(2, BOTH);
 	popd_says(MAILBOX_REMOVED, HANA);
 	expect(&world.popd, MAILBOX_RESULT, HANA, 0, 0);
 	assert_true(boxes_has(b, "hana/new/1700000001.a,S=5"));
@@ -605,13 +607,13 @@ static void what_may_not_be_said(void **state)
 {
 	/* Out of order: that popd's channel is closed, its mailboxes are free. */
 	(void)state;
-	open_hana(2, 11);
+	open_hana(2, BOTH);
 	popd_says(MAILBOX_OPEN, HANA);
 	let_run();
 	assert_null(world.popd.channel);
 	assert_int_equal(world.mailboxd->visit_count, 0);
 	connect_popd();
-	open_hana(2, 11);
+	open_hana(2, BOTH);
 }
 
 int main(void)

@@ -49,15 +49,24 @@ static void fixture_free(struct fixture *f)
 
 static void test_deadlines(void **state)
 {
-	/* Protects RFC 1939 §3: no autologout below ten minutes, whatever the settings; and the login
-	 * has a shorter one of its own. */
+	/* Protects RFC 1939 §3: no autologout below ten minutes of silence, before the login and after
+	 * it, whatever the settings; a TLS handshake has its own time, and the login one in all. */
 	(void)state;
 	struct fixture f = fixture_new();
 	f.settings.quiet_ms = 1000;
-	f.settings.login_ms = 30000;
-	f.s = pop3_server_new(&f.settings, POP3_FLAG_TLS);
+	f.settings.handshake_ms = 30000;
+	f.settings.login_ms = 40000;
+	f.settings.offers_stls = true;
+	f.s = pop3_server_new(&f.settings, POP3_FLAG_LOOPBACK);
+	assert_int_equal(
+		pop3_server_deadline_ms(f.s), 30000); /* TLS from the start: no greeting yet */
+	say(&f, "");
+	assert_int_equal(pop3_server_deadline_ms(f.s), 600000);
+	assert_int_equal(pop3_server_login_deadline_ms(f.s), 40000);
+	assert_int_equal(say(&f, "STLS\r\n"), POP3_WANT_TLS);
 	assert_int_equal(pop3_server_deadline_ms(f.s), 30000);
-	assert_int_equal(pop3_server_login_deadline_ms(f.s), 30000);
+	pop3_server_tls_started(f.s);
+	assert_int_equal(pop3_server_deadline_ms(f.s), 600000);
 	pop3_server_free(&f.s);
 	login(&f, 1);
 	assert_int_equal(pop3_server_deadline_ms(f.s), 600000);
