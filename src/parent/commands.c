@@ -113,7 +113,8 @@ void commands_read(struct commands *c, uint64_t reading, uint64_t generation)
 
 /* --- what the parent answers -------------------------------------------------------------- */
 
-/* `programs`: a line each: name, state, pid, restarts, times broken, seconds. `reload`. */
+/* `programs`: a line each: name, state, pid, restarts, times broken, seconds. `name`: the one that was
+ * given to serve, if one was. `reload`. */
 static void ask_parent(struct asker *a, struct view words)
 {
 	struct serve *s = a->commands->serve;
@@ -123,6 +124,9 @@ static void ask_parent(struct asker *a, struct view words)
 			add_child(&b, &s->children[i], loop_now_ms(s->loop));
 		say(a, buffer_view(&b));
 		buffer_free(&b);
+		finish(a, 0);
+	} else if (view_equal(words, VIEW("name"))) {
+		say(a, s->options.name);
 		finish(a, 0);
 	} else if (view_equal(words, VIEW("reload"))) {
 		a->stream = ++a->commands->last_stream;

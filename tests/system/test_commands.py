@@ -43,6 +43,20 @@ def test_without_a_server():
             refused(h, *words, code=69, says='the server is not running')
 
 
+def test_a_name_given_to_serve_counts_in_all_commands():
+    """F-12: no configuration file but the users; the name is an argument, and commands know it while it runs"""
+    with House() as h:
+        name = [s for s in h.json('check')['settings'] if s['name'] == 'servername'][0]
+        equal((name['value'], name['origin']), (NAME, 'argument'))
+        equal(h.json('explain', '<a@sender.example>', HANA)['mailboxes'], ['hana@' + NAME])
+        h.tool('user', 'add', 'jiro@example.test', input='a password\n')
+        h.send(to='jiro@example.test')
+        h.tool('check', 'other.example')
+        contains(h.tool('check', 'other.example'), 'servername = other.example (argument)')
+        h.stop()
+        refused(h, 'explain', '<>', HANA, code=65, says='no full name')
+
+
 def test_serve_refuses_what_makes_no_sense():
     for words, says in ((('nodots',), '"nodots" is no full host name'), (('a.example', 'b.example'), 'one too many'),
                         (('--port-base', '64541'), '--port-base takes a number from 0 to 64540'),

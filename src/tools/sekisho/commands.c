@@ -35,7 +35,8 @@ static const struct command rows[] = {
 			"value and where it came from; then what is wrong, with file, line and\n"
 			"remedy; then which measures of the sandbox this kernel lacks. NAME is "
 			"the\n"
-			"host name that would be given to serve.\n"
+			"host name that would be given to serve; without it, the one that was\n"
+			"given to the server that runs.\n"
 			"Exit code 0: no errors. 1: the server would refuse this configuration.\n",
 		.example = "  sekisho check --json\n",
 		.options = {{"--json", NULL, "one JSON object"},

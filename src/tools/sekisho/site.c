@@ -5,6 +5,7 @@
 #include "config/directory.h"
 #include "config/suffix.h"
 #include "parent/programs.h"
+#include "tools/sekisho/ask.h"
 #include "tools/sekisho/say.h"
 
 #include <errno.h>
@@ -21,13 +22,28 @@
 
 struct reader {
 	const struct site_question *question;
+	struct view name; /* as given to serve, or empty */
 	int directory; /* -1: there is none */
 	int users; /* may be readable by root alone; -1: there is none */
 	int out; /* pipe to the command */
 	struct config_files plain;
 };
 
-/* --- the machine's name ------------------------------------------------------------------- */
+/* --- the name ------------------------------------------------------------------- */
+
+/* What the server that runs here was given, so that commands see the same site; empty when it was given
+ * none, or nobody runs whom we may ask. */
+static struct view running_name(const char *state)
+{
+	static char name[ADDRESS_DOMAIN_MAX + 1];
+	struct buffer answer = buffer_new(ADDRESS_DOMAIN_MAX);
+	if (!ask_is_running(state) ||
+		ask_text(state, VIEW("parent"), VIEW("name"), &answer) != EXIT_FINE ||
+		buffer_failed(&answer) || !view_to_text(buffer_view(&answer), name, sizeof name))
+		name[0] = 0;
+	buffer_free(&answer);
+	return view_text(name);
+}
 
 /* What it calls itself, or what its resolver makes of that. Before the sandbox. */
 static struct view system_name(void)
@@ -139,7 +155,7 @@ _Noreturn static void child(struct reader *r)
 	struct arena a = arena_new(CONFIG_ARENA_MAX);
 	static struct site site;
 	struct buffer answer = buffer_new(SITE_ANSWER_MAX);
-	struct config_facts facts = {.argument = r->question->name};
+	struct config_facts facts = {.argument = r->name};
 	if (view_is_empty(facts.argument))
 		facts.system_name = system_name();
 	suffix_warm();
@@ -206,11 +222,13 @@ static int await(pid_t pid)
 
 int site_ask(const struct site_question *question, struct buffer *answer)
 {
-	struct reader r = {.question = question};
+	struct reader r = {.question = question, .name = question->name};
 	int ends[2];
 	int code = open_reader(&r);
 	if (code != EXIT_FINE)
 		return code;
+	if (view_is_empty(r.name))
+		r.name = running_name(question->state);
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return EXIT_SYSTEM;
 	r.out = ends[1];
