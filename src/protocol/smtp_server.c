@@ -22,6 +22,8 @@ static const struct reply nul =
 	REPLY(500, 5, 5, 2, "smuggling-nul", "A command has a NUL octet in it");
 static const struct reply long_line =
 	REPLY(500, 5, 5, 2, "line-length", "A command is longer than SMTP allows");
+static const struct reply long_auth_line = REPLY(500, 5, 5, 6, "line-length",
+	"A line of the login is longer than SMTP allows"); /* RFC 4954 §6 */
 static const struct reply trouble = REPLY(451, 4, 3, 0, "trouble",
 	"Something here is out of order at the moment; please try again later");
 static const struct reply unwelcome =
@@ -265,16 +267,23 @@ static void finish_ask(struct smtp_server *s, const struct cursor *in, struct bu
 
 /* --- lines ------------------------------------------------------------------------------------- */
 
-/* The longest line that may stand here, with its CRLF. */
-static size_t line_limit(const struct smtp_server *s, struct view input)
+/* The longest line that may stand here, with its CRLF, and what is said to a longer one. */
+struct line_bound {
+	size_t octets;
+	const struct reply *beyond;
+};
+
+static struct line_bound line_bound(const struct smtp_server *s, struct view input)
 {
 	const struct smtp_limits *limits = &s->config->limits;
-	const bool auth = s->state == SMTP_STATE_AUTH || view_starts_nocase(input, VIEW("AUTH "));
-	return auth ? limits->auth_line_octets : limits->command_line_octets;
+	if (s->state == SMTP_STATE_AUTH || view_starts_nocase(input, VIEW("AUTH ")))
+		return (struct line_bound){limits->auth_line_octets, &long_auth_line};
+	return (struct line_bound){limits->command_line_octets, &long_line};
 }
 
 /* What is wrong with the octet at `i` of a line that is not over yet; null when nothing is. */
-static const struct reply *octet_problem(struct view input, size_t i, size_t limit)
+static const struct reply *octet_problem(
+	struct view input, size_t i, const struct line_bound *bound)
 {
 	const int octet = view_at(input, i);
 	if (octet == '\n')
@@ -283,7 +292,7 @@ static const struct reply *octet_problem(struct view input, size_t i, size_t lim
 		return &nul;
 	if (octet == '\r')
 		return view_at(input, i + 1) >= 0 ? &bare_cr : NULL;
-	return i + 3 > limit ? &long_line : NULL;
+	return i + 3 > bound->octets ? bound->beyond : NULL;
 }
 
 /* Takes a line, without its CRLF, off `in`. False when it is not whole yet or hostile. */
@@ -291,13 +300,13 @@ static bool take_line(struct smtp_server *s, struct cursor *in, struct view *lin
 	const struct reply **wrong_out)
 {
 	const struct view input = cursor_rest(in);
-	const size_t limit = line_limit(s, input);
+	const struct line_bound bound = line_bound(s, input);
 	size_t i = s->scanned;
 	*wrong_out = NULL;
 	for (; i < input.length; i++) {
 		if (input.at[i] == '\r' && view_at(input, i + 1) == '\n')
 			break;
-		*wrong_out = octet_problem(input, i, limit);
+		*wrong_out = octet_problem(input, i, &bound);
 		if (*wrong_out || input.at[i] == '\r')
 			break;
 	}
