@@ -43,6 +43,24 @@ def test_without_a_server():
             refused(h, *words, code=69, says='the server is not running')
 
 
+def test_a_user_whom_others_need_is_not_removed():
+    """the server would refuse the configuration, and the user would stay in force: said before, nothing is changed"""
+    with House({'aliases': 'info: hana, taro\nboth: info\n', 'postmaster': 'taro\n'}) as h:
+        refused(h, 'user', 'remove', 'taro', code=65, says='aliases:1: error: info goes to taro')
+        contains(h.error, 'postmaster:1: error: taro')
+        equal([u['name'] for u in h.json('user', 'list')], ['hana', 'taro'])
+        h.set('aliases', 'info: hana\nboth: info\n')
+        h.unset('postmaster')
+        h.tool('user', 'remove', 'taro')
+        equal(h.error, '')
+        d = h.smtp(STRANGER)
+        d.say('EHLO client.example.org', 250)
+        d.say('MAIL FROM:<>', 250)
+        d.say('RCPT TO:<taro@example.test>', 550)
+        h.set('aliases', '')
+        h.tool('user', 'remove', 'hana')  # the last one: the postmaster was no setting
+
+
 def test_a_name_given_to_serve_counts_in_all_commands():
     """F-12: no configuration file but the users; the name is an argument, and commands know it while it runs"""
     with House() as h:

@@ -8,6 +8,7 @@
 #include "tools/sekisho/password.h"
 #include "tools/sekisho/say.h"
 #include "tools/sekisho/site.h"
+#include "tools/sekisho/user_removal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 
 #define ADDRESS_ROOM 1024u
 #define PATH_ROOM 4096u
+#define ERRORS_ROOM 65536u
 
 /* --- list --------------------------------------------------------------------------------- */
 
@@ -119,6 +121,20 @@ static bool is_there(const struct config *c, struct view name)
 	return false;
 }
 
+/* A server that refuses the configuration afterwards would go on with the user. */
+static int refuse_removal(const struct site *site, struct view name)
+{
+	struct buffer why = buffer_new(ERRORS_ROOM);
+	const bool breaks = user_removal_breaks(site, name, &why);
+	if (breaks) {
+		say_trouble("{} is not removed, as the configuration needs the name; first mend:",
+			text_view(name));
+		say_to(STDERR_FILENO, buffer_view(&why));
+	}
+	buffer_free(&why);
+	return breaks ? EXIT_DATA : EXIT_FINE;
+}
+
 /* The answer: name, domain and mailbox, a NUL behind each. */
 static int find_user(struct site *site, const void *context, struct buffer *answer)
 {
@@ -145,6 +161,8 @@ static int find_user(struct site *site, const void *context, struct buffer *answ
 			text_view(given.name));
 		return EXIT_DATA;
 	}
+	if (wish->verb == USER_REMOVE && refuse_removal(site, given.name) != EXIT_FINE)
+		return EXIT_DATA;
 	buffer_add(answer, given.name);
 	buffer_add_octet(answer, 0);
 	buffer_add(answer, given.domain);
