@@ -314,10 +314,22 @@ struct buffer buffer_new(size_t max)
 	return (struct buffer){.max = max};
 }
 
+struct buffer buffer_new_secret(size_t max)
+{
+	return (struct buffer){.max = max, .is_secret = true};
+}
+
+static void leave_without_memory(struct buffer *b)
+{
+	*b = (struct buffer){.max = b->max, .is_secret = b->is_secret};
+}
+
 void buffer_free(struct buffer *b)
 {
+	if (b->is_secret)
+		bytes_wipe(b->data, b->capacity);
 	free(b->data);
-	*b = buffer_new(b->max);
+	leave_without_memory(b);
 }
 
 void buffer_free_secret(struct buffer *b)
@@ -326,9 +338,17 @@ void buffer_free_secret(struct buffer *b)
 	buffer_free(b);
 }
 
+/* Cuts to `length` octets, which are there. */
+static void cut(struct buffer *b, size_t length)
+{
+	if (b->is_secret)
+		bytes_wipe(b->data + length, b->length - length);
+	b->length = length;
+}
+
 void buffer_clear(struct buffer *b)
 {
-	b->length = 0;
+	cut(b, 0);
 	b->failed = false;
 }
 
@@ -340,6 +360,23 @@ struct view buffer_view(const struct buffer *b)
 bool buffer_failed(const struct buffer *b)
 {
 	return b->failed;
+}
+
+/* Moves to memory of another size; false without memory. */
+static bool resize(struct buffer *b, size_t capacity)
+{
+	uint8_t *data = b->is_secret ? malloc(capacity) : realloc(b->data, capacity);
+	if (!data)
+		return false;
+	if (b->is_secret) {
+		if (b->length)
+			memcpy(data, b->data, b->length);
+		bytes_wipe(b->data, b->length);
+		free(b->data);
+	}
+	b->data = data;
+	b->capacity = capacity;
+	return true;
 }
 
 /* Makes room for `length` more octets; false at the maximum or without memory. */
@@ -355,12 +392,7 @@ static bool reserve(struct buffer *b, size_t length)
 		capacity = capacity > SIZE_MAX / 2 ? need : capacity * 2;
 	if (capacity > b->max)
 		capacity = b->max;
-	uint8_t *data = realloc(b->data, capacity);
-	if (!data)
-		return false;
-	b->data = data;
-	b->capacity = capacity;
-	return true;
+	return resize(b, capacity);
 }
 
 void buffer_add(struct buffer *b, struct view v)
@@ -527,19 +559,16 @@ size_t buffer_left(const struct buffer *b)
 
 void buffer_drop(struct buffer *b, size_t length)
 {
-	if (length >= b->length) {
-		b->length = 0;
-		return;
-	}
-	if (length)
-		memmove(b->data, b->data + length, b->length - length);
-	b->length -= length;
+	const size_t left = length < b->length ? b->length - length : 0;
+	if (length && left)
+		memmove(b->data, b->data + length, left);
+	cut(b, left);
 }
 
 void buffer_truncate(struct buffer *b, size_t length)
 {
 	if (length < b->length)
-		b->length = length;
+		cut(b, length);
 }
 
 void buffer_patch_u32(struct buffer *b, size_t offset, uint32_t n)
@@ -558,7 +587,7 @@ void buffer_move(struct buffer *to, struct buffer *from)
 {
 	buffer_free(to);
 	*to = *from;
-	*from = buffer_new(from->max);
+	leave_without_memory(from);
 }
 
 /* --- invariants --------------------------------------------------------------------------- */

@@ -108,10 +108,13 @@ struct buffer {
 	size_t capacity;
 	size_t max;
 	bool failed; /* an append did not fit or memory ran out; sticky until cleared */
+	bool is_secret; /* what leaves it is wiped: by growing, dropping, clearing, freeing */
 };
 
 /* A buffer without memory; it will never hold more than `max` octets. */
 struct buffer buffer_new(size_t max);
+/* The same, for what may hold passwords: no copy stays behind, whatever is done with it. */
+struct buffer buffer_new_secret(size_t max);
 /* Gives the memory back; the buffer stays usable with its maximum. */
 void buffer_free(struct buffer *b);
 /* The same, wiping what it held. */

@@ -235,6 +235,21 @@ static void on_ready(void *context, unsigned what)
 		channel_free(&c);
 }
 
+/* Some field is a secret: then nothing that was said stays in memory. */
+static bool carries_secrets(const struct frame_protocol *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		for (size_t f = 0; f < FRAME_FIELDS; f++)
+			if (p->rows[i].fields[f].secret)
+				return true;
+	return false;
+}
+
+static struct buffer new_buffer(const struct frame_protocol *p, size_t max)
+{
+	return carries_secrets(p) ? buffer_new_secret(max) : buffer_new(max);
+}
+
 struct channel *channel_new(struct loop *loop, const struct frame_protocol *protocol,
 	enum frame_side ours, int fd, const struct channel_handler *handler, void *context)
 {
@@ -245,9 +260,9 @@ struct channel *channel_new(struct loop *loop, const struct frame_protocol *prot
 		.fd = fd,
 		.handler = handler,
 		.context = context,
-		.control.octets = buffer_new(QUEUE_MAX),
-		.bulk.octets = buffer_new(QUEUE_MAX),
-		.in = buffer_new(FRAME_MAX + FRAME_HEADER + READ_STEP),
+		.control.octets = new_buffer(protocol, QUEUE_MAX),
+		.bulk.octets = new_buffer(protocol, QUEUE_MAX),
+		.in = new_buffer(protocol, FRAME_MAX + FRAME_HEADER + READ_STEP),
 		.open = true};
 	c->hook = (struct turn_hook){.run = write_out, .context = c};
 	loop_add_hook(loop, &c->hook);

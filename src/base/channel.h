@@ -10,6 +10,8 @@
  * of programs one direction is small whatever happens, so two ends never wait for each other. At
  * CHANNEL_BACKLOG_MAX the channel is closed.
  *
+ * A protocol with a field that is a secret leaves no octet of what was said in its buffers.
+ *
  * What comes in is checked like the network (STYLE §5): a code that this side may not say, a state
  * that does not allow it, a field past its limit: the channel is closed, and `closed` is told why.
  */

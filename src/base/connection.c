@@ -129,10 +129,11 @@ static void receive_plain(struct connection *c)
 		return;
 	if (c->in.length == 0) {
 		offer(c, octets, false);
-		return;
+	} else {
+		buffer_add(&c->in, octets);
+		offer_buffer(c);
 	}
-	buffer_add(&c->in, octets);
-	offer_buffer(c);
+	bytes_wipe(scratch, octets.length);
 }
 
 /* --- TLS ---------------------------------------------------------------------------------- */
@@ -352,7 +353,7 @@ struct connection *connection_new(
 		.fd = fd,
 		.handler = handler,
 		.context = context,
-		.in = buffer_new(CONNECTION_INPUT_MAX),
+		.in = buffer_new_secret(CONNECTION_INPUT_MAX), /* passwords, too, come in here */
 		.out = buffer_new(CONNECTION_OUTPUT_MAX),
 		.cipher_in = buffer_new(CIPHER_MAX),
 		.cipher_out = buffer_new(CIPHER_MAX),

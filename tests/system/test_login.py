@@ -483,6 +483,63 @@ def test_passwords_in_other_scripts():
         contains(plain(far(h), 'hana', 'cafe 花 ½'), '-ERR [AUTH] ')
 
 
+def in_memory(pid, needles):
+    """those of the octet strings that are in a process's memory"""
+    found = set()
+    with open('/proc/%d/mem' % pid, 'rb') as memory, open('/proc/%d/maps' % pid) as maps:
+        for line in maps:
+            span, rights, *rest = line.split()
+            if not rights.startswith('rw'):
+                continue
+            first, end = (int(n, 16) for n in span.split('-'))
+            memory.seek(first)
+            octets = memory.read(end - first)
+            found |= {n for n in needles if n in octets}
+    return found
+
+
+def test_passwords_do_not_stay():
+    """once the client has its answer, right or wrong, no program has the password in its memory"""
+    if os.getuid() != 0:
+        raise Skip('only root may look into memory')
+    secret = 'a-secret-of-some-length'
+    fields = ('\0hana\0' + secret).encode()
+    response = base64.b64encode(fields).decode()
+    needles = [secret.encode(), response[4:-4].encode(), base64.b64encode(secret.encode())[:-4]]
+    with House(users={'hana': secret}) as h:
+        def check(what):
+            time.sleep(0.2)  # it is wiped in the turn of the loop that answers
+            for name, pid in h.programs().items():
+                equal(in_memory(pid, needles), set(), '%s: in %s' % (what, name))
+        check('at the beginning')
+        for tls in (None, True):
+            d = Dialog(h, 'pop3s' if tls else 'pop3', LOCAL, tls=tls)
+            d.ok('USER hana')
+            d.ok('PASS ' + secret)
+            check('PASS, tls=%s' % tls)
+            d.ok('QUIT')
+            d = Dialog(h, 'pop3s' if tls else 'pop3', LOCAL, tls=tls)
+            equal(ok(d.say('AUTH PLAIN ' + response)), True)
+            d.ok('QUIT')
+            d = Dialog(h, 'pop3s' if tls else 'pop3', LOCAL, tls=tls)
+            d.say('AUTH PLAIN', '+')
+            contains(d.say(base64.b64encode(fields + b'x').decode()), '-ERR [AUTH] ')
+            d.send('USER hana\r\nPASS ' + secret[:5])
+            d.send(secret[5:] + '\r\nQUIT\r\n')
+            equal([d.read().code for i in range(3)], ['+OK'] * 3)
+            check('PLAIN, tls=%s' % tls)
+        d = h.smtp()
+        d.say('EHLO client.example.org', 250)
+        d.say('AUTH PLAIN ' + response, 235)
+        d.say('QUIT', 221)
+        d = h.smtp()
+        d.say('EHLO client.example.org', 250)
+        d.say('AUTH LOGIN', 334)
+        d.say(base64.b64encode(b'hana').decode(), 334)
+        d.say(base64.b64encode(secret.encode()).decode(), 235)
+        check('AUTH')
+
+
 # --- guessing
 
 

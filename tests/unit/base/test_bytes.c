@@ -260,6 +260,48 @@ static void test_view_copy(void **state)
 	assert_int_equal(secret[2], 3);
 }
 
+/* Nothing but zeros between the length and the end of the memory. */
+static bool is_clean(const struct buffer *b)
+{
+	for (size_t i = b->length; i < b->capacity; i++)
+		if (b->data[i])
+			return false;
+	return true;
+}
+
+/* Protects: what has left a secret buffer is not in its memory any more; it stays secret when freed, moved
+ * and used again. (That growing leaves nothing: tests/system/test_login.py looks.) */
+static void test_buffer_secret(void **state)
+{
+	(void)state;
+	struct buffer b = buffer_new_secret(1000);
+	for (int round = 0; round < 2; round++) {
+		assert_true(b.is_secret);
+		buffer_add_zeros(&b, 64);
+		buffer_clear(&b);
+		buffer_add(&b, VIEW("a password, and more"));
+		buffer_drop(&b, 12);
+		assert_view(buffer_view(&b), "and more");
+		assert_true(is_clean(&b));
+		buffer_truncate(&b, 3);
+		assert_true(is_clean(&b));
+		buffer_drop(&b, 3);
+		assert_true(is_clean(&b));
+		buffer_add(&b, VIEW("again"));
+		buffer_clear(&b);
+		assert_true(is_clean(&b));
+		buffer_add(&b, VIEW("kept"));
+		buffer_add_zeros(&b, 200);
+		assert_view(view_first(buffer_view(&b), 4), "kept");
+		buffer_free(&b);
+	}
+	struct buffer to = buffer_new(10);
+	buffer_add(&b, VIEW("x"));
+	buffer_move(&to, &b);
+	assert_true(to.is_secret && b.is_secret);
+	buffer_free(&to);
+}
+
 /* Protects: a buffer never holds more than the maximum it was born with; failure is sticky. */
 static void test_buffer_maximum(void **state)
 {
@@ -567,6 +609,7 @@ int main(void)
 		cmocka_unit_test(test_view_numbers),
 		cmocka_unit_test(test_view_copy),
 		cmocka_unit_test(test_buffer_maximum),
+		cmocka_unit_test(test_buffer_secret),
 		cmocka_unit_test(test_buffer_all_or_nothing),
 		cmocka_unit_test(test_buffer_edit),
 		cmocka_unit_test(test_buffer_base64),
