@@ -1,4 +1,5 @@
 #include "channels/control.h"
+#include "parent/environment.h"
 #include "parent/serve.h"
 
 #include <errno.h>
@@ -107,7 +108,7 @@ _Noreturn static void exec_program(struct child *c, int control, int log)
 		dup2(high, CONTROL_FD) < 0 || close_range(CONTROL_FD + 1, ~0u, 0) != 0)
 		_exit(71);
 	setsid(); /* Ctrl-C is for the parent, which then drains */
-	execl(path, name, (char *)NULL);
+	execle(path, name, (char *)NULL, environment_of_programs());
 	_exit(72);
 }
 

@@ -2,6 +2,7 @@
 #include "config/snapshot.h"
 #include "config/users_file.h"
 #include "parent/alone.h"
+#include "parent/environment.h"
 #include "parent/notify.h"
 #include "parent/serve.h"
 
@@ -75,7 +76,8 @@ _Noreturn static void exec_reader(
 		!view_to_text(s->options.name, name, sizeof name) || dup2(log, 2) < 0 ||
 		!place_descriptors(fds, READER_FIRST_OUT - READER_DIRECTORY + PROGRAM_IDS - 1))
 		_exit(71);
-	execl(path, "sekisho-config", generation, s->options.state, name, (char *)NULL);
+	execle(path, "sekisho-config", generation, s->options.state, name, (char *)NULL,
+		environment_of_programs());
 	_exit(72);
 }
 

@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 
-from house import HANA, LOCAL, PASSWORDS, SEKISHO, House, contains, equal, mail, until
+from house import HANA, LOCAL, PASSWORDS, SEKISHO, House, Skip, contains, equal, mail, until
 
 PROGRAMS = ('smtpd.0', 'smtpd.1', 'popd.0', 'popd.1', 'spool', 'deliver', 'mailbox', 'auth', 'gate', 'keys')
 
@@ -19,6 +19,20 @@ def test_an_end_right_after_the_first_start():
         equal(h.stop(), 0)
         if time.monotonic() - began > 10:
             raise AssertionError('it took %d s' % (time.monotonic() - began))
+
+
+def test_the_environment_of_who_started_it():
+    """its secrets are the parent's: no program gets them, also none that is started anew"""
+    if os.getuid() != 0:
+        raise Skip('only root may look into the environment of processes')
+    with House(env={'A_TOKEN': 'secret', 'SEKISHO_A': 'ours'}) as h:
+        h.kill('popd.0')
+        h.until_up()
+        for name, pid in h.programs().items():
+            with open('/proc/%d/environ' % pid, 'rb') as f:
+                names = {v.split(b'=')[0] for v in f.read().split(b'\0') if v}
+            equal(sorted(n for n in names if not n.startswith((b'SEKISHO_', b'LD_', b'ASAN_', b'UBSAN_'))), [], name)
+            equal(b'SEKISHO_A' in names, True)
 
 
 class Connecting(threading.Thread):
