@@ -3,7 +3,7 @@ import os
 import subprocess
 import time
 
-from house import HANA, LOCAL, NAME, SEKISHO, STRANGER, House, contains, equal, mail, until
+from house import HANA, LOCAL, NAME, PASSWORDS, SEKISHO, STRANGER, House, contains, equal, mail, until
 
 COMMANDS = ('serve', 'setup', 'check', 'user', 'queue', 'explain', 'trace', 'status', 'reload')
 
@@ -59,6 +59,16 @@ def test_a_user_whom_others_need_is_not_removed():
         d.say('RCPT TO:<taro@example.test>', 550)
         h.set('aliases', '')
         h.tool('user', 'remove', 'hana')  # the last one: the postmaster was no setting
+
+
+def test_a_change_that_is_not_in_force_is_no_success():
+    with House() as h:
+        h.set('sizelimit', 'huge\n')
+        refused(h, 'user', 'passwd', 'hana', code=1, says='does not go by it yet', input='another word\n')
+        login(h, 'hana', PASSWORDS['hana'], '+OK')
+        h.unset('sizelimit')
+        h.tool('reload')
+        login(h, 'hana', 'another word', '+OK')
 
 
 def test_a_name_given_to_serve_counts_in_all_commands():

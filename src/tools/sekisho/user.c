@@ -256,14 +256,18 @@ static int change_file(
 	return error == ERROR_NONE ? EXIT_FINE : change_failed(call, error);
 }
 
-static void tell_server(const struct call *call)
+/* The exit code: whether what was done is in force. */
+static int tell_server(const struct call *call)
 {
 	struct buffer answer = buffer_new(ADDRESS_ROOM);
-	if (ask_is_running(call->state) &&
-		ask_text(call->state, VIEW("parent"), VIEW("reload"), &answer) != EXIT_FINE)
+	const bool holds =
+		!ask_is_running(call->state) ||
+		ask_text(call->state, VIEW("parent"), VIEW("reload"), &answer) == EXIT_FINE;
+	if (!holds)
 		say_trouble("the file is changed, but the running server does not go by it yet; "
 			    "see `sekisho check`, then `sekisho reload`");
 	buffer_free(&answer);
+	return holds ? EXIT_FINE : EXIT_NO;
 }
 
 /* --- all together ------------------------------------------------------------------------- */
@@ -338,7 +342,7 @@ static int change_user(const struct call *call, enum user_verb verb)
 		code = change_file(call, verb, found.name, buffer_view(&verifier));
 	if (code == EXIT_FINE) {
 		print_done(call, verb, &found, buffer_view(&password));
-		tell_server(call);
+		code = tell_server(call);
 	}
 	buffer_free_secret(&verifier);
 	buffer_free_secret(&password);
