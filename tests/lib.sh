@@ -82,6 +82,31 @@ one() {
 	return $code
 }
 
+# later NAME COMMAND...: starts it on what processors have to spare; later_end counts it as `one` does
+later() {
+	later_name=$1
+	later_log=$(mktemp)
+	shift
+	chrt --idle 0 "$@" >"$later_log" 2>&1 &
+	later_pid=$!
+	trap 'kill $later_pid' EXIT
+}
+
+later_end() {
+	[ -n "${later_pid:-}" ] || return 0
+	one "$later_name" later_wait
+	trap - EXIT
+	later_pid=
+	rm -f "$later_log"
+}
+
+later_wait() {
+	local code=0
+	wait "$later_pid" || code=$?
+	cat "$later_log"
+	return $code
+}
+
 # configure DIR OPTION...: a build directory, once; anew when the tree has moved
 configure() {
 	local dir=$1
@@ -151,12 +176,13 @@ suite_sandbox() {
 }
 
 # Seeds of the simulator (SEEDS, default 20000), 300 of them with sanitizers; and faults that must be seen.
+# The many seeds run beside the suites that follow, which mostly wait.
 suite_simulator() {
 	one "build with sanitizers" build_asan || return 0
 	one "build as released" build_release || return 0
 	one "simulator: planted faults are noticed" build/tested/meson-out/test_simulator --planted
 	one "simulator: 300 seeds with sanitizers" build/asan/meson-out/test_simulator 300
-	one "simulator: ${SEEDS:-20000} seeds" build/tested/meson-out/test_simulator "${SEEDS:-20000}"
+	later "simulator: ${SEEDS:-20000} seeds" build/tested/meson-out/test_simulator "${SEEDS:-20000}"
 }
 
 suite_fuzz() {
