@@ -147,6 +147,15 @@ static bool spawn(struct child *c)
 	return true;
 }
 
+static void add_boot(struct buffer *options, const struct boot *boot)
+{
+	buffer_add(options, VIEW("boot="));
+	buffer_add_hex(options, view_of(boot->machine, sizeof boot->machine));
+	buffer_add(options, VIEW("\nmount="));
+	buffer_add_hex(options, view_of(boot->mount, sizeof boot->mount));
+	buffer_add_octet(options, '\n');
+}
+
 /* The descriptors of the sandbox are found by the program: it keeps what it was handed. */
 static bool say_start(struct child *c)
 {
@@ -161,6 +170,8 @@ static bool say_start(struct child *c)
 	text_add(&options, "state={}\n", text_raw(view_text(s->options.state)));
 	if (c->row->id == PROGRAM_AUTH)
 		text_add(&options, "fake-salt={}\n", text_raw(s->fake_salt));
+	if (c->row->id == PROGRAM_GATE || c->row->id == PROGRAM_SPOOL)
+		add_boot(&options, &s->boot);
 	said(child_say(c, -1, PARENT_START, 0, frame_number(c->worker), frame_number(c->workers),
 		frame_bytes(buffer_view(&sandbox)), frame_bytes(buffer_view(&options))));
 	buffer_free(&sandbox);

@@ -161,6 +161,8 @@ static bool open_mailboxes(struct serve *s, struct view where)
 		log_error("the directory of the mailboxes cannot be made or opened",
 			fact_text("directory", path), fact_errno(errno));
 	s->directories[PROGRAM_ROLE_MAILBOXES] = at;
+	if (at >= 0)
+		boot_read(at, &s->boot);
 	return at >= 0 && alone_lock_directory(at);
 }
 

@@ -5,6 +5,7 @@
  *	options.c	the command line
  *	place.c		directories, users, keys: what must stand before a program starts
  *	alone.c		one server a state directory
+ *	boot.c		which life of the machine's memory this is
  *	listen.c	the listening sockets
  *	configuration.c	runs sekisho-config, keeps the snapshots, reloads
  *	child.c		one program: start, hand over, watch, restart with back-off
@@ -20,6 +21,7 @@
 #include "base/channel.h"
 #include "base/log.h"
 #include "channels/parent_program.h"
+#include "parent/boot.h"
 #include "parent/logs.h"
 #include "parent/options.h"
 #include "parent/programs.h"
@@ -75,6 +77,7 @@ struct serve {
 	char servername[256]; /* of the configuration in force */
 	int certificate;
 	struct view fake_salt; /* 64 hexadecimal digits */
+	struct boot boot;
 	int census[PROGRAM_IDS];
 	struct census *census_view[PROGRAM_IDS];
 	struct listening listening[SOCKETS_MAX];

@@ -92,7 +92,15 @@ static enum error open_fresh(struct maildir_file *file)
 
 /* --- beginning ---------------------------------------------------------------------------- */
 
-static enum error begin(struct maildir_file *file)
+/* What spool knows of this mounting holds for the file system of the directory of all mailboxes. */
+static bool is_same_mounting(const struct maildir_place *place, const struct maildir_file *file)
+{
+	struct mail_disk_facts facts;
+	return place->disk->facts(place->disk, place->root, NULL, &facts) == 0 &&
+	       facts.device == file->device;
+}
+
+static enum error begin(const struct maildir_place *place, struct maildir_file *file)
 {
 	enum error error = ERROR_NONE;
 	if (file->how & MAILDIR_LOOK)
@@ -100,7 +108,8 @@ static enum error begin(struct maildir_file *file)
 	if (error)
 		return error;
 	file->looked = !file->is_found || file->how & MAILDIR_REWRITE;
-	file->is_away = file->how & MAILDIR_TRUST && !file->is_found;
+	file->is_away =
+		file->how & MAILDIR_TRUST && !file->is_found && is_same_mounting(place, file);
 	if (file->is_away) {
 		/* somebody died while writing it anew, and then it was taken away */
 		remove_fresh(file);
@@ -125,7 +134,7 @@ enum error maildir_begin(const struct maildir_place *place, struct view name, un
 		file->watch = -1; /* its owner watches that */
 	if (place->disk->facts(place->disk, file->maildir, NULL, &facts) == 0) {
 		file->device = facts.device;
-		error = begin(file);
+		error = begin(place, file);
 	} else {
 		error = error_of_errno(errno);
 	}

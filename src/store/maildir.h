@@ -63,7 +63,8 @@ void maildir_name_add(struct buffer *b, const struct maildir_name *n);
 enum maildir_how {
 	MAILDIR_LOOK = 1, /* the mail may have been placed before */
 	MAILDIR_REWRITE = 2, /* with LOOK: what is found is not believed to be on the disk */
-	MAILDIR_TRUST = 4, /* with LOOK: it was placed in this boot; if it is away, so be it */
+	MAILDIR_TRUST = 4, /* with LOOK: it was placed in this boot; if it is away, so be it, unless
+			     * it was on another file system than all mailboxes are */
 };
 
 struct maildir_file {

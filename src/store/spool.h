@@ -31,7 +31,7 @@
  * opening never continues a chain. A batch that will be synced ends on a multiple of 4096, so that
  * nothing synced shares a sector with what is written later. The first record of every opening is
  * the *roster*: all other segments that count, and the sequence number at which each ends; also the
- * boot of the machine in which it was written, and the first id of that boot. It goes
+ * boot in which it was written, and the first id of that boot. It goes
  * out in one batch, under one sync, with the first messages of the opening. Recovery takes the newest
  * opening with a whole roster, reads the segments listed there up to their ends, then the newest
  * itself up to where its chain breaks. It searches for nothing. After recovery appending starts in
@@ -100,6 +100,7 @@
 
 #define SPOOL_REASON_MAX 255 /* octets; longer reasons are cut */
 #define SPOOL_BOOT_OCTETS 16
+#define SPOOL_BOOT_MACHINE_OCTETS 8 /* the first of them */
 #define SPOOL_CONTENT_PARTS_MAX 1024
 
 struct spool_limits {
@@ -154,7 +155,8 @@ struct spool_report {
 };
 
 /* Opens (and recovers, or begins) the spool on `disk` (kept). Blocks. `boot_id`: SPOOL_BOOT_OCTETS
- * octets naming this boot of the machine; `random`: 64 unpredictable bits, for birth id and salts.
+ * octets naming this boot: of the machine, then the mounting of the mailboxes' file system, which may fail
+ * and be mounted anew while the machine runs; `random`: 64 unpredictable bits, for birth id and salts.
  * ERROR_IO when something cannot be read, or the tail not be made sure: try again later, nothing is
  * lost by it. Corruption is no error but in the report. */
 must_use enum error spool_open(struct disk *disk, const struct spool_limits *limits,
@@ -165,9 +167,9 @@ must_use enum error spool_open(struct disk *disk, const struct spool_limits *lim
 void spool_free(struct spool **spool);
 /* 8 random octets of this spool's birth, for names that must differ from another spool's. */
 uint64_t spool_birth(const struct spool *spool);
-/* Messages before this id were accepted in an earlier boot of the machine. */
+/* Messages before this id were accepted in an earlier boot. */
 struct spool_id spool_boot_first(const struct spool *spool);
-/* No opening of this boot was found: nothing was done here in this boot before. */
+/* No opening of this boot of the machine was found: nothing was done here in it before. */
 bool spool_boot_is_new(const struct spool *spool);
 
 /* --- accepting ---------------------------------------------------------------------------- */

@@ -160,7 +160,7 @@ struct spool {
 	struct spool_limits limits;
 	uint8_t boot[SPOOL_BOOT_OCTETS];
 	uint64_t boot_first; /* first id of this boot */
-	bool boot_is_new;
+	bool boot_is_new; /* of the machine */
 	uint64_t random;
 	uint64_t birth;
 	bool recovering;

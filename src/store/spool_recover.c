@@ -211,6 +211,8 @@ static void roster_parse(struct recovery *r, struct view body)
 	const uint64_t boot_first = cursor_u64(&c);
 	if (view_equal(boot, view_of(r->spool->boot, SPOOL_BOOT_OCTETS)))
 		r->spool->boot_first = boot_first;
+	const struct view machine = view_of(r->spool->boot, SPOOL_BOOT_MACHINE_OCTETS);
+	r->spool->boot_is_new = !view_equal(view_first(boot, machine.length), machine);
 	r->roster_count = cursor_left(&c) / ROSTER_ENTRY_OCTETS;
 	r->roster = memory_new(r->roster_count, sizeof *r->roster);
 	for (size_t i = 0; i < r->roster_count; i++)
@@ -636,6 +638,7 @@ enum error spool_recover(struct spool *spool, struct spool_report *report)
 	r.window = memory_new(1, r.window_room);
 	r.headers = memory_new(SEGMENT_NUMBER_MAX, sizeof *r.headers);
 	spool->recovering = true;
+	spool->boot_is_new = true;
 	const enum error error = recover(&r);
 	spool->recovering = false;
 	memory_free(r.window);
@@ -649,8 +652,7 @@ enum error spool_recover(struct spool *spool, struct spool_report *report)
 	/* ids that a lost tail had given out are never given again */
 	const uint64_t step = (r.highest_id >> ID_STEP_BITS) + 1 + (spool_draw(spool) & 0xffff);
 	spool->next_id = step << ID_STEP_BITS;
-	spool->boot_is_new = spool->boot_first == 0;
-	if (spool->boot_is_new)
+	if (spool->boot_first == 0)
 		spool->boot_first = spool->next_id;
 	spool->next_large += 1 + (spool_draw(spool) & 0xffff);
 	if (spool->next_sequence == 0)

@@ -9,10 +9,7 @@
 #include "keepers/gate/gated.h"
 #include "store/gate_lmdb.h"
 
-#include <fcntl.h>
 #include <unistd.h>
-
-#define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
 static struct {
 	struct gated gated;
@@ -21,28 +18,18 @@ static struct {
 	int directory;
 } gate = {.directory = -1};
 
-static void read_boot_id(void)
+static void take_boot(const struct program *p)
 {
-	char text[64];
 	struct buffer octets = buffer_new(GATE_CLOCK_BOOT_OCTETS);
-	struct buffer hex = buffer_new(sizeof text);
-	const int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
-	const ssize_t n = fd >= 0 ? read(fd, text, sizeof text) : -1;
-	if (fd >= 0)
-		close(fd);
-	for (ssize_t i = 0; i < n; i++)
-		if (text[i] != '-' && text[i] != '\n')
-			buffer_add_octet(&hex, (uint8_t)text[i]);
-	if (buffer_add_unhex(&octets, buffer_view(&hex)) && octets.length == GATE_CLOCK_BOOT_OCTETS)
+	if (buffer_add_unhex(&octets, program_option(p, VIEW("boot"))) &&
+		octets.length == GATE_CLOCK_BOOT_OCTETS)
 		must(view_copy(buffer_view(&octets), gate.facts.boot, sizeof gate.facts.boot));
 	buffer_free(&octets);
-	buffer_free(&hex);
 }
 
 static void begin(struct program *p)
 {
 	gate.gated.loop = p->loop;
-	read_boot_id();
 }
 
 static void broken(void *context, enum program_id id, uint32_t worker, const char *why)
@@ -97,6 +84,7 @@ static void prepare(struct program *p)
 	gate.gated.broken = broken;
 	gate.gated.drained = drained;
 	gate.gated.context = p;
+	take_boot(p);
 	gate.facts.wall_s = clock_wall_s();
 	gate.facts.monotonic_ms = clock_monotonic_ms();
 	const struct gate_seed seed = {random_u64(), random_u64()};

@@ -18,7 +18,6 @@ struct spoold *spoold_new(struct program *program)
 		d->receivers[i].spoold = d;
 		d->receivers[i].streams = streams_new(RECEIVE_STREAMS_MAX);
 	}
-	boot_read(d->boot);
 	return d;
 }
 

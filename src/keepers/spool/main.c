@@ -48,8 +48,24 @@ static void begin(struct program *p)
 	p->state = spoold_new(p);
 }
 
+/* Without them nothing that was placed before is trusted. */
+static void take_boot(const struct program *p, struct spoold *d)
+{
+	struct buffer octets = buffer_new(SPOOL_BOOT_OCTETS);
+	const struct view machine =
+		view_first(program_option(p, VIEW("boot")), 2 * SPOOL_BOOT_MACHINE_OCTETS);
+	if (buffer_add_unhex(&octets, machine) &&
+		buffer_add_unhex(&octets, program_option(p, VIEW("mount"))) &&
+		octets.length == SPOOL_BOOT_OCTETS)
+		must(view_copy(buffer_view(&octets), d->boot, sizeof d->boot));
+	else
+		random_octets(d->boot, sizeof d->boot);
+	buffer_free(&octets);
+}
+
 static void prepare(struct program *p)
 {
+	take_boot(p, p->state);
 	disk_work_start(p->state);
 }
 

@@ -4,7 +4,6 @@
  *
  *	main.c		what the parent hands over
  *	life.c		the program's state: made, recovered, freed; the tick; drain
- *	boot.c		which boot of the machine this is
  *	disk_work.c	batches, chores and readings in the pool of threads
  *	receive.c	smtpd's streams: content in, ACCEPTED out after the sync (law 1)
  *	scan.c		recipients that nobody has (after a start, a loss) into their lanes
@@ -203,11 +202,6 @@ struct spoold {
 	} mark;
 	int early_deliver; /* a channel that came before the recovery; -1: none */
 };
-
-/* boot.c */
-/* SEKISHO_BOOT_ID (32 hexadecimal digits, dashes are skipped) or the kernel's; random when neither is
- * to be had: then nothing that was placed before is trusted. */
-void boot_read(uint8_t boot_id[SPOOL_BOOT_OCTETS]);
 
 /* life.c */
 struct spoold *spoold_new(struct program *program);
