@@ -52,7 +52,7 @@ void peer_connect(struct peer *p)
 	peer_hang_up(p);
 	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0);
 	p->fd = fds[0];
-	p->must_close = false;
+	p->must_close = p->is_torn = false;
 	p->channel = channel_new(p->peers->loop, p->protocol, p->side, fds[0], &handler, p);
 	p->connect(p->peers, fds[1]);
 }
@@ -125,7 +125,7 @@ static void say_frame(struct peer *p, struct cursor *in)
 	}
 	if (!buffer_failed(&b)) {
 		buffer_patch_u32(&b, 0, (uint32_t)(b.length - FRAME_HEADER));
-		p->must_close = p->must_close || !fine;
+		p->must_close = p->must_close || (!fine && !p->is_torn);
 		say(p, buffer_view(&b));
 	}
 	buffer_free(&b);
@@ -151,6 +151,7 @@ static void play_one(struct peers *all, struct cursor *in)
 		break;
 	case 2:
 		say(p, cursor_take(in, cursor_u8(in)));
+		p->is_torn = true; /* what follows may be the rest of a frame */
 		break;
 	case 3:
 		peers_turn(all, 3);

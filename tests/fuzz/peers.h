@@ -30,6 +30,7 @@ struct peer {
 	struct channel *channel; /* null: gone */
 	int fd;
 	bool must_close; /* it said what it may not */
+	bool is_torn; /* half a frame may have been said */
 };
 
 struct peers {

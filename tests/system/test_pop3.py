@@ -369,6 +369,15 @@ def test_auth_dies_under_sessions():
         free(h).ok('QUIT')
 
 
+def test_who_vanished_is_noticed():
+    """each connection is asked for a sign of life after a minute of silence"""
+    with House() as h:
+        d = h.pop('hana')
+        found = run('ss', '-tnoH', 'state', 'established', 'sport = :2110')
+        equal(bool(re.search(r'timer:\(keepalive,(1min|5\d)', found)), True, found)
+        d.ok('QUIT')
+
+
 def test_deliver_dies_under_sessions():
     """a login and a removal wait for it a moment; a mailbox is never served before its repairs"""
     with House() as h:
