@@ -120,6 +120,7 @@ static void play_mailbox(struct cursor *in)
 		.references = 1000000, .mailboxes = VIEW("/var/lib/sekisho/mail/LOCALPART/")};
 	d->program = &program;
 	d->snapshot = &snapshot;
+	d->disk = mail_disk_posix();
 	d->directory = root;
 	d->questions = streams_new(VISITS_MAX);
 	for (uint32_t i = 0; i < POPD_WORKERS_MAX; i++)

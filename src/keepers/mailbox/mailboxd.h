@@ -128,6 +128,7 @@ struct mailboxd {
 		uint64_t hash;
 		uint64_t device;
 	} devices[DEVICE_SLOTS]; /* where mailboxes were last time */
+	struct mail_disk *disk;
 	int directory;
 	struct mailboxd_counts {
 		uint64_t opened;

@@ -52,6 +52,7 @@ static void begin(struct program *p)
 	struct mailboxd *d = &mailboxd;
 	d->program = p;
 	p->state = d;
+	d->disk = mail_disk_posix();
 	d->directory = -1;
 	d->questions = streams_new(2 * VISITS_MAX);
 	for (uint32_t i = 0; i < POPD_WORKERS_MAX; i++)

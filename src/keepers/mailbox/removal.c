@@ -69,9 +69,11 @@ static void step_done(void *context)
 		remove_step(v);
 		return;
 	}
-	if (v->error) /* they are unlinked; after a power cut some may be there again */
-		log_warning("a mailbox's directories could not be synced",
-			fact_view("mailbox", v->place.mailbox), fact_error(v->error));
+	if (v->error) { /* they are unlinked, but a power cut may bring them back: nothing is promised */
+		v->removal.failed += v->removal.removed;
+		v->removal.removed = 0;
+		v->removal.error = v->error;
+	}
 	over(v);
 }
 

@@ -190,10 +190,8 @@ static struct visit *new_visit(struct mailboxd *d, struct grant *g)
 		.mailbox_length = mailbox.length};
 	must(view_copy(mailbox, v->mailbox, sizeof v->mailbox));
 	must(mailboxes_split(v->snapshot->mailboxes, &before, &after));
-	v->place = (struct maildir_place){.disk = mail_disk_posix(),
-		.root = d->directory,
-		.mailbox = name_of(v),
-		.after = after};
+	v->place = (struct maildir_place){
+		.disk = d->disk, .root = d->directory, .mailbox = name_of(v), .after = after};
 	struct visit **bucket = bucket_of(d, mailbox);
 	v->next = *bucket;
 	*bucket = v;

@@ -3,6 +3,7 @@
  * auth and deliver are the other ends of its channels. */
 #include "../store/maildir_suite.h"
 
+#include <errno.h>
 #include <semaphore.h>
 #include <sys/socket.h>
 
@@ -174,6 +175,7 @@ static void set_place(void)
 	snapshot = (struct snapshot){
 		.references = 1000, .mailboxes = VIEW("/var/lib/sekisho/mail/LOCALPART/")};
 	world.mailboxd->snapshot = &snapshot;
+	world.mailboxd->disk = mail_disk_posix();
 	world.mailboxd->directory = world.boxes->root;
 }
 
@@ -567,6 +569,29 @@ static void nothing_is_removed_when_the_sync_failed(void **state)
 	assert_int_equal(boxes_count(b, "hana/new") + boxes_count(b, "hana/cur"), 0);
 }
 
+static int no_sync(struct mail_disk *disk, int fd)
+{
+	(void)disk;
+	(void)fd;
+	errno = EIO;
+	return -1;
+}
+
+static void a_removal_that_is_not_safe_is_not_promised(void **state)
+{
+	/* Unlinked, and the directory could not be synced: a power cut may bring them back. */
+	struct boxes *b = *state;
+	struct mail_disk failing = *mail_disk_posix();
+	failing.sync = no_sync;
+	world.mailboxd->disk = &failing;
+	open_hana(2, BOTH);
+	remove_first(1);
+	expect(&world.popd, MAILBOX_RESULT, HANA, 0, 1);
+	assert_false(boxes_has(b, "hana/new/1700000001.a,S=5"));
+	popd_says(MAILBOX_CLOSE, HANA);
+	world.mailboxd->disk = mail_disk_posix();
+}
+
 static void removal_outlives_the_client(void **state)
 {
 	/* RFC 1939 §6: QUIT was said; the connection may go before the answer. The mailbox is free only
@@ -636,6 +661,7 @@ int main(void)
 		TEST(content_is_stopped),
 		TEST(content_that_is_gone),
 		TEST(removes_after_the_sync),
+		TEST(a_removal_that_is_not_safe_is_not_promised),
 		TEST(nothing_is_removed_when_the_sync_failed),
 		TEST(removal_outlives_the_client),
 		TEST(marks_without_the_word_remove_nothing),
