@@ -67,7 +67,7 @@ static bool device_name(dev_t device, char name_out[256])
 	const ssize_t n = readlink(path, target, sizeof target);
 	if (n <= 0)
 		return false;
-	struct view name, rest = view_of(target, (size_t)n);
+	struct view name = VIEW_NONE, rest = view_of(target, (size_t)n);
 	while (rest.length)
 		view_split(rest, '/', &name, &rest);
 	return view_to_text(name, name_out, 256);

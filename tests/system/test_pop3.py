@@ -1024,7 +1024,7 @@ def fill(h, user, count):
 
 
 def test_a_hundred_thousand_messages():
-    """opened, listed, read and emptied in one session; what it takes is said in ARCHITECTURE.md"""
+    """opened, listed and read in one session, and ten thousand removed; what it takes is said in ARCHITECTURE.md"""
     with House() as h:
         put(h, 'taro', 1)
         count = 100000
@@ -1040,7 +1040,8 @@ def test_a_hundred_thousand_messages():
         equal(len(d.block('LIST')), count)
         contains(retrieve(d, count).decode(), 'Subject: many')
         listed = time.monotonic() - began - opened
-        for i in range(1, count + 1, 1000):
+        removed = 10000
+        for i in range(1, removed + 1, 1000):
             d.send(''.join('DELE %d\r\n' % n for n in range(i, i + 1000)))
             for n in range(1000):
                 equal(d.read().code, '+OK')
@@ -1049,4 +1050,4 @@ def test_a_hundred_thousand_messages():
             print('     opened in %.2f s (%d KiB), listed in %.2f s' % (opened, held, listed))
         d.socket.settimeout(100)
         d.ok('QUIT')
-        equal(h.files('hana'), [])
+        equal(len(h.files('hana')), count - removed)
