@@ -14,8 +14,9 @@ def s_client(*words, service='pop3s', text=b'', code=None):
 
 
 def renegotiate():
-    """what openssl s_client is told when it asks for it; at the end of its input it would not wait for that"""
-    words = ['openssl', 's_client', '-connect', '%s:%d' % (LOCAL, PORTS['pop3s']), '-tls1_2']
+    """what openssl s_client is told when it asks for it; at the end of its input it would not wait for that. Where the
+    server speaks first (pop3s) its greeting may come in between, which is an error to the client"""
+    words = ['openssl', 's_client', '-connect', '%s:%d' % (LOCAL, PORTS['smtp']), '-starttls', 'smtp', '-tls1_2']
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as client:
         ends = threading.Timer(30, client.kill)
         ends.start()
