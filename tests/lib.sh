@@ -182,7 +182,9 @@ suite_simulator() {
 	one "build as released" build_release || return 0
 	one "simulator: planted faults are noticed" build/tested/meson-out/test_simulator --planted
 	one "simulator: 300 seeds with sanitizers" build/asan/meson-out/test_simulator 300
-	later "simulator: ${SEEDS:-20000} seeds" build/tested/meson-out/test_simulator "${SEEDS:-20000}"
+	# large pages: half of its time goes into fresh memory
+	later "simulator: ${SEEDS:-20000} seeds" env GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
+		build/tested/meson-out/test_simulator "${SEEDS:-20000}"
 }
 
 suite_fuzz() {
