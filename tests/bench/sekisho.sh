@@ -22,8 +22,8 @@ srv_setup() {
 	echo "$DOMAIN" >"$1/config/domains"
 	echo "$1/mail/LOCALPART/" >"$1/config/mailboxes"
 	echo 50M >"$1/config/sizelimit"
-	echo $((SESSIONS + 100)) >"$1/config/sessionlimit"
-	echo $((SESSIONS + 100)) >"$1/config/clientlimit"
+	echo $((SESSIONS * 2 + 100)) >"$1/config/sessionlimit" # an eighth is for strangers
+	echo $((SESSIONS * 2 + 100)) >"$1/config/clientlimit"
 	{ echo; seq 1 200; } | sed 's/$/user:!/' >"$1/config/users"
 }
 
