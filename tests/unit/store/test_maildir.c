@@ -227,6 +227,15 @@ static ssize_t count_writes(
 	return done;
 }
 
+/* A whole file that its reader has flagged, on `disk`: its inode. */
+static uint64_t put_read(struct boxes *b, struct mail_disk *disk)
+{
+	b->place.disk = disk;
+	boxes_make(b, "hana");
+	boxes_put(b, "hana/cur/" NAME ":2,S", MAIL);
+	return inode_of(b, "hana/cur/" NAME ":2,S");
+}
+
 static void not_believed_is_written_in_place(void **state)
 {
 	/* Where a sync may have failed every octet is given to the disk again, and who reads sees nothing of it. */
@@ -234,10 +243,7 @@ static void not_believed_is_written_in_place(void **state)
 	struct maildir_file file;
 	struct mail_disk counted = *mail_disk_posix();
 	counted.write = count_writes;
-	b->place.disk = &counted;
-	boxes_make(b, "hana");
-	boxes_put(b, "hana/cur/" NAME ":2,S", MAIL);
-	const uint64_t inode = inode_of(b, "hana/cur/" NAME ":2,S");
+	const uint64_t inode = put_read(b, &counted);
 	writes_seen = 0;
 	assert_int_equal(deliver(&b->place, NAME, MAILDIR_LOOK, &file), ERROR_NONE);
 	assert_int_equal(writes_seen, 0);
@@ -263,14 +269,35 @@ static void not_believed_and_not_ours_to_write(void **state)
 	struct maildir_file file;
 	struct mail_disk strict = *mail_disk_posix();
 	strict.open = only_to_read;
-	b->place.disk = &strict;
-	boxes_make(b, "hana");
-	boxes_put(b, "hana/cur/" NAME ":2,S", MAIL);
-	const uint64_t inode = inode_of(b, "hana/cur/" NAME ":2,S");
+	const uint64_t inode = put_read(b, &strict);
 	assert_int_equal(deliver(&b->place, NAME, REWRITE, &file), ERROR_NONE);
 	assert_true(inode_of(b, "hana/cur/" NAME ":2,S") != inode);
 	assert_true(boxes_holds(b, "hana/cur/" NAME ":2,S", MAIL));
 	assert_int_equal(boxes_count(b, "hana/tmp"), 0);
+}
+
+static int root_asked;
+
+static int root_elsewhere(
+	struct mail_disk *disk, int at, const char *name, struct mail_disk_facts *facts)
+{
+	const int result = mail_disk_posix()->facts(disk, at, name, facts);
+	facts->device += at == root_asked;
+	return result;
+}
+
+static void placed_on_another_file_system(void **state)
+{
+	/* It may have been mounted anew, which nobody has noticed: what is away is lost, not moved. */
+	struct boxes *b = *state;
+	struct maildir_file file;
+	struct mail_disk apart = *mail_disk_posix();
+	apart.facts = root_elsewhere;
+	root_asked = b->place.root;
+	b->place.disk = &apart;
+	boxes_make(b, "hana");
+	assert_int_equal(deliver(&b->place, NAME, TRUST, &file), ERROR_NONE);
+	assert_true(boxes_holds(b, "hana/new/" NAME, MAIL));
 }
 
 static void torn_and_no_room(void **state)
@@ -527,6 +554,7 @@ int main(void)
 		TEST(reader_removes_meanwhile),
 		TEST(not_believed_is_written_in_place),
 		TEST(not_believed_and_not_ours_to_write),
+		TEST(placed_on_another_file_system),
 		TEST(torn_and_no_room),
 		TEST(without_exchange),
 		TEST(watches_before_it_writes),
