@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #define KERNEL_BOOT "/proc/sys/kernel/random/boot_id"
-#define PATH_OCTETS 320
 
 /* --- the machine --------------------------------------------------------------------------- */
 
@@ -51,13 +50,13 @@ static void read_machine(uint8_t machine[BOOT_MACHINE_OCTETS])
  * These file systems make a directory in sysfs when they are mounted, and remove it afterwards. The
  * kernel numbers what is made there one after another, so a later one has another inode. */
 
-static const char *const kinds[] = {"ext4", "xfs", "f2fs", "btrfs"};
+static const char *const kinds[] = {"/sys/fs/ext4", "/sys/fs/xfs", "/sys/fs/f2fs", "/sys/fs/btrfs"};
 #define KINDS (sizeof kinds / sizeof *kinds)
 
-/* The name of a block device; empty for what has none. */
+/* The last part of what the link of a block device leads to; false for what is none. */
 static bool device_name(dev_t device, char name_out[256])
 {
-	char path[PATH_OCTETS];
+	char path[64];
 	char target[512];
 	struct buffer b = buffer_new(sizeof path - 1);
 	text_add(
@@ -65,54 +64,39 @@ static bool device_name(dev_t device, char name_out[256])
 	must(view_to_text(buffer_view(&b), path, sizeof path));
 	buffer_free(&b);
 	const ssize_t n = readlink(path, target, sizeof target);
-	if (n <= 0)
-		return false;
-	struct view name = VIEW_NONE, rest = view_of(target, (size_t)n);
-	while (rest.length)
-		view_split(rest, '/', &name, &rest);
-	return view_to_text(name, name_out, 256);
-}
-
-static bool one_inode(const char *kind, const char *name, uint64_t *inode_out)
-{
-	char path[PATH_OCTETS];
-	struct stat facts;
-	struct buffer b = buffer_new(sizeof path - 1);
-	text_add(&b, "/sys/fs/{}/{}", text_raw(view_text(kind)), text_raw(view_text(name)));
-	const bool fits = view_to_text(buffer_view(&b), path, sizeof path);
-	buffer_free(&b);
-	if (!fits || stat(path, &facts) != 0)
-		return false;
-	*inode_out = facts.st_ino;
-	return true;
+	const struct view whole = view_of(target, n > 0 ? (size_t)n : 0);
+	const size_t slash = view_find_last(whole, '/');
+	return slash != VIEW_NOT_FOUND && view_to_text(view_from(whole, slash + 1), name_out, 256);
 }
 
 static bool of_device(dev_t device, uint64_t *inode_out)
 {
 	char name[256];
+	bool found = false;
 	if (!device_name(device, name))
 		return false;
-	for (size_t i = 0; i < KINDS; i++)
-		if (one_inode(kinds[i], name, inode_out))
-			return true;
-	return false;
+	for (size_t i = 0; i < KINDS && !found; i++) {
+		struct stat facts;
+		const int kind = open(kinds[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+		found = kind >= 0 && fstatat(kind, name, &facts, 0) == 0;
+		if (found)
+			*inode_out = facts.st_ino;
+		if (kind >= 0)
+			close(kind);
+	}
+	return found;
 }
 
 /* Each file system of a kind: the order in which they are read does not count. */
 static bool add_all(const char *kind, uint64_t *sum)
 {
-	char path[PATH_OCTETS];
-	struct buffer b = buffer_new(sizeof path - 1);
-	text_add(&b, "/sys/fs/{}", text_raw(view_text(kind)));
-	must(view_to_text(buffer_view(&b), path, sizeof path));
-	buffer_free(&b);
-	DIR *list = opendir(path);
+	DIR *list = opendir(kind);
 	if (!list)
 		return false;
 	for (struct dirent *e; (e = readdir(list));) {
-		uint64_t inode;
-		if (e->d_name[0] != '.' && one_inode(kind, e->d_name, &inode))
-			*sum += (inode + 1) * 0x9e3779b97f4a7c15u;
+		struct stat facts;
+		if (e->d_name[0] != '.' && fstatat(dirfd(list), e->d_name, &facts, 0) == 0)
+			*sum += (facts.st_ino + 1) * 0x9e3779b97f4a7c15u;
 	}
 	closedir(list);
 	return true;

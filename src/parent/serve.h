@@ -8,6 +8,7 @@
  *	boot.c		which life of the machine's memory this is
  *	listen.c	the listening sockets
  *	configuration.c	runs sekisho-config, keeps the snapshots, reloads
+ *	environment.c	what programs get of the environment
  *	child.c		one program: start, hand over, watch, restart with back-off
  *	control.c	what programs say to the parent
  *	commands.c	the local command socket

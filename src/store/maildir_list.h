@@ -12,9 +12,10 @@
  *
  * Sizes come from ",S=NNN" in the name, else from the file. Those are the file's; what is sent has
  * CRLF at the end of each line and may be more (RFC 1939 §11: "exact size"). Our own files hold CRLF; of
- * another program's ",W=NNN" says it, else the file is read once (maildir_list_measure). Order: the time of delivery that the
- * name begins with (else the file's), then the name. Unique-ids (RFC 1939 §7, UIDL) live as long as
- * the message:
+ * another program's ",W=NNN" says it, else the file is read once (maildir_list_measure).
+ *
+ * Order: the time of delivery that the name begins with (else the file's), then the name. Unique-ids
+ * (RFC 1939 §7, UIDL) live as long as the message:
  *
  *	our own name	1893456000.0123456789abcdef_00000000000000ab_0.mail.example.test,S=2345
  *			what stands between the first two dots

@@ -25,6 +25,5 @@ void maildir_tidy(const struct maildir_place *place, uint64_t birth)
 			disk->unlink(disk, walk.directory, entry.text);
 	maildir_walk_end(&walk);
 	buffer_free(&start);
-	if (maildir != place->root)
-		disk->close(disk, maildir);
+	disk->close(disk, maildir);
 }

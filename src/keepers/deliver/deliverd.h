@@ -71,7 +71,6 @@ struct device {
 	uint64_t used_ms; /* monotonic */
 	unsigned hung; /* jobs that were answered and have not come back */
 	struct timer *timer;
-	bool armed;
 	bool running;
 	enum error error;
 };

@@ -6,9 +6,7 @@
 
 static void due(void *context)
 {
-	struct device *device = context;
-	device->armed = false;
-	sync_now(device);
+	sync_now(context);
 }
 
 static bool is_idle(const struct device *device)
@@ -144,7 +142,6 @@ void sync_now(struct device *device)
 	device->wanted = false;
 	device->turn++;
 	timer_stop(device->timer);
-	device->armed = false;
 	buffer_move(&device->syncing, &device->placed);
 	buffer_move(&device->syncing_keys, &device->keys);
 }
@@ -154,6 +151,7 @@ void sync_now(struct device *device)
  * fail. */
 void sync_placed(struct device *device, struct placing *p)
 {
+	const bool is_first = !device->wanted;
 	device->wanted = true;
 	if (p->message->number) {
 		buffer_add_u64(&device->placed, p->message->id.value);
@@ -164,10 +162,8 @@ void sync_placed(struct device *device, struct placing *p)
 		buffer_add_u64(&device->keys, p->message->id.value);
 	}
 	p->box->unsynced_turn = device->turn;
-	if (device->running || device->armed)
-		return;
-	device->armed = true;
-	timer_set(device->timer, device->deliverd->program->draining ? 0 : SYNC_DELAY_MS);
+	if (is_first && !device->running)
+		timer_set(device->timer, device->deliverd->program->draining ? 0 : SYNC_DELAY_MS);
 }
 
 void sync_sweep(struct deliverd *d)

@@ -23,9 +23,9 @@ struct site {
 struct site_question {
 	const char *config; /* directory; may be missing: then all is default */
 	const char *state; /* directory, below which mailboxes lie by default */
-	struct view
-		name; /* host name, as given to serve; empty: the one that was given to the server
-			   * that runs on `state`, if one does and may be asked */
+	/* Host name, as given to serve; empty: the one that was given to the server that runs on `state`,
+	 * if one does and may be asked. */
+	struct view name;
 	/* In the child: appends to `answer`, gives the exit code. */
 	int (*work)(struct site *site, const void *context, struct buffer *answer);
 	const void *context;
