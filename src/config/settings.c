@@ -188,11 +188,11 @@ static const struct setting settings[SETTING_COUNT] = {
 		.kind = SETTING_KIND_NUMBER,
 		.number = 1000,
 		.min = 10,
-		.max = 100000,
+		.max = 1000000,
 		SMALL,
 		.help = "How many sessions of each protocol may be open at once.",
 		.format = "A number.",
-		.remedy = "write a number from 10 to 100000",
+		.remedy = "write a number from 10 to 1000000",
 		.example = "4000\n",
 		.note = "At the limit the longest-idle stranger without a mail under way makes "
 			"room, "
@@ -206,13 +206,13 @@ static const struct setting settings[SETTING_COUNT] = {
 		.kind = SETTING_KIND_NUMBER,
 		.number = 50,
 		.min = 1,
-		.max = 100000,
+		.max = 1000000,
 		SMALL,
 		.help = "How many sessions of each protocol a stranger may have open at once from "
 			"one "
 			"address (IPv6: from one /64).",
 		.format = "A number.",
-		.remedy = "write a number from 1 to 100000",
+		.remedy = "write a number from 1 to 1000000",
 		.example = "20\n",
 	},
 	{
