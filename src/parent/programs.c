@@ -3,7 +3,7 @@
 #include "base/text.h"
 
 #define MIB ((uint64_t)1 << 20)
-#define FACE_FILES 131072 /* one worker may have 100,000 sessions; sessionlimit can allow more to several */
+#define FACE_FILES 131072 /* sessions of one worker, 100,000 and more */
 #define NO_FILE 0 /* octets; a write to any file would end it */
 
 /* A table is read by its columns. */
