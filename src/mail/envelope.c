@@ -16,9 +16,14 @@ static struct view take_octets(struct cursor *c, size_t max)
 	return cursor_take(c, length);
 }
 
+static size_t target_max(enum envelope_kind kind)
+{
+	return kind == ENVELOPE_REMOTE ? ENVELOPE_DESTINATION_MAX : ENVELOPE_MAILBOX_MAX;
+}
+
 static void add_recipient(struct buffer *b, const struct envelope_recipient *r)
 {
-	must(r->target.length <= ENVELOPE_MAILBOX_MAX &&
+	must(r->target.length <= target_max(r->kind) &&
 		r->forward_path.length <= ENVELOPE_PATH_MAX);
 	buffer_add_u16(b, (uint16_t)r->kind);
 	buffer_add_u16(b, r->notify);
@@ -43,12 +48,12 @@ void envelope_add(struct buffer *b, const struct envelope *e)
 static bool read_recipient(struct cursor *c, struct envelope_recipient *r)
 {
 	const uint16_t kind = cursor_u16(c);
-	r->kind = ENVELOPE_LOCAL;
+	r->kind = kind == ENVELOPE_REMOTE ? ENVELOPE_REMOTE : ENVELOPE_LOCAL;
 	r->notify = cursor_u16(c);
-	r->target = take_octets(c, ENVELOPE_MAILBOX_MAX);
+	r->target = take_octets(c, target_max(r->kind));
 	r->forward_path = take_octets(c, ENVELOPE_PATH_MAX);
 	r->orcpt = take_octets(c, ENVELOPE_PATH_MAX);
-	return !cursor_failed(c) && kind == ENVELOPE_LOCAL && r->target.length > 0;
+	return !cursor_failed(c) && kind == r->kind && r->target.length > 0;
 }
 
 bool envelope_read(struct view form, struct arena *a, struct envelope *e)
@@ -89,6 +94,27 @@ bool envelope_delivery_next(struct cursor *c, struct envelope_delivery *d)
 	d->mailbox = take_octets(c, ENVELOPE_MAILBOX_MAX);
 	d->forward_path = take_octets(c, ENVELOPE_PATH_MAX);
 	if (d->index >= ENVELOPE_RECIPIENTS_MAX || d->mailbox.length == 0)
+		cursor_fail(c);
+	return !cursor_failed(c);
+}
+
+void envelope_departure_add(struct buffer *b, const struct envelope_departure *d)
+{
+	buffer_add_u32(b, d->index);
+	buffer_add_u16(b, d->notify);
+	add_octets(b, d->forward_path);
+	add_octets(b, d->orcpt);
+}
+
+bool envelope_departure_next(struct cursor *c, struct envelope_departure *d)
+{
+	if (cursor_failed(c) || cursor_left(c) == 0)
+		return false;
+	d->index = cursor_u32(c);
+	d->notify = cursor_u16(c);
+	d->forward_path = take_octets(c, ENVELOPE_PATH_MAX);
+	d->orcpt = take_octets(c, ENVELOPE_PATH_MAX);
+	if (d->index >= ENVELOPE_RECIPIENTS_MAX || d->forward_path.length == 0)
 		cursor_fail(c);
 	return !cursor_failed(c);
 }

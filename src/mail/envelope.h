@@ -7,7 +7,7 @@
  * reverse-path (empty: null), octets ENVID, octets session facts for the log, u32 number of
  * recipients, then per recipient: u16 kind, u16 notify, octets target, octets forward-path as it was
  * given, octets ORCPT. A packed recipient for deliver is u32 index, octets target, octets
- * forward-path.
+ * forward-path; a departure, for relay, u32 index, u16 notify, octets forward-path, octets ORCPT.
  */
 #ifndef MAIL_ENVELOPE_H
 #define MAIL_ENVELOPE_H
@@ -16,6 +16,7 @@
 
 #define ENVELOPE_RECIPIENTS_MAX 10000
 #define ENVELOPE_MAILBOX_MAX 64 /* octets of a mailbox name */
+#define ENVELOPE_DESTINATION_MAX 253 /* octets of a domain elsewhere */
 #define ENVELOPE_PATH_MAX 1024 /* octets of a path as given */
 #define ENVELOPE_RECIPIENT_FIXED 16 /* octets of one in the binary form, besides its three texts */
 #define ENVELOPE_HEAD_MAX 4096 /* octets of the binary form before the first recipient */
@@ -29,6 +30,8 @@ enum envelope_flags {
 
 enum envelope_kind {
 	ENVELOPE_LOCAL = 1, /* target is a mailbox of ours */
+	ENVELOPE_REMOTE =
+		2, /* target is where to send it: a domain (A-labels, lower case) or "[address]" */
 };
 
 struct envelope_recipient {
@@ -63,5 +66,17 @@ struct envelope_delivery {
 void envelope_delivery_add(struct buffer *b, const struct envelope_delivery *d);
 /* The next one; false at the end, or with the cursor failed. */
 must_use bool envelope_delivery_next(struct cursor *c, struct envelope_delivery *d_out);
+
+/* What relay is told of one recipient. */
+struct envelope_departure {
+	uint32_t index; /* in the envelope */
+	uint16_t notify;
+	struct view forward_path;
+	struct view orcpt;
+};
+#define ENVELOPE_DEPARTURE_MAX 4096 /* octets of one, packed */
+void envelope_departure_add(struct buffer *b, const struct envelope_departure *d);
+/* The next one; false at the end, or with the cursor failed. */
+must_use bool envelope_departure_next(struct cursor *c, struct envelope_departure *d_out);
 
 #endif

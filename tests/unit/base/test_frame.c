@@ -9,6 +9,7 @@
 #include "channels/popd_mailbox.h"
 #include "channels/smtpd_spool.h"
 #include "channels/spool_deliver.h"
+#include "channels/spool_relay.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -22,7 +23,7 @@
 
 static const struct frame_protocol *const protocols[] = {&any_gate, &auth_mailbox,
 	&command_protocol, &face_auth, &face_keys, &mailbox_deliver, &parent_program, &popd_mailbox,
-	&smtpd_spool, &spool_deliver};
+	&smtpd_spool, &spool_deliver, &spool_relay};
 #define PROTOCOLS (sizeof protocols / sizeof *protocols)
 
 /* Values at their limits, in buffers that outlive the call. */
