@@ -38,10 +38,9 @@ static void add_text(struct buffer *b, struct view text, bool utf8)
 	}
 }
 
-/* Cuts what stands behind `start` to a line, never inside a UTF-8 character. */
-static void cut_line(struct buffer *b, size_t start)
+/* Cuts what stands behind `start`, never inside a UTF-8 character. */
+static void cut(struct buffer *b, size_t start, size_t most)
 {
-	size_t most = REPLY_LINE_MAX - 2;
 	if (b->length - start <= most)
 		return;
 	const struct view line = view_from(buffer_view(b), start);
@@ -50,12 +49,17 @@ static void cut_line(struct buffer *b, size_t start)
 	buffer_truncate(b, start + most);
 }
 
+void reply_add_text(struct buffer *b, struct view text, bool utf8, size_t start, size_t most)
+{
+	/* what an octet can grow to is "\x00", so this much is always enough, and bounded */
+	add_text(b, view_first(text, most), utf8);
+	cut(b, start, most);
+}
+
 void reply_add(struct buffer *b, const struct reply *reply, bool utf8)
 {
 	const size_t start = b->length;
 	add_codes(b, reply);
-	/* what an octet can grow to is "\x00", so this much is always enough, and bounded */
-	add_text(b, view_first(reply->text, REPLY_LINE_MAX), utf8);
-	cut_line(b, start);
+	reply_add_text(b, reply->text, utf8, start, REPLY_LINE_MAX - 2);
 	buffer_add(b, VIEW("\r\n"));
 }

@@ -37,5 +37,8 @@ bool reply_is_none(const struct reply *reply);
 /* Appends the reply as one line with CRLF, at most REPLY_LINE_MAX octets: a longer text is cut.
  * Controls are escaped, a backslash is not; octets above 0x7e become "?" unless `utf8` (RFC 6531 §3.7.4.2). */
 void reply_add(struct buffer *b, const struct reply *reply, bool utf8);
+/* Appends words in that way, and cuts what stands behind `start` to `most` octets, never inside a
+ * character. */
+void reply_add_text(struct buffer *b, struct view text, bool utf8, size_t start, size_t most);
 
 #endif

@@ -226,7 +226,7 @@ bool smtp_client_content(struct smtp_client *c, struct cursor *content, struct b
  * lost; the connection is at its end, as half a mail cannot be taken back otherwise. Nothing happens
  * when none is being sent. */
 void smtp_client_content_failed(struct smtp_client *c, const char *why);
-/* After WANT_MAIL: says QUIT at the next step. */
+/* Says QUIT at the next step, or behind the mail that is under way. */
 void smtp_client_quit(struct smtp_client *c);
 /* After WANT_TLS, when the handshake is done. */
 void smtp_client_tls_started(struct smtp_client *c);
@@ -240,7 +240,7 @@ const struct smtp_client_result *smtp_client_result(const struct smtp_client *c,
 const struct smtp_client_end *smtp_client_end(const struct smtp_client *c);
 const struct smtp_client_facts *smtp_client_facts(const struct smtp_client *c);
 enum smtp_client_state smtp_client_state(const struct smtp_client *c);
-/* Mails that were begun. */
+/* How often MAIL was said. */
 uint32_t smtp_client_mails(const struct smtp_client *c);
 /* What may pass, in ms on the monotonic clock, before the owner calls smtp_client_gone (RFC 5321
  * §4.5.3.2): measured from the last octet that came or left, or from the start of the present wait. While

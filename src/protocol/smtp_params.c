@@ -255,8 +255,7 @@ static const struct param rcpt_params[] = {
 	{.read = NULL},
 };
 
-/* esmtp-value: no controls, no "=", UTF-8 only where it may stand (RFC 6531 §3.3). */
-static bool is_value(struct view value, bool utf8)
+bool smtp_params_is_value(struct view value, bool utf8)
 {
 	for (size_t i = 0; i < value.length; i++)
 		if (value.at[i] <= 0x20 || value.at[i] == 0x7f || value.at[i] == '=' ||
@@ -281,7 +280,8 @@ static const struct reply *read_param(
 	if (*seen & 1u << i)
 		return &twice;
 	*seen |= 1u << i;
-	if (has_value != params[i].has_value || (has_value && !is_value(value, t->smtputf8)))
+	if (has_value != params[i].has_value ||
+		(has_value && !smtp_params_is_value(value, t->smtputf8)))
 		return &bad_value;
 	return params[i].read(value, t);
 }

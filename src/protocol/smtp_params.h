@@ -1,6 +1,7 @@
 /*
  * The parameters behind the paths of MAIL and RCPT: SIZE (RFC 1870), BODY (6152), SMTPUTF8 (6531),
- * RET, ENVID, NOTIFY, ORCPT (3461, 6533), AUTH (4954 §5). Pure; called by smtp_envelope.c.
+ * RET, ENVID, NOTIFY, ORCPT (3461, 6533), AUTH (4954 §5). Pure; called by smtp_envelope.c
+ * and smtp_client_mail.c.
  */
 #ifndef PROTOCOL_SMTP_PARAMS_H
 #define PROTOCOL_SMTP_PARAMS_H
@@ -19,5 +20,7 @@ const struct reply *smtp_params_mail(struct view text, struct arena *a, struct s
 /* `mail` says whether SMTPUTF8 is in force. */
 const struct reply *smtp_params_rcpt(struct view text, const struct smtp_mail *mail,
 	struct arena *a, struct smtp_recipient *recipient);
+/* esmtp-value (RFC 5321 §4.1.2), and UTF-8 where it may stand (RFC 6531 §3.3). */
+bool smtp_params_is_value(struct view value, bool utf8);
 
 #endif
