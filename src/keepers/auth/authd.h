@@ -21,9 +21,9 @@
 #include "base/workers.h"
 #include "channels/auth_mailbox.h"
 #include "channels/face_auth.h"
+#include "channels/gate_client.h"
 #include "channels/peers.h"
 #include "keepers/auth/accounts.h"
-#include "keepers/auth/gate_client.h"
 #include "keepers/auth/guess.h"
 
 #define AUTH_FACES_MAX 32

@@ -1,9 +1,9 @@
 /*
- * auth's end of its channel to the gate (channels/any_gate.h): questions with an answer each, any number
+ * An asker's end of its channel to the gate (channels/any_gate.h), for auth and smtpd: questions with an answer each, any number
  * on their way. While the channel is down every question is answered at once with `failed`.
  */
-#ifndef KEEPERS_AUTH_GATE_CLIENT_H
-#define KEEPERS_AUTH_GATE_CLIENT_H
+#ifndef CHANNELS_GATE_CLIENT_H
+#define CHANNELS_GATE_CLIENT_H
 
 #include "base/channel.h"
 #include "base/streams.h"

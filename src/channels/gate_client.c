@@ -1,4 +1,4 @@
-#include "keepers/auth/gate_client.h"
+#include "channels/gate_client.h"
 
 /* Stands for a question whose answer nobody waits for. */
 static struct gate_question nobody;
