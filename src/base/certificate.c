@@ -7,6 +7,14 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+struct key_id key_id_of(struct view public_key)
+{
+	uint32_t sum = 0x811c9dc5u; /* FNV-1a */
+	for (size_t i = 0; i < public_key.length; i++)
+		sum = (sum ^ public_key.at[i]) * 0x01000193u;
+	return (struct key_id){sum};
+}
+
 const char *key_kind_name(enum key_kind kind)
 {
 	switch (kind) {

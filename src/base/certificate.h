@@ -24,10 +24,13 @@
 	2048u /* shorter ones are broken, longer ones let a stranger burn our time */
 #define KEY_RSA_BITS_MAX 4096u
 
-/* A private key that `keys` holds, as the configuration numbers it. */
+/* A private key that `keys` holds. */
 struct key_id {
 	uint32_t number;
 };
+/* The id of the key whose public half this is (SubjectPublicKeyInfo, DER): who has the certificate and who
+ * has the key find the same one, and what does not belong together does not meet. */
+struct key_id key_id_of(struct view public_key);
 
 enum key_kind {
 	KEY_EC_P256,

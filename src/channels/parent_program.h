@@ -33,11 +33,17 @@ enum parent_code {
 enum parent_given {
 	GIVEN_DIRECTORY = 1, /* the keeper's own directory */
 	GIVEN_CENSUS, /* shared memory of the workers of one face (channels/census.h) */
-	GIVEN_KEY, /* a private key file (keys only) */
-	GIVEN_CERTIFICATE, /* its certificate chain */
+	GIVEN_KEY, /* keys only: a private key, PEM in a memory file; again when there is a new one */
+	GIVEN_CERTIFICATE, /* its certificate chain, the same */
 };
 
-enum parent_listen { LISTEN_SMTP = 1, LISTEN_POP3, LISTEN_POP3S };
+enum parent_listen {
+	LISTEN_SMTP = 1,
+	LISTEN_POP3,
+	LISTEN_POP3S, /* TLS from the first octet */
+	LISTEN_SUBMISSION, /* STARTTLS, login: RFC 6409 */
+	LISTEN_SUBMISSIONS, /* TLS from the first octet, login: RFC 8314 */
+};
 
 #define PEER_WORKERS_MAX 256u /* of one program */
 #define PEER_WHY_MAX 256u

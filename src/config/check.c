@@ -223,6 +223,26 @@ static void check_numbers(struct checker *c)
 			c->config->origins[SETTING_CLIENTLIMIT].line,
 			"keep clientlimit well below sessionlimit",
 			"one address can take all sessions");
+	if (n[SETTING_USERMAILSDAY] < n[SETTING_USERMAILSHOUR])
+		findings_add(c->findings, FINDING_WARNING, file_of(SETTING_USERMAILSDAY),
+			c->config->origins[SETTING_USERMAILSDAY].line,
+			"let usermailsday be the larger one",
+			"a user may write to fewer in a day than in an hour");
+}
+
+static void check_certificate(struct checker *c)
+{
+	const struct config *config = c->config;
+	if (view_is_empty(config->certificate) == view_is_empty(config->certificate_key))
+		return;
+	const enum setting_id there =
+		view_is_empty(config->certificate) ? SETTING_CERTIFICATEKEY : SETTING_CERTIFICATE;
+	const enum setting_id missing =
+		there == SETTING_CERTIFICATE ? SETTING_CERTIFICATEKEY : SETTING_CERTIFICATE;
+	findings_add(c->findings, FINDING_ERROR, file_of(there), config->origins[there].line,
+		setting_get(missing)->remedy, "{} and {} go together, and the other one is missing",
+		text_string(setting_get(SETTING_CERTIFICATE)->name),
+		text_string(setting_get(SETTING_CERTIFICATEKEY)->name));
 }
 
 bool config_check(const struct config *config, struct findings *findings)
@@ -237,6 +257,7 @@ bool config_check(const struct config *config, struct findings *findings)
 		check_postmaster(&c);
 		check_denyfrom(&c);
 		check_numbers(&c);
+		check_certificate(&c);
 		has_memory = check_aliases(&c);
 	}
 	snapshot_drop(&s);

@@ -1,5 +1,7 @@
 #include "config/explain.h"
 
+#include "config/parent_facts.h"
+
 /* --- where from --------------------------------------------------------------------------- */
 
 static void add_origin(struct buffer *b, const struct setting *s, const struct origin *o)
@@ -36,6 +38,8 @@ static uint32_t item_count(const struct config *c, const struct setting *s)
 		return c->user_count;
 	if (s->id == SETTING_ALIASES)
 		return c->aliases.count;
+	if (s->id == SETTING_SUBMISSION)
+		return c->submission_count;
 	return s->id == SETTING_DENYFROM ? c->denyfrom_count : 0;
 }
 
@@ -84,6 +88,9 @@ static struct origin add_item(
 	} else if (s->id == SETTING_ALIASES) {
 		add_alias(b, &c->aliases, i);
 		o.line = c->aliases.aliases[i].line;
+	} else if (s->id == SETTING_SUBMISSION) {
+		config_port_add(b, &c->submission[i]);
+		o.line = c->submission[i].line;
 	} else {
 		text_add_escaped(b, c->denyfrom[i].text);
 		o.line = c->denyfrom[i].line;
@@ -102,6 +109,10 @@ static void add_value(struct buffer *b, const struct config *c, const struct set
 		add_at_domain(b, c->postmaster, c->postmaster_domain);
 	else if (s->id == SETTING_MAILBOXES)
 		text_add_escaped(b, c->mailboxes);
+	else if (s->id == SETTING_CERTIFICATE)
+		text_add_escaped(b, c->certificate);
+	else if (s->id == SETTING_CERTIFICATEKEY)
+		text_add_escaped(b, c->certificate_key);
 }
 
 /* --- for people --------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 #include "config/lists.h"
 
+#include "config/parent_facts.h"
 #include "config/suffix.h"
 
 #include <stdlib.h>
@@ -216,8 +217,51 @@ static bool read_aliases(struct reader *r, const struct setting *s)
 		r->texts[s->id], reader_file(s), r->findings, r->arena, &r->config->aliases);
 }
 
+/* --- submission --------------------------------------------------------------------------- */
+
+static bool has_port(const struct config *c, uint16_t number)
+{
+	for (uint32_t i = 0; i < c->submission_count; i++)
+		if (c->submission[i].number == number)
+			return true;
+	return false;
+}
+
+static void take_port(struct reader *r, const struct setting *s, const struct line *line)
+{
+	struct config *c = r->config;
+	struct config_port port;
+	if (line->problem != LINES_OK || !config_port_parse(line->text, &port))
+		reader_complain(r, s, line);
+	else if (has_port(c, port.number))
+		findings_add(r->findings, FINDING_ERROR, reader_file(s), line->number,
+			"remove one of the two lines", "{} stands here twice",
+			text_number(port.number));
+	else if (c->submission_count == CONFIG_PORTS_MAX)
+		findings_add(r->findings, FINDING_ERROR, reader_file(s), line->number, NULL,
+			"there are more than {} ports", text_number(CONFIG_PORTS_MAX));
+	else {
+		port.line = line->number;
+		c->submission[c->submission_count++] = port;
+		findings_add(r->findings, FINDING_NOTE, reader_file(s), line->number, NULL,
+			"users post mail on port {}, too, {} and a login", text_number(port.number),
+			text_string(port.tls ? "after TLS from the start" : "after STARTTLS"));
+	}
+}
+
+static void read_submission(struct reader *r, const struct setting *s)
+{
+	struct lines lines = lines_of(r->texts[s->id]);
+	struct line line;
+	while (lines_next(&lines, &line)) {
+		r->config->origins[s->id].kind = ORIGIN_FILE;
+		take_port(r, s, &line);
+	}
+}
+
 bool lists_read(struct reader *r)
 {
+	read_submission(r, setting_get(SETTING_SUBMISSION));
 	return read_domains(r, setting_get(SETTING_DOMAINS)) &&
 	       read_networks(r, setting_get(SETTING_NETWORKS)) &&
 	       read_users(r, setting_get(SETTING_USERS)) &&

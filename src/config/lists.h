@@ -1,5 +1,5 @@
 /*
- * The settings that are lists: domains, networks, users, aliases, denyfrom. A part of
+ * The settings that are lists: domains, networks, users, aliases, denyfrom, submission. A part of
  * config/read.h, in a file of its own for its length; nobody else calls it.
  */
 #ifndef CONFIG_LISTS_H

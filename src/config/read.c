@@ -253,6 +253,16 @@ static void read_mailboxes(struct reader *r, const struct setting *s)
 	buffer_free(&b);
 }
 
+static void read_file_path(struct reader *r, const struct setting *s, struct view *path_out)
+{
+	struct line line;
+	if (!one_line(r, s, &line))
+		return;
+	if (!view_starts(line.text, VIEW("/")) || line.text.length >= CONFIG_FILE_PATH_MAX ||
+		!arena_copy(r->arena, line.text, path_out))
+		reader_complain(r, s, &line);
+}
+
 bool mailboxes_split(struct view template, struct view *before_out, struct view *after_out)
 {
 	const size_t at = view_search(template, VIEW("/LOCALPART/"));
@@ -276,6 +286,8 @@ static bool read_settings(struct reader *r)
 	}
 	read_servername(r, setting_get(SETTING_SERVERNAME));
 	read_mailboxes(r, setting_get(SETTING_MAILBOXES));
+	read_file_path(r, setting_get(SETTING_CERTIFICATE), &r->config->certificate);
+	read_file_path(r, setting_get(SETTING_CERTIFICATEKEY), &r->config->certificate_key);
 	if (!lists_read(r))
 		return false;
 	read_postmaster(r, setting_get(SETTING_POSTMASTER));

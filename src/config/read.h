@@ -73,12 +73,22 @@ struct config_network {
 	uint32_t line; /* 0: loopback, always in */
 };
 
+#define CONFIG_FILE_PATH_MAX 1024 /* octets with the NUL, of certificate and its key */
+#define CONFIG_PORTS_MAX 8
+struct config_port {
+	uint16_t number;
+	bool tls; /* from the first octet */
+	uint32_t line;
+};
+
 struct config {
 	struct arena *arena;
 	struct domain servername;
 	struct view postmaster; /* local name, ASCII in lower case; empty: no user yet */
 	struct domain postmaster_domain; /* empty: a local name */
 	struct view mailboxes; /* the template, ends in "/" */
+	struct view certificate; /* paths; empty: those in the directory keys */
+	struct view certificate_key;
 	uint64_t numbers[SETTING_COUNT];
 	struct config_domain *domains;
 	uint32_t domain_count;
@@ -89,6 +99,8 @@ struct config {
 	struct config_aliases aliases;
 	struct denyfrom_entry *denyfrom; /* sorted */
 	uint32_t denyfrom_count;
+	struct config_port submission[CONFIG_PORTS_MAX];
+	uint32_t submission_count;
 	struct origin origins[SETTING_COUNT];
 };
 

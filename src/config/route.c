@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "config/route_expand.h"
+#include "config/senders.h"
 
 #define TEXT_MAX 400 /* octets; a reply line has 512 with code and CRLF, RFC 5321 §4.5.3.1.5 */
 
@@ -118,8 +119,9 @@ struct route_verdict route_connect(
 struct route_verdict route_helo(const struct snapshot *s, const struct route_facts *facts,
 	const struct helo_name *name, struct arena *a)
 {
-	/* F-4: phones and printers of our own call themselves anything; strangers do not. */
-	if (facts->side == ROUTE_OUTSIDE && !name->is_literal &&
+	/* F-4: phones and printers of our own call themselves anything; strangers do not. Users' programs,
+	 * wherever they are, do, too, and prove themselves by their login. */
+	if (facts->side == ROUTE_OUTSIDE && !facts->is_submission && !name->is_literal &&
 		(name->is_loose || !domain_is_full(name->domain)))
 		return refuse("helo-not-full", 550, "5.7.1",
 			VIEW("Please say HELO with the full name of your host, or its address in "
@@ -132,18 +134,65 @@ struct route_verdict route_helo(const struct snapshot *s, const struct route_fac
 	return allow("accepted", 250, "2.0.0");
 }
 
+/* --- senders ------------------------------------------------------------------------------ */
+
+static struct domain main_domain(const struct snapshot *s)
+{
+	return view_is_empty(s->first_domain.name) ? s->servername : s->first_domain;
+}
+
+static struct route_verdict not_own(const struct snapshot *s, const struct route_facts *facts,
+	const struct address *sender, struct arena *a)
+{
+	struct buffer b = buffer_new(TEXT_MAX);
+	address_add(&b, sender);
+	const struct route_verdict v = refuse("sender-not-own", 550, "5.7.1",
+		SAY(a, "You may write as yourself only, and this is not your address",
+			"<{}> is not your address; as {} you may write as {}@{}, with or without "
+			"a +tag, "
+			"and as the aliases whose mail you get",
+			text_raw(buffer_view(&b)), text_raw(facts->login), text_raw(facts->login),
+			text_raw(main_domain(s).name)));
+	buffer_free(&b);
+	return v;
+}
+
+static struct route_verdict not_of_site(const struct address *sender, struct arena *a)
+{
+	struct buffer b = buffer_new(TEXT_MAX);
+	address_add(&b, sender);
+	const struct route_verdict v = refuse("sender-not-of-site", 550, "5.7.1",
+		SAY(a, "Mail that leaves this site carries a sender of the site, and this is none",
+			"Mail that leaves this site carries a sender of the site, and <{}> is none",
+			text_raw(buffer_view(&b))));
+	buffer_free(&b);
+	return v;
+}
+
+struct route_verdict route_author(const struct snapshot *s, const struct route_facts *facts,
+	const struct address *author, struct arena *a)
+{
+	const bool has_login = !view_is_empty(facts->login);
+	if (has_login ? sender_is_of_user(s, facts->login, author) : sender_is_of_site(s, author))
+		return allow("accepted", 250, "2.1.0");
+	return has_login ? not_own(s, facts, author, a) : not_of_site(author, a);
+}
+
 struct route_verdict route_mail(const struct snapshot *s, const struct route_facts *facts,
 	const struct address *reverse_path, struct arena *a)
 {
-	(void)facts;
 	const struct denyfrom_entry *entry = denyfrom_match_sender(&s->denyfrom, reverse_path);
-	if (!entry)
+	if (entry) {
+		struct buffer b = buffer_new(TEXT_MAX);
+		address_add(&b, reverse_path);
+		const struct route_verdict v = denied(entry, 550, buffer_view(&b), a);
+		buffer_free(&b);
+		return v;
+	}
+	/* the null one is for what programs answer by themselves: that it was read, that one is away */
+	if (view_is_empty(facts->login) || address_is_null(reverse_path))
 		return allow("accepted", 250, "2.1.0");
-	struct buffer b = buffer_new(TEXT_MAX);
-	address_add(&b, reverse_path);
-	const struct route_verdict v = denied(entry, 550, buffer_view(&b), a);
-	buffer_free(&b);
-	return v;
+	return route_author(s, facts, reverse_path, a);
 }
 
 /* --- to whom ------------------------------------------------------------------------------ */
@@ -257,6 +306,12 @@ static struct route_verdict judge(const struct snapshot *s, const struct route_f
 		return refuse("route-source", 550, "5.7.1",
 			VIEW("A route through other hosts is not followed here; please write the "
 			     "address alone"));
+	if (!own && facts->side == ROUTE_INSIDE && recipient->reverse_path &&
+		!address_is_null(recipient->reverse_path)) {
+		const struct route_verdict v = route_author(s, facts, recipient->reverse_path, a);
+		if (!v.accepted)
+			return v;
+	}
 	if (!own)
 		return relay_denied(facts->side, path, a);
 	const struct name name = name_find(s, path->local_plain, path->domain);
@@ -277,11 +332,6 @@ struct route_verdict route_rcpt(const struct snapshot *s, const struct route_fac
 }
 
 /* --- VRFY --------------------------------------------------------------------------------- */
-
-static struct domain main_domain(const struct snapshot *s)
-{
-	return view_is_empty(s->first_domain.name) ? s->servername : s->first_domain;
-}
 
 void route_add_user(struct buffer *b, const struct snapshot *s, uint32_t user)
 {

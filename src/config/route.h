@@ -6,8 +6,10 @@
  *	route_client		inside or outside: verified facts only, never what the client says
  *	route_connect		denyfrom on the address (and verified name, once there is DNS)
  *	route_helo		is it a name at all; denyfrom on it
- *	route_mail		denyfrom on the reverse-path
- *	route_rcpt		relay classes, unknown users, alias expansion
+ *	route_mail		denyfrom on the reverse-path; who logged in writes as himself (N-7)
+ *	route_rcpt		relay classes, unknown users, alias expansion; what leaves the site
+ *				carries a sender of the site (N-7)
+ *	route_author		the same for From and Sender in the content
  *	route_verify		VRFY
  *
  * In this stage mail for the site's own domains is taken and all else is 550 5.7.1, for inside
@@ -15,7 +17,7 @@
  *
  * Every verdict carries the rule that fired, for the log. Rules: "accepted", "postmaster",
  * "denyfrom:LINE", "helo-not-full", "relay-denied", "route-percent", "route-bang", "route-quoted",
- * "route-source", "unknown-user", "no-postmaster", "alias-deep", "alias-large",
+ * "route-source", "sender-not-own", "sender-not-of-site", "unknown-user", "no-postmaster", "alias-deep", "alias-large",
  * "alias-loop", "alias-dangling", "forward-not-possible", "too-many-mailboxes", "no-address",
  * "vrfy-stranger", "memory".
  */
@@ -39,6 +41,7 @@ struct route_facts {
 	struct domain verified_name; /* forward-confirmed reverse DNS; empty: none */
 	struct view login; /* name of the authenticated user; empty: none */
 	enum route_side side; /* from route_client */
+	bool is_submission; /* on a port for users' programs, which log in before they mail */
 };
 
 struct route_verdict {
@@ -59,6 +62,11 @@ struct route_verdict route_helo(const struct snapshot *s, const struct route_fac
 	const struct helo_name *name, struct arena *a);
 struct route_verdict route_mail(const struct snapshot *s, const struct route_facts *facts,
 	const struct address *reverse_path, struct arena *a);
+
+/* Whether an address may stand in From or Sender of mail that this client sends out: one of the user's own,
+ * or, without a login, one of the site (config/senders.h). */
+struct route_verdict route_author(const struct snapshot *s, const struct route_facts *facts,
+	const struct address *author, struct arena *a);
 
 /* The mailboxes of one envelope, each once, however many recipients and aliases name it (F-15). It
  * lives in the transaction's arena. */
@@ -85,6 +93,7 @@ struct route_recipient {
 	const struct address *forward_path;
 	bool had_route; /* a source route stood before it (path_parse) */
 	uint32_t number; /* of this recipient in the envelope: kept in route_mailbox */
+	const struct address *reverse_path; /* of its mail; null: not known, and not judged */
 };
 /* When accepted, the mailboxes that `set` did not hold yet have been added (perhaps none: then an
  * earlier recipient reaches them all). When refused, `set` is as before. */

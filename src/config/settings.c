@@ -246,6 +246,95 @@ static const struct setting settings[SETTING_COUNT] = {
 		.example = "1d\n",
 		.note = "A mail with the same Message-ID and another content is always delivered.",
 	},
+	{
+		.id = SETTING_SUBMISSION,
+		.name = "submission",
+		.kind = SETTING_KIND_LIST,
+		SMALL,
+		.help = "Further ports on which mail programs of users post mail, beside 587 and "
+			"465.",
+		.absent = "587 (TLS by STARTTLS) and 465 (TLS from the start) only",
+		.format = "A port number a line, up to eight; behind it tls when TLS is spoken "
+			  "from the "
+			  "start.",
+		.remedy = "write a port number from 1 to 65535, or a number and tls",
+		.example = "2525\n4650 tls\n",
+		.note = "On each of them TLS and a login are needed before a mail can be given: "
+			"the "
+			"number "
+			"guards nothing. For networks from which the usual ports cannot be "
+			"reached. A "
+			"change takes effect at the next start of the server.",
+	},
+	{
+		.id = SETTING_USERMAILSHOUR,
+		.name = "usermailshour",
+		.kind = SETTING_KIND_NUMBER,
+		.number = 500,
+		.min = 1,
+		.max = 1000000,
+		SMALL,
+		.help = "How many recipients a user may write to in an hour.",
+		.format = "A number.",
+		.remedy = "write a number from 1 to 1000000",
+		.example = "200\n",
+		.note = "Each recipient of each mail counts, in all sessions of the user together. "
+			"Beyond "
+			"it recipients are put off with 450, and mail programs try again. Whose "
+			"password was stolen can do so much harm and no more: the log has a "
+			"warning at "
+			"four fifths of the limit and at the limit.",
+	},
+	{
+		.id = SETTING_USERMAILSDAY,
+		.name = "usermailsday",
+		.kind = SETTING_KIND_NUMBER,
+		.number = 2000,
+		.min = 1,
+		.max = 10000000,
+		SMALL,
+		.help = "How many recipients a user may write to in a day.",
+		.format = "A number.",
+		.remedy = "write a number from 1 to 10000000",
+		.example = "1000\n",
+		.note = "As usermailshour.",
+	},
+	{
+		.id = SETTING_CERTIFICATE,
+		.name = "certificate",
+		.kind = SETTING_KIND_FILE,
+		SMALL,
+		.help = "The file with the certificate of this server and those that lead from it "
+			"to a root, in PEM.",
+		.absent = "keys/certificate.pem in the state directory, which is made, signed by "
+			  "itself, when there is none",
+		.format = "An absolute path.",
+		.remedy = "write an absolute path, and the key's path into certificatekey",
+		.example = "/etc/letsencrypt/live/mail.example.org/fullchain.pem\n",
+		.note = "Read at the start and at each reload, as root, and copied: sekisho reload "
+			"after the "
+			"file was renewed, and new sessions get the new certificate, without a "
+			"restart. A "
+			"pair that does not belong together, is not valid now or cannot be read "
+			"leaves the "
+			"one before in force, and the log says what is wrong. sekisho check says "
+			"when it expires. With certbot: certbot renew --deploy-hook 'sekisho "
+			"reload'.",
+	},
+	{
+		.id = SETTING_CERTIFICATEKEY,
+		.name = "certificatekey",
+		.kind = SETTING_KIND_FILE,
+		SMALL,
+		.help = "The file with the private key of the certificate, in PEM, without a "
+			"passphrase.",
+		.absent = "keys/key.pem in the state directory, which is made with its certificate",
+		.format = "An absolute path.",
+		.remedy = "write an absolute path, and the certificate's path into certificate",
+		.example = "/etc/letsencrypt/live/mail.example.org/privkey.pem\n",
+		.note = "It may be readable by root alone. An EC key (P-256 or P-384) or an RSA "
+			"key of 2048 to 4096 bits.",
+	},
 };
 
 const struct setting *setting_get(enum setting_id id)
@@ -315,6 +404,8 @@ const char *setting_kind_name(enum setting_kind kind)
 		return "name";
 	case SETTING_KIND_PATH:
 		return "path";
+	case SETTING_KIND_FILE:
+		return "file";
 	case SETTING_KIND_NUMBER:
 		return "number";
 	case SETTING_KIND_SIZE:

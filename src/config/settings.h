@@ -25,14 +25,20 @@ enum setting_id {
 	SETTING_CLIENTLIMIT,
 	SETTING_FREESPACE,
 	SETTING_DUPLICATEWINDOW,
+	SETTING_SUBMISSION,
+	SETTING_USERMAILSHOUR,
+	SETTING_USERMAILSDAY,
+	SETTING_CERTIFICATE,
+	SETTING_CERTIFICATEKEY,
 };
-#define SETTING_COUNT 14
+#define SETTING_COUNT 19
 
 /* How the file reads. Numbers, sizes and durations are one value, kept in config.numbers[]. */
 enum setting_kind {
 	SETTING_KIND_DOMAIN, /* one full domain name */
 	SETTING_KIND_NAME, /* one local name or address of our own */
 	SETTING_KIND_PATH, /* one path with LOCALPART in it */
+	SETTING_KIND_FILE, /* one path of a file */
 	SETTING_KIND_NUMBER, /* digits */
 	SETTING_KIND_SIZE, /* octets, or with K, M, G (of 1024) */
 	SETTING_KIND_DURATION, /* with s, m, h, d; kept in seconds */

@@ -120,6 +120,11 @@ static bool is_domain_or_literal(const struct helo_name *helo)
 static void from_clause(struct fold *f, const struct trace_received *r)
 {
 	buffer_add(&f->word, VIEW("from "));
+	if (r->is_private) {
+		add_safe(&f->word, r->by);
+		word_end(f);
+		return;
+	}
 	if (is_domain_or_literal(r->helo)) {
 		add_safe(&f->word, r->helo->given);
 		word_end(f);

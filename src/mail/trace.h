@@ -44,6 +44,8 @@ const char *trace_protocol_name(enum trace_protocol protocol);
 enum trace_protocol trace_protocol_of(bool extended, bool tls, bool login, bool utf8);
 
 struct trace_received {
+	bool is_private; /* the client is a user's own program: neither its name nor its address is
+			  * told, this server stands for it */
 	const struct helo_name *helo; /* null: none was given */
 	struct ip client;
 	struct view verified_name; /* of the client, forward-confirmed; empty when unknown */

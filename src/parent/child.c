@@ -80,9 +80,14 @@ static void said(enum error error)
 	(void)error;
 }
 
+static bool is_running(const struct child *c)
+{
+	return c->state == CHILD_STARTING || c->state == CHILD_UP;
+}
+
 void child_configure(struct child *c)
 {
-	if (c->state == CHILD_STARTING || c->state == CHILD_UP)
+	if (is_running(c))
 		said(child_say(c, c->serve->snapshots[c->row->id], PARENT_CONFIG, 0,
 			frame_number(c->serve->generation)));
 }
@@ -185,14 +190,24 @@ static void give(struct child *c)
 	for (unsigned i = 0; i < c->row->directory_count; i++)
 		said(child_say(c, s->directories[c->row->directories[i].role], PARENT_GIVEN, 0,
 			frame_number(GIVEN_DIRECTORY)));
-	if (c->row->kind != PROGRAM_FACE)
-		return;
-	said(child_say(c, s->census[c->row->id], PARENT_GIVEN, 0, frame_number(GIVEN_CENSUS)));
-	said(child_say(c, s->certificate, PARENT_GIVEN, 0, frame_number(GIVEN_CERTIFICATE)));
+	if (c->row->given & 1u << GIVEN_CENSUS)
+		said(child_say(
+			c, s->census[c->row->id], PARENT_GIVEN, 0, frame_number(GIVEN_CENSUS)));
+	if (c->row->given & 1u << GIVEN_CERTIFICATE)
+		said(child_say(
+			c, s->certificate, PARENT_GIVEN, 0, frame_number(GIVEN_CERTIFICATE)));
+	if (c->row->given & 1u << GIVEN_KEY)
+		said(child_say(c, s->key, PARENT_GIVEN, 0, frame_number(GIVEN_KEY)));
 	for (size_t i = 0; i < s->listening_count; i++)
 		if (c->row->listens & (1u << s->listening[i].kind))
 			said(child_say(c, s->listening[i].fd, PARENT_LISTEN, 0,
 				frame_number(s->listening[i].kind)));
+}
+
+void child_give_again(struct child *c, int fd, enum parent_given role)
+{
+	if (is_running(c))
+		said(child_say(c, fd, PARENT_GIVEN, 0, frame_number(role)));
 }
 
 bool child_start(struct child *c)
@@ -212,11 +227,6 @@ bool child_start(struct child *c)
 	give(c);
 	child_configure(c);
 	return true;
-}
-
-static bool is_running(const struct child *c)
-{
-	return c->state == CHILD_STARTING || c->state == CHILD_UP;
 }
 
 void child_connect(struct child *a, struct child *b)

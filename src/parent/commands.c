@@ -72,6 +72,7 @@ static void finish(struct asker *a, unsigned exit_code)
 {
 	channel_say(a->channel, COMMAND_DONE, 1, frame_number(exit_code));
 	a->stream = 0;
+	a->exit_code = 0;
 	a->reading = 0;
 	a->generation = 0;
 }
@@ -91,11 +92,11 @@ void commands_configured(struct commands *c)
 	for (size_t i = 0; i < ASKERS_MAX; i++) {
 		struct asker *a = c->askers[i];
 		if (a && a->generation && have_all(c->serve, a->generation))
-			finish(a, 0);
+			finish(a, a->exit_code);
 	}
 }
 
-void commands_read(struct commands *c, uint64_t reading, uint64_t generation)
+void commands_read(struct commands *c, uint64_t reading, uint64_t generation, const char *problem)
 {
 	for (size_t i = 0; i < ASKERS_MAX; i++) {
 		struct asker *a = c->askers[i];
@@ -103,10 +104,10 @@ void commands_read(struct commands *c, uint64_t reading, uint64_t generation)
 			continue;
 		a->reading = 0;
 		a->generation = generation;
-		if (generation)
-			continue;
-		say(a, VIEW("the configuration was not taken over, what ran before goes on\n"));
-		finish(a, 1);
+		a->exit_code = problem != NULL;
+		say(a, view_text(problem));
+		if (!generation)
+			finish(a, 1);
 	}
 	commands_configured(c);
 }

@@ -1,4 +1,5 @@
 #include "base/files.h"
+#include "config/parent_facts.h"
 #include "config/snapshot.h"
 #include "config/users_file.h"
 #include "parent/alone.h"
@@ -15,9 +16,19 @@
 /* Descriptors of sekisho-config, see its main.c. */
 enum { READER_DIRECTORY = 3, READER_USERS = 4, READER_SANDBOX = 5, READER_FIRST_OUT = 6 };
 
+enum run_kind {
+	RUN_READER, /* sekisho-config */
+	RUN_CERTIFICATE, /* behind it: a look at the certificate */
+	RUN_USERS, /* a change of the users file */
+};
+
+static const char not_taken[] = "the configuration was not taken over, what ran before goes on\n";
+static const char certificate_stays[] =
+	"the certificate was not taken over, the one before stays in force; the log says why\n";
+
 struct configuration_run {
 	pid_t pid;
-	bool is_reader; /* else a change of the users file */
+	enum run_kind kind;
 	struct log_pipe *log;
 	uint64_t generation;
 	int out[PROGRAM_IDS]; /* index PROGRAM_CONFIG: for ourselves */
@@ -106,7 +117,7 @@ static struct configuration_run *start_reader(struct serve *s)
 {
 	struct configuration_run *run = memory_new(1, sizeof *run);
 	int log[2];
-	run->is_reader = true;
+	run->kind = RUN_READER;
 	run->generation = s->generation + 1;
 	for (size_t i = 0; i < PROGRAM_IDS; i++)
 		run->out[i] = i ? memfd_create("snapshot", MFD_CLOEXEC | MFD_ALLOW_SEALING) : -1;
@@ -166,20 +177,40 @@ static bool open_mailboxes(struct serve *s, struct view where)
 	return at >= 0 && alone_lock_directory(at);
 }
 
-/* The directory of all mailboxes, NUL, the server's name, as the reader has written them. */
-static bool take_places(struct serve *s, int fd)
+/* The listening sockets are made once. */
+static void take_ports(struct serve *s, const struct parent_facts *facts)
 {
-	char text[OPTIONS_PATH_MAX + sizeof s->servername];
-	struct view mailboxes, name;
+	bool same = s->submission_count == facts->submission_count;
+	for (uint32_t i = 0; same && i < facts->submission_count; i++)
+		same = s->submission[i].number == facts->submission[i].number &&
+		       s->submission[i].tls == facts->submission[i].tls;
+	if (s->generation > 0 && !same)
+		log_warning("the setting submission has changed, which takes effect at the next "
+			    "start of the server");
+	if (s->generation > 0)
+		return;
+	s->submission_count = facts->submission_count;
+	for (uint32_t i = 0; i < facts->submission_count; i++)
+		s->submission[i] = facts->submission[i];
+}
+
+static bool take_facts(struct serve *s, int fd)
+{
+	char text[PARENT_FACTS_MAX];
+	struct parent_facts facts;
 	const ssize_t n = pread(fd, text, sizeof text, 0);
-	return n > 0 && view_split(view_of(text, (size_t)n), 0, &mailboxes, &name) &&
-	       view_to_text(name, s->servername, sizeof s->servername) &&
-	       open_mailboxes(s, mailboxes);
+	if (n <= 0 || !parent_facts_read(view_of(text, (size_t)n), &facts) ||
+		!view_to_text(facts.servername, s->servername, sizeof s->servername) ||
+		!open_mailboxes(s, facts.mailboxes))
+		return false;
+	take_ports(s, &facts);
+	return view_to_text(facts.certificate, s->certificate_file, sizeof s->certificate_file) &&
+	       view_to_text(facts.certificate_key, s->key_file, sizeof s->key_file);
 }
 
 static bool adopt(struct serve *s, struct configuration_run *run)
 {
-	if (!take_places(s, run->out[PROGRAM_CONFIG]))
+	if (!take_facts(s, run->out[PROGRAM_CONFIG]))
 		return false;
 	s->generation = run->generation;
 	for (size_t i = 1; i < PROGRAM_IDS; i++) {
@@ -220,15 +251,37 @@ uint64_t configuration_reload(struct serve *s)
 		return s->readings;
 	log_error("the configuration reader cannot be started", fact_errno(errno));
 	if (s->commands)
-		commands_read(s->commands, s->readings, 0);
+		commands_read(s->commands, s->readings, 0, not_taken);
 	return 0;
 }
 
-/* The reading that has ended is told of; a change of the users file was none. */
-static void tell_askers(const struct serve *s, const struct configuration_run *run, bool adopted)
+/* What the reader has read is in force; the certificate's turn comes. */
+static bool go_on_with_certificate(struct serve *s, struct configuration_run *run)
 {
-	if (run->is_reader && s->commands)
-		commands_read(s->commands, s->readings, adopted ? s->generation : 0);
+	log_info("configuration reloaded", fact_number("generation", s->generation));
+	for (size_t i = 0; i < s->child_count; i++)
+		child_configure(&s->children[i]);
+	run->kind = RUN_CERTIFICATE;
+	run->pid = certificate_look(s);
+	return run->pid > 0;
+}
+
+static void end_run(struct serve *s)
+{
+	run_free(&s->configuring);
+	notify_ready();
+	if (s->reload_again) {
+		s->reload_again = false;
+		configuration_reload(s);
+	}
+}
+
+/* Its askers are told; a change of the users file has none. */
+static void end_reading(struct serve *s, uint64_t generation, const char *problem)
+{
+	if (s->commands)
+		commands_read(s->commands, s->readings, generation, problem);
+	end_run(s);
 }
 
 bool configuration_reap(struct serve *s, pid_t pid, int status)
@@ -236,24 +289,23 @@ bool configuration_reap(struct serve *s, pid_t pid, int status)
 	struct configuration_run *run = s->configuring;
 	if (!run || run->pid != pid)
 		return false;
-	s->configuring = NULL;
-	const bool good = is_good(run, status);
-	const bool adopted = good && run->is_reader && adopt(s, run);
-	if (good && !run->is_reader) {
-		s->reload_again = true;
-	} else if (adopted) {
-		log_info("configuration reloaded", fact_number("generation", s->generation));
-		for (size_t i = 0; i < s->child_count; i++)
-			child_configure(&s->children[i]);
-	} else {
-		log_error("the configuration was not taken over; what ran before goes on");
-	}
-	tell_askers(s, run, adopted);
-	run_free(&run);
-	notify_ready();
-	if (s->reload_again) {
-		s->reload_again = false;
-		configuration_reload(s);
+	switch (run->kind) {
+	case RUN_READER:
+		if (!is_good(run, status) || !adopt(s, run)) {
+			log_error("the configuration was not taken over; what ran before goes on");
+			end_reading(s, 0, not_taken);
+		} else if (!go_on_with_certificate(s, run)) {
+			end_reading(s, s->generation, certificate_stays);
+		}
+		break;
+	case RUN_CERTIFICATE:
+		end_reading(
+			s, s->generation, certificate_looked(s, status) ? NULL : certificate_stays);
+		break;
+	case RUN_USERS:
+		s->reload_again |= is_good(run, status);
+		end_run(s);
+		break;
 	}
 	return true;
 }

@@ -11,6 +11,8 @@ static void on_ready(struct child *c, const struct frame *frame)
 	else
 		log_info("program ready", fact_text("of", c->tag));
 	c->state = CHILD_UP;
+	if (c->row->id == PROGRAM_KEYS)
+		certificate_hand_out(c->serve);
 	serve_child_ready(c->serve);
 }
 
@@ -18,6 +20,8 @@ static void on_configured(struct child *c, const struct frame *frame)
 {
 	const struct view problem = frame->values[1].bytes;
 	c->generation = frame->values[0].number;
+	if (c->row->id == PROGRAM_KEYS)
+		certificate_hand_out(c->serve);
 	if (c->serve->commands)
 		commands_configured(c->serve->commands);
 	if (problem.length)

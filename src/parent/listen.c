@@ -116,23 +116,64 @@ static bool listen_all(struct serve *s, const struct ip *ip)
 {
 	const struct serve_options *o = &s->options;
 	return listen_on(s, LISTEN_SMTP, ip, o->smtp_port) &&
+	       listen_on(s, LISTEN_SUBMISSION, ip, o->submission_port) &&
+	       listen_on(s, LISTEN_SUBMISSIONS, ip, o->submissions_port) &&
 	       listen_on(s, LISTEN_POP3, ip, o->pop3_port) &&
 	       listen_on(s, LISTEN_POP3S, ip, o->pop3s_port);
 }
 
+/* The addresses to listen on: *ips, or one socket for both families; a machine without IPv6 gets IPv4. */
+static size_t addresses(const struct serve *s, const struct ip **ips)
+{
+	static const struct ip any6 = {{0}};
+	static const struct ip any4 = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0}};
+	*ips = s->options.addresses;
+	if (s->options.address_count)
+		return s->options.address_count;
+	const int probe = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	*ips = probe >= 0 ? &any6 : &any4;
+	if (probe >= 0)
+		close(probe);
+	return 1;
+}
+
 bool listen_start(struct serve *s)
 {
-	if (s->options.address_count == 0) {
-		/* one socket for both families; a machine without IPv6 gets IPv4 */
-		const struct ip any6 = {{0}};
-		const struct ip any4 = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0}};
-		const int probe = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (probe >= 0)
-			close(probe);
-		return listen_all(s, probe >= 0 ? &any6 : &any4);
+	const struct ip *ips;
+	const size_t count = addresses(s, &ips);
+	for (size_t i = 0; i < count; i++)
+		if (!listen_all(s, &ips[i]))
+			return false;
+	return true;
+}
+
+static bool is_ours(const struct serve_options *o, uint16_t port)
+{
+	return port == o->smtp_port || port == o->submission_port || port == o->submissions_port ||
+	       port == o->pop3_port || port == o->pop3s_port;
+}
+
+static bool listen_submission_on(struct serve *s, const struct config_port *port)
+{
+	const struct ip *ips;
+	const size_t count = addresses(s, &ips);
+	const enum parent_listen kind = port->tls ? LISTEN_SUBMISSIONS : LISTEN_SUBMISSION;
+	if (is_ours(&s->options, port->number)) {
+		log_error("the setting submission names a port that this server listens on "
+			  "already; remove it there",
+			fact_number("port", port->number));
+		return false;
 	}
-	for (size_t i = 0; i < s->options.address_count; i++)
-		if (!listen_all(s, &s->options.addresses[i]))
+	for (size_t i = 0; i < count; i++)
+		if (!listen_on(s, kind, &ips[i], port->number))
+			return false;
+	return true;
+}
+
+bool listen_submission(struct serve *s)
+{
+	for (uint32_t i = 0; i < s->submission_count; i++)
+		if (!listen_submission_on(s, &s->submission[i]))
 			return false;
 	return true;
 }

@@ -93,7 +93,7 @@ static bool take_address(struct serve_options *o, const char *value)
 	       ip_parse(view_text(value), &o->addresses[o->address_count++]);
 }
 
-/* Of a base N: SMTP on N+525, POP3 on N+110, POP3 over TLS on N+995. */
+/* Of a base N: SMTP on N+525, submission on N+587, over TLS on N+465, POP3 on N+110, over TLS on N+995. */
 static bool take_port_base(struct serve_options *o, const char *value)
 {
 	uint32_t base;
@@ -102,6 +102,8 @@ static bool take_port_base(struct serve_options *o, const char *value)
 	o->smtp_port = (uint16_t)(base + 525);
 	o->pop3_port = (uint16_t)(base + 110);
 	o->pop3s_port = (uint16_t)(base + 995);
+	o->submission_port = (uint16_t)(base + 587);
+	o->submissions_port = (uint16_t)(base + 465);
 	return true;
 }
 
@@ -128,6 +130,16 @@ static bool take_pop3s_port(struct serve_options *o, const char *value)
 	return take_port(value, &o->pop3s_port);
 }
 
+static bool take_submission_port(struct serve_options *o, const char *value)
+{
+	return take_port(value, &o->submission_port);
+}
+
+static bool take_submissions_port(struct serve_options *o, const char *value)
+{
+	return take_port(value, &o->submissions_port);
+}
+
 static bool take_workers(struct serve_options *o, const char *value)
 {
 	return view_to_u32(view_text(value), 16, &o->workers) && o->workers > 0;
@@ -141,6 +153,8 @@ static const struct option_row rows[] = {
 	{"--smtp-port", "a port, 1 to 65535", take_smtp_port},
 	{"--pop3-port", "a port, 1 to 65535", take_pop3_port},
 	{"--pop3s-port", "a port, 1 to 65535", take_pop3s_port},
+	{"--submission-port", "a port, 1 to 65535", take_submission_port},
+	{"--submissions-port", "a port, 1 to 65535", take_submissions_port},
 	{"--workers", "a number from 1 to 16", take_workers},
 };
 
@@ -182,7 +196,9 @@ bool serve_options_parse(
 		.programs = options_programs(),
 		.smtp_port = 25,
 		.pop3_port = 110,
-		.pop3s_port = 995};
+		.pop3s_port = 995,
+		.submission_port = 587,
+		.submissions_port = 465};
 	*help_out = false;
 	for (int i = 0; i < argc; i++) {
 		const struct view word = view_text(argv[i]);

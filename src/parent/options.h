@@ -17,6 +17,8 @@ struct serve_options {
 	uint16_t smtp_port;
 	uint16_t pop3_port;
 	uint16_t pop3s_port;
+	uint16_t submission_port;
+	uint16_t submissions_port;
 	uint32_t workers; /* of each face; 0: by the number of cores */
 	uint32_t sessions; /* descriptors a face may have; 0: as the table says */
 };

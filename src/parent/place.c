@@ -1,8 +1,6 @@
-#include "base/clock.h"
 #include "base/files.h"
 #include "base/random.h"
 #include "parent/alone.h"
-#include "parent/own_certificate.h"
 #include "parent/serve.h"
 #include "parent/state.h"
 
@@ -11,7 +9,6 @@
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* --- users -------------------------------------------------------------------------------- */
@@ -113,45 +110,6 @@ static bool open_config(struct serve *s)
 }
 
 /* --- keys --------------------------------------------------------------------------------- */
-
-/* In a child, so that the parent never holds a key. Does not return. */
-_Noreturn static void ensure_apart(int directory, struct view name)
-{
-	const char *why;
-	const int64_t now_s = clock_wall_s();
-	const enum own_certificate found = own_certificate_ensure(directory, name, now_s, &why);
-	const char *late = own_certificate_date_problem(directory, now_s);
-	if (found == OWN_CERTIFICATE_MADE || found == OWN_CERTIFICATE_RENEWED)
-		log_info(found == OWN_CERTIFICATE_MADE
-				 ? "there was no certificate: made one that is signed by itself"
-				 : "the certificate that was made before is made anew",
-			fact_text("file", "keys/certificate.pem"), fact_view("for", name));
-	else if (found == OWN_CERTIFICATE_UNUSABLE)
-		log_error("keys/certificate.pem and keys/key.pem cannot be used; mend them, or "
-			  "remove both to have new ones made",
-			fact_text("why", why));
-	else if (found == OWN_CERTIFICATE_FAILED)
-		log_error("no certificate could be made", fact_view("for", name));
-	else if (late)
-		log_warning("the certificate is not valid now: clients that check it will not come",
-			fact_text("file", "keys/certificate.pem"), fact_text("why", late));
-	log_flush();
-	_exit(found == OWN_CERTIFICATE_UNUSABLE || found == OWN_CERTIFICATE_FAILED ? 1 : 0);
-}
-
-bool place_certificate(struct serve *s)
-{
-	const int directory = s->directories[PROGRAM_ROLE_KEYS];
-	int status;
-	log_flush();
-	const pid_t pid = fork();
-	if (pid == 0)
-		ensure_apart(directory, view_text(s->servername));
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
-		return false;
-	s->certificate = openat(directory, "certificate.pem", O_RDONLY | O_CLOEXEC);
-	return s->certificate >= 0;
-}
 
 /* What unknown users' salts are made from: it must be the same after a restart, or they would be
  * told from real ones. */

@@ -13,7 +13,8 @@ static const struct program_row rows[] = {
 		.id = PROGRAM_SMTPD, .name = "smtpd", .kind = PROGRAM_FACE,
 		.purpose = "SMTP sessions with strangers, TLS",
 		.user = "sekisho-smtpd", .root = SANDBOX_ROOT_EMPTY,
-		.listens = PROGRAM_LISTENS(LISTEN_SMTP),
+		.listens = PROGRAM_LISTENS(LISTEN_SMTP) | PROGRAM_LISTENS(LISTEN_SUBMISSION) |
+			PROGRAM_LISTENS(LISTEN_SUBMISSIONS),
 		.given = 1u << GIVEN_CENSUS | 1u << GIVEN_CERTIFICATE,
 		.calls = SANDBOX_CALLS_ACCEPT,
 		.limits = {FACE_FILES, 4096 * MIB, NO_FILE},
@@ -79,10 +80,8 @@ static const struct program_row rows[] = {
 	{
 		.id = PROGRAM_KEYS, .name = "keys", .kind = PROGRAM_KEEPER,
 		.purpose = "private keys: signs for one purpose each, never shows",
-		.user = "sekisho-keys", .root = SANDBOX_ROOT_DIRECTORY,
-		.directories = {{PROGRAM_ROLE_KEYS, SANDBOX_READ}}, .directory_count = 1,
-		.given = 1u << GIVEN_DIRECTORY,
-		.calls = SANDBOX_CALLS_DISK_READ,
+		.user = "sekisho-keys", .root = SANDBOX_ROOT_EMPTY,
+		.given = 1u << GIVEN_KEY,
 		.limits = {256, 1024 * MIB, NO_FILE},
 		.threads = 2, .workers_default = 1, .workers_max = 1, .sections = SNAPSHOT_FOR_KEYS,
 	},
@@ -233,6 +232,10 @@ static const char *listen_name(uint32_t bit)
 		return "POP3";
 	case LISTEN_POP3S:
 		return "POP3 over TLS";
+	case LISTEN_SUBMISSION:
+		return "submission";
+	case LISTEN_SUBMISSIONS:
+		return "submission over TLS";
 	}
 	return "unknown";
 }
@@ -245,7 +248,7 @@ static const char *given_name(uint32_t bit)
 	case GIVEN_CENSUS:
 		return "census";
 	case GIVEN_KEY:
-		return "key files";
+		return "key";
 	case GIVEN_CERTIFICATE:
 		return "certificates";
 	}

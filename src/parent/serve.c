@@ -22,8 +22,10 @@ static const char help[] =
 	"  --config DIR       configuration directory (/etc/sekisho)\n"
 	"  --state DIR        where mail and keys are kept (/var/lib/sekisho)\n"
 	"  --address IP       listen on this address only; may be repeated\n"
-	"  --port-base N      ports above 1024: SMTP N+525, POP3 N+110, POP3S N+995\n"
-	"  --smtp-port N      --pop3-port N  --pop3s-port N\n"
+	"  --port-base N      ports above 1024: SMTP N+525, submission N+587, over\n"
+	"                     TLS N+465, POP3 N+110, over TLS N+995\n"
+	"  --smtp-port N      --submission-port N  --submissions-port N\n"
+	"  --pop3-port N      --pop3s-port N\n"
 	"  --workers N        processes for each of smtpd and popd\n"
 	"\n"
 	"SIGHUP reloads the configuration, SIGTERM finishes what is under way and\n"
@@ -41,6 +43,8 @@ void serve_child_ready(struct serve *s)
 	s->announced = true;
 	log_info("ready", fact_text("servername", s->servername),
 		fact_number("smtp", s->options.smtp_port),
+		fact_number("submission", s->options.submission_port),
+		fact_number("submissions", s->options.submissions_port),
 		fact_number("pop3", s->options.pop3_port),
 		fact_number("pop3s", s->options.pop3s_port));
 	notify_ready();
@@ -222,7 +226,7 @@ static int serve(struct serve *s)
 	loop_add_hook(s->loop, &log_hook);
 	s->stop_timer = timer_new(s->loop, phase_took_too_long, s);
 	if (!place_prepare(s) || !listen_start(s) || !configuration_first(s) ||
-		!place_certificate(s) || !make_children(s))
+		!listen_submission(s) || !certificate_first(s) || !make_children(s))
 		return 1;
 	loop_signal(s->loop, SIGTERM, on_terminate, s);
 	loop_signal(s->loop, SIGINT, on_terminate, s);
@@ -265,6 +269,7 @@ int serve_main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < PROGRAM_ROLES; i++)
 		s.directories[i] = -1;
+	s.certificate = s.key = s.new_certificate = s.new_key = -1;
 	for (size_t i = 0; i < PROGRAM_IDS; i++) {
 		s.snapshots[i] = -1;
 		s.census[i] = -1;

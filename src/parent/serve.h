@@ -3,7 +3,8 @@
  * that a stranger wrote. Files:
  *
  *	options.c	the command line
- *	place.c		directories, users, keys: what must stand before a program starts
+ *	place.c		directories, users: what must stand before a program starts
+ *	certificate.c	the certificate and its key: looked at, handed out, renewed
  *	alone.c		one server a state directory
  *	boot.c		which life of the machine's memory this is
  *	listen.c	the listening sockets
@@ -30,7 +31,7 @@
 #include <sys/types.h>
 
 #define CHILDREN_MAX 64
-#define SOCKETS_MAX (3 * OPTIONS_ADDRESSES_MAX)
+#define SOCKETS_MAX ((5 + CONFIG_PORTS_MAX) * OPTIONS_ADDRESSES_MAX)
 
 enum child_state {
 	CHILD_DOWN, /* not running: a restart is due, or we are stopping */
@@ -76,13 +77,22 @@ struct serve {
 	int config_directory;
 	char empty_root[256];
 	char servername[256]; /* of the configuration in force */
-	int certificate;
+	int certificate; /* memory files, those in force */
+	int key;
+	int new_certificate; /* what a child is writing, or -1 */
+	int new_key;
+	bool certificate_waits; /* for `keys` to have its key */
+	char certificate_file
+		[CONFIG_FILE_PATH_MAX]; /* of the settings; empty: those of the directory keys */
+	char key_file[CONFIG_FILE_PATH_MAX];
 	struct view fake_salt; /* 64 hexadecimal digits */
 	struct boot boot;
 	int census[PROGRAM_IDS];
 	struct census *census_view[PROGRAM_IDS];
 	struct listening listening[SOCKETS_MAX];
 	size_t listening_count;
+	struct config_port submission[CONFIG_PORTS_MAX]; /* beside the usual ones */
+	uint32_t submission_count;
 	struct child children[CHILDREN_MAX];
 	size_t child_count;
 	uint64_t generation;
@@ -100,16 +110,29 @@ struct serve {
 
 /* place.c: each false after having logged what is wrong and what to do. */
 bool place_prepare(struct serve *s);
-/* The certificate for the server's name, which the configuration has told. */
-bool place_certificate(struct serve *s);
+
+/* certificate.c */
+/* The certificate and its key, once the configuration has told name and files. It blocks. False after
+ * having logged what is wrong. */
+bool certificate_first(struct serve *s);
+/* A reload: starts a child that looks at the files, for certificate_looked when it has ended. -1: it cannot
+ * be started. */
+pid_t certificate_look(struct serve *s);
+/* What it has found. What is new goes to `keys`. False: it is no good, and what was in force stays so. */
+bool certificate_looked(struct serve *s, int status);
+/* `keys` has all that it was given: the faces get a certificate that waited for that. */
+void certificate_hand_out(struct serve *s);
 
 /* listen.c: the same. */
 bool listen_start(struct serve *s);
+/* The ports of the setting submission, once it is known. */
+bool listen_submission(struct serve *s);
 
 /* configuration.c. The first one blocks; findings go to the log. */
 bool configuration_first(struct serve *s);
 /* Runs the reader, and when it finds no error hands new snapshots to all programs. The number of the
- * reading that will see what stands now, for commands_read; 0: it cannot be begun. */
+ * reading that will see what stands now, for commands_read; 0: it cannot be begun. A reading is over when
+ * the certificate was looked at, too. */
 uint64_t configuration_reload(struct serve *s);
 /* The reader may have ended. */
 bool configuration_reap(struct serve *s, pid_t pid, int status);
@@ -126,6 +149,8 @@ void child_connect(struct child *a, struct child *b);
 void child_go(struct child *c);
 /* Hands over its part of the present configuration. */
 void child_configure(struct child *c);
+/* Hands over what is new of what it was given at its start. */
+void child_give_again(struct child *c, int fd, enum parent_given role);
 /* Start, connect to all that run, go: for a restart. */
 void child_start_again(struct child *c);
 /* It is broken, or somebody has broken into it: it is ended, and then started anew with fresh channels to
@@ -156,8 +181,9 @@ void commands_output(struct commands *c, uint32_t stream, struct view octets);
 void commands_done(struct commands *c, uint32_t stream, unsigned exit_code);
 /* A program died: its askers hear it. */
 void commands_lost(struct commands *c, const struct child *child);
-/* A reading of the configuration is over; `generation` is what came of it, 0: nothing. */
-void commands_read(struct commands *c, uint64_t reading, uint64_t generation);
+/* A reading of the configuration is over; `generation` is what came of it, 0: nothing. `problem`: null, or a
+ * line for the asker about what was not taken over. */
+void commands_read(struct commands *c, uint64_t reading, uint64_t generation, const char *problem);
 /* A program has taken its configuration. */
 void commands_configured(struct commands *c);
 

@@ -30,7 +30,8 @@ static const struct reply after_login =
 
 bool smtp_auth_is_offered(const struct smtp_server *s)
 {
-	return s->facts.mechanisms.length && (s->facts.tls_active || s->facts.is_loopback);
+	return s->facts.mechanisms.length &&
+	       (s->facts.tls_active || (s->facts.is_loopback && !s->facts.tls_required));
 }
 
 bool smtp_tls_is_offered(const struct smtp_server *s)

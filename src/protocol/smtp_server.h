@@ -53,14 +53,14 @@ struct smtp_config {
 
 /* What the owner knows of the connection. */
 struct smtp_facts {
-	bool is_inside; /* an inside client: may give a loose HELO name */
-	bool is_loopback; /* AUTH may be offered without TLS */
+	bool is_inside; /* an inside client, or a user's program: may give a loose HELO name */
+	bool is_loopback; /* AUTH may be offered without TLS, unless that is required */
 	bool tls_active; /* implicit TLS, or STARTTLS done */
 	bool tls_offered; /* STARTTLS is possible (ignored when active) */
-	bool tls_required; /* MAIL needs TLS: 530 5.7.0 */
+	bool tls_required; /* MAIL and AUTH need TLS: 530 5.7.0 */
 	bool auth_required; /* MAIL needs a login (submission): 530 5.7.0 */
 	struct view mechanisms; /* "PLAIN SCRAM-SHA-256"; empty: no AUTH. Kept. Offered only when
-				 * tls_active or is_loopback */
+				 * tls_active or is_loopback and not tls_required */
 };
 
 enum smtp_want {

@@ -14,11 +14,14 @@
  * would change its meaning, so it is refused and the session ends. */
 enum group { GROUP_MEMBER, GROUP_LAST, GROUP_STOP };
 
+/* What of that which facts ask for must have come first. */
+enum needs { NEEDS_NOTHING, NEEDS_TLS, NEEDS_LOGIN };
+
 struct verb {
 	struct view name;
 	unsigned states;
 	enum group group;
-	bool needs_security; /* the login or the TLS that facts ask for */
+	enum needs needs;
 	bool is_idle; /* brings no mail forward: counted */
 	void (*serve)(struct smtp_server *, struct view argument, struct buffer *out);
 	const struct reply *misplaced; /* said in the other states; null: the general sentence */
@@ -120,34 +123,36 @@ static void serve_http(struct smtp_server *s, struct view argument, struct buffe
 }
 
 static const struct verb verbs[] = {
-	{VIEW("EHLO"), ANY, GROUP_LAST, false, true, smtp_serve_ehlo, NULL},
-	{VIEW("HELO"), ANY, GROUP_LAST, false, true, smtp_serve_helo, NULL},
-	{VIEW("MAIL"), IN(READY), GROUP_MEMBER, true, true, smtp_serve_mail, &mail_nested},
-	{VIEW("RCPT"), IN(MAIL) | IN(RCPT), GROUP_MEMBER, true, false, smtp_serve_rcpt,
+	{VIEW("EHLO"), ANY, GROUP_LAST, NEEDS_NOTHING, true, smtp_serve_ehlo, NULL},
+	{VIEW("HELO"), ANY, GROUP_LAST, NEEDS_NOTHING, true, smtp_serve_helo, NULL},
+	{VIEW("MAIL"), IN(READY), GROUP_MEMBER, NEEDS_LOGIN, true, smtp_serve_mail, &mail_nested},
+	{VIEW("RCPT"), IN(MAIL) | IN(RCPT), GROUP_MEMBER, NEEDS_LOGIN, false, smtp_serve_rcpt,
 		&mail_first},
-	{VIEW("DATA"), IN(RCPT), GROUP_STOP, true, false, smtp_serve_data, &smtp_reply_rcpt_first},
+	{VIEW("DATA"), IN(RCPT), GROUP_STOP, NEEDS_LOGIN, false, smtp_serve_data,
+		&smtp_reply_rcpt_first},
 	/* BDAT judges its order itself: its octets must be read away in any case */
-	{VIEW("BDAT"), ANY, GROUP_MEMBER, false, false, smtp_serve_bdat, NULL},
-	{VIEW("RSET"), ANY, GROUP_MEMBER, false, true, serve_rset, NULL},
-	{VIEW("NOOP"), ANY, GROUP_LAST, false, true, serve_noop, NULL},
-	{VIEW("VRFY"), HELOED, GROUP_LAST, false, true, serve_vrfy, NULL},
-	{VIEW("HELP"), ANY, GROUP_LAST, false, true, serve_help, NULL},
-	{VIEW("QUIT"), ANY, GROUP_LAST, false, false, serve_quit, NULL},
-	{VIEW("STARTTLS"), IN(READY), GROUP_STOP, false, true, smtp_serve_starttls, &only_between},
-	{VIEW("AUTH"), IN(READY), GROUP_LAST, false, true, smtp_serve_auth, &only_between},
-	{VIEW("EXPN"), ANY, GROUP_LAST, false, false, serve_left_out, NULL},
-	{VIEW("ETRN"), ANY, GROUP_LAST, false, false, serve_left_out, NULL},
-	{VIEW("ATRN"), ANY, GROUP_LAST, false, false, serve_left_out, NULL},
-	{VIEW("TURN"), ANY, GROUP_LAST, false, false, serve_left_out, NULL},
-	{VIEW("SEND"), ANY, GROUP_MEMBER, false, false, serve_left_out, NULL},
-	{VIEW("SOML"), ANY, GROUP_MEMBER, false, false, serve_left_out, NULL},
-	{VIEW("SAML"), ANY, GROUP_MEMBER, false, false, serve_left_out, NULL},
-	{VIEW("GET"), ANY, GROUP_MEMBER, false, false, serve_http, NULL},
-	{VIEW("POST"), ANY, GROUP_MEMBER, false, false, serve_http, NULL},
-	{VIEW("PUT"), ANY, GROUP_MEMBER, false, false, serve_http, NULL},
-	{VIEW("HEAD"), ANY, GROUP_MEMBER, false, false, serve_http, NULL},
-	{VIEW("OPTIONS"), ANY, GROUP_MEMBER, false, false, serve_http, NULL},
-	{VIEW("CONNECT"), ANY, GROUP_MEMBER, false, false, serve_http, NULL},
+	{VIEW("BDAT"), ANY, GROUP_MEMBER, NEEDS_NOTHING, false, smtp_serve_bdat, NULL},
+	{VIEW("RSET"), ANY, GROUP_MEMBER, NEEDS_NOTHING, true, serve_rset, NULL},
+	{VIEW("NOOP"), ANY, GROUP_LAST, NEEDS_NOTHING, true, serve_noop, NULL},
+	{VIEW("VRFY"), HELOED, GROUP_LAST, NEEDS_NOTHING, true, serve_vrfy, NULL},
+	{VIEW("HELP"), ANY, GROUP_LAST, NEEDS_NOTHING, true, serve_help, NULL},
+	{VIEW("QUIT"), ANY, GROUP_LAST, NEEDS_NOTHING, false, serve_quit, NULL},
+	{VIEW("STARTTLS"), IN(READY), GROUP_STOP, NEEDS_NOTHING, true, smtp_serve_starttls,
+		&only_between},
+	{VIEW("AUTH"), IN(READY), GROUP_LAST, NEEDS_TLS, true, smtp_serve_auth, &only_between},
+	{VIEW("EXPN"), ANY, GROUP_LAST, NEEDS_NOTHING, false, serve_left_out, NULL},
+	{VIEW("ETRN"), ANY, GROUP_LAST, NEEDS_NOTHING, false, serve_left_out, NULL},
+	{VIEW("ATRN"), ANY, GROUP_LAST, NEEDS_NOTHING, false, serve_left_out, NULL},
+	{VIEW("TURN"), ANY, GROUP_LAST, NEEDS_NOTHING, false, serve_left_out, NULL},
+	{VIEW("SEND"), ANY, GROUP_MEMBER, NEEDS_NOTHING, false, serve_left_out, NULL},
+	{VIEW("SOML"), ANY, GROUP_MEMBER, NEEDS_NOTHING, false, serve_left_out, NULL},
+	{VIEW("SAML"), ANY, GROUP_MEMBER, NEEDS_NOTHING, false, serve_left_out, NULL},
+	{VIEW("GET"), ANY, GROUP_MEMBER, NEEDS_NOTHING, false, serve_http, NULL},
+	{VIEW("POST"), ANY, GROUP_MEMBER, NEEDS_NOTHING, false, serve_http, NULL},
+	{VIEW("PUT"), ANY, GROUP_MEMBER, NEEDS_NOTHING, false, serve_http, NULL},
+	{VIEW("HEAD"), ANY, GROUP_MEMBER, NEEDS_NOTHING, false, serve_http, NULL},
+	{VIEW("OPTIONS"), ANY, GROUP_MEMBER, NEEDS_NOTHING, false, serve_http, NULL},
+	{VIEW("CONNECT"), ANY, GROUP_MEMBER, NEEDS_NOTHING, false, serve_http, NULL},
 };
 
 static const struct verb *verb_find(struct view name)
@@ -174,9 +179,9 @@ static const struct reply *verb_refusal(const struct smtp_server *s, const struc
 {
 	if (!(verb->states & 1u << s->state))
 		return misplaced(s, verb);
-	if (verb->needs_security && s->facts.tls_required && !s->facts.tls_active)
+	if (verb->needs >= NEEDS_TLS && s->facts.tls_required && !s->facts.tls_active)
 		return &tls_wanted;
-	if (verb->needs_security && s->facts.auth_required && !s->is_authenticated)
+	if (verb->needs == NEEDS_LOGIN && s->facts.auth_required && !s->is_authenticated)
 		return &login_wanted;
 	return NULL;
 }

@@ -3,6 +3,7 @@
  * The checksum of the input is set right first, as the decoder trusts nothing behind it either.
  */
 #include "config/route.h"
+#include "config/senders.h"
 #include "config/snapshot_format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -11,7 +12,7 @@ static void ask_rcpt(const struct snapshot *s, struct view local, struct domain 
 {
 	const struct address path = {
 		.local_part = local, .local_plain = local, .domain = d, .domain_given = d.name};
-	const struct route_recipient recipient = {.forward_path = &path};
+	const struct route_recipient recipient = {.forward_path = &path, .reverse_path = &path};
 	const struct route_facts facts = {.side = ROUTE_INSIDE, .login = VIEW("hana")};
 	struct route_set set = route_set_new(a);
 	const struct route_verdict v = route_rcpt(s, &facts, &recipient, &set, a);
@@ -19,6 +20,8 @@ static void ask_rcpt(const struct snapshot *s, struct view local, struct domain 
 	for (uint32_t i = 0; i < set.count; i++)
 		must(set.mailboxes[i].user < s->user_count);
 	(void)route_mail(s, &facts, &path, a);
+	if (s->user_count)
+		(void)sender_is_of_user(s, s->users[0].name, &path);
 	(void)route_verify(s, &facts, local, a);
 	(void)snapshot_find_login(s, local);
 }

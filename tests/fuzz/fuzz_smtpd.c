@@ -45,9 +45,13 @@ static void act(struct peers *all, struct cursor *in)
 	visitors_act(&visitors, in);
 }
 
+static unsigned came; /* in this play */
+
 static void begin(void *face, const struct arrival *arrival)
 {
-	session_begin(face, arrival);
+	static const enum parent_listen kinds[] = {
+		LISTEN_SMTP, LISTEN_SMTP, LISTEN_SUBMISSION, LISTEN_SMTP, LISTEN_SUBMISSIONS};
+	session_begin(face, arrival, kinds[came++ % 5]);
 }
 
 static void sweep(void *face)
@@ -83,6 +87,7 @@ static void play(struct cursor *in)
 		.begin = begin,
 		.sweep = sweep,
 		.face = d};
+	came = 0;
 	d->program = &program;
 	d->generation = generation_new(visitors_site());
 	d->room = (struct room){.census = census(),

@@ -47,7 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char cipher[64];
 	must(domain_parse(VIEW("mail.example.test"), true, &a, &by) == ADDRESS_OK);
 	const bool has_helo = helo_parse(word(&rest), &a, &helo) == ADDRESS_OK;
-	struct trace_received r = {.helo = has_helo ? &helo : NULL,
+	struct trace_received r = {.is_private = data[0] & 16,
+		.helo = has_helo ? &helo : NULL,
 		.verified_name = word(&rest),
 		.by = by.name,
 		.with = trace_protocol_name(

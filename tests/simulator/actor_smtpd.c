@@ -32,7 +32,7 @@ void actor_smtpd_arrival(struct actor *a, int fd, unsigned client)
 	must(ip_parse(VIEW("198.51.100.1"), &arrival.local));
 	arrival.client.octets[15] = (uint8_t)(arrival.client.octets[15] + client);
 	actor_owns(a, fd);
-	session_begin(a->self, &arrival);
+	session_begin(a->self, &arrival, LISTEN_SMTP);
 }
 
 const struct actor_kind actor_smtpd = {PROGRAM_SMTPD, start, connect_peer};

@@ -14,7 +14,7 @@ PROGRAMS = os.environ['SEKISHO_PROGRAMS']
 SOURCE = os.environ['SEKISHO_SOURCE']
 SEKISHO = os.path.join(PROGRAMS, 'sekisho')
 NAME = 'mail.example.test'
-PORTS = {'smtp': 2525, 'pop3': 2110, 'pop3s': 2995}
+PORTS = {'smtp': 2525, 'submission': 2587, 'submissions': 2465, 'pop3': 2110, 'pop3s': 2995}
 LOCAL = '127.0.0.1'
 STRANGER = '198.51.100.7'
 OTHER_STRANGER = '203.0.113.9'
@@ -368,7 +368,7 @@ class Dialog:
 
     def read(self):
         """one reply"""
-        if self.service != 'smtp':
+        if self.service.startswith('pop3'):
             return Reply(self.line())
         lines = [self.line()]
         while lines[-1][3:4] == '-':
@@ -434,6 +434,15 @@ class Dialog:
             more = b''
         if more:
             raise AssertionError('still talking: %r' % more)
+
+    def closed_after_anything(self, seconds=10):
+        """the server closes; what it may have said before does not matter"""
+        self.socket.settimeout(seconds)
+        try:
+            while self.socket.recv(1000):
+                pass
+        except ConnectionResetError:
+            pass
 
     def silent(self, seconds=0.3):
         """nothing comes"""

@@ -24,10 +24,17 @@ def one(h, user='hana', **found):
     return message
 
 
-def large():
+DATE = 'Date: Fri, 21 Nov 1997 09:55:06 +0900\r\n'  # who logs in gets one where it is missing
+
+
+def small(sender=TARO):
+    return mail(sender=sender, extra=DATE)
+
+
+def large(sender=TARO):
     """some 700 KByte with long and dotted lines"""
     lines = ['.' * (i % 60) + 'x' * (i % 900) for i in range(1500)]
-    return mail(subject='large', body='\r\n'.join(lines))
+    return mail(subject='large', sender=sender, body='\r\n'.join(lines), extra=DATE)
 
 
 # --- smtplib ------------------------------------------------------------------------------------------
@@ -59,7 +66,7 @@ def test_smtplib():
                 equal(without_trace(got.encode()), content)
         with smtplib_session(h, STRANGER, True) as s:
             s.login(HANA, PASSWORDS['hana'])
-            s.sendmail(HANA, [TARO], mail())
+            s.sendmail(HANA, [TARO], mail(sender=HANA))
             contains(s.vrfy('taro')[1], b'<taro@')
         one(h, 'taro', trace='with ESMTPSA (TLSv1.3')
         h.wait_log('event="mail accepted" .*class=in>in .*login=hana')
@@ -118,9 +125,9 @@ def test_swaks():
                              (('--tls', '--tls-verify', '--tls-ca-path', h.certificate()), 'with ESMTPS (TLSv1.3'),
                              (('--tls', '--tls-protocol', 'tlsv1_2', '--pipeline'), 'with ESMTPS (TLSv1.2'),
                              (('--tls', '--auth', 'PLAIN', '--auth-user', HANA, '--auth-password',
-                               PASSWORDS['hana']), 'with ESMTPSA (TLSv1.3'),
+                               PASSWORDS['hana'], '--from', HANA), 'with ESMTPSA (TLSv1.3'),
                              (('--tls', '--auth', 'LOGIN', '--auth-user', HANA, '--auth-password',
-                               PASSWORDS['hana']), 'with ESMTPSA (TLSv1.3')):
+                               PASSWORDS['hana'], '--from', HANA), 'with ESMTPSA (TLSv1.3')):
             swaks(h, '--to', HANA + ',' + TARO, '--body', 'from swaks', *words)
             for user in ('hana', 'taro'):
                 got = one(h, user, trace=trace, body='from swaks')
@@ -152,9 +159,7 @@ def test_curl():
     """curl: in clear, under TLS, with PLAIN and SCRAM"""
     with House(files=FILES) as h:
         path = os.path.join(h.dir, 'mail')
-        for content in (mail(), large()):
-            with open(path, 'wb') as f:
-                f.write(content)
+        for make in (small, large):
             for words, trace in (
                     ((), 'with ESMTP id'),
                     (('--ssl-reqd', '--cacert', h.certificate(), '--resolve', NAME + ':2525:192.0.2.1'),
@@ -166,7 +171,11 @@ def test_curl():
                 if 'AUTH=SCRAM-SHA-256' in words and 'SCRAM' not in run('curl', '--version'):
                     continue
                 host = NAME if '--resolve' in words else STRANGERS_VIEW
-                run('curl', '--silent', '--show-error', '--interface', STRANGER, '--mail-from', 'a@sender.example',
+                sender = HANA if '--user' in words else 'a@sender.example'
+                content = make(sender)
+                with open(path, 'wb') as f:
+                    f.write(content)
+                run('curl', '--silent', '--show-error', '--interface', STRANGER, '--mail-from', sender,
                     '--mail-rcpt', HANA, '--upload-file', path, *words,
                     (SMTP % (host, PORTS['smtp'])) + '/client.example.org')
                 equal(without_trace(one(h, trace=trace).encode()), content)
@@ -180,9 +189,9 @@ def test_curl():
 # --- msmtp --------------------------------------------------------------------------------------------
 
 
-def msmtp(h, *words, content, code=0):
+def msmtp(h, *words, content, sender='a@sender.example', code=0):
     return run('msmtp', '--file=/dev/null', '--host=' + STRANGERS_VIEW, '--port=%d' % PORTS['smtp'],
-               '--source-ip=' + STRANGER, '--domain=client.example.org', '--from=a@sender.example', '--set-date-header=off', *words,
+               '--source-ip=' + STRANGER, '--domain=client.example.org', '--from=' + sender, '--set-date-header=off', *words,
                input=wire(content), code=code)
 
 
@@ -191,7 +200,7 @@ def test_msmtp():
     with House(files=FILES) as h:
         trust = ['--tls=on', '--tls-starttls=on', '--tls-certcheck=on', '--tls-trust-file=' + h.certificate(),
                  '--tls-host-override=' + NAME]
-        for content in (mail(), large()):
+        for make in (small, large):
             for words, trace in (
                     ([], 'with ESMTP id'),
                     (['--dsn-notify=failure,delay', '--dsn-return=headers'], 'with ESMTP id'),
@@ -200,7 +209,9 @@ def test_msmtp():
                      'with ESMTPSA (TLSv1.3'),
                     (trust + ['--auth=scram-sha-256', '--user=' + HANA, '--passwordeval=echo ' + PASSWORDS['hana']],
                      'with ESMTPSA (TLSv1.3')):
-                msmtp(h, *words, HANA, content=content)
+                sender = HANA if 'ESMTPSA' in trace else 'a@sender.example'
+                content = make(sender)
+                msmtp(h, *words, HANA, content=content, sender=sender)
                 equal(without_trace(one(h, trace=trace).encode()), content)
         contains(msmtp(h, 'b@other.example', content=mail(), code=65), 'takes mail for its own addresses only')
 
@@ -227,6 +238,7 @@ def test_s_nail():
             contains(one(h, trace='with SMTP\r\n\tid'), body.replace('\n', '\r\n')[-20:])
             nail(h, url, 'smtp-auth=none', 'smtp-use-starttls', body=body)
             contains(one(h, trace='with SMTP (TLSv1.3'), 'from s-nail')
-            nail(h, login, 'smtp-auth=plain', 'smtp-use-starttls', body=body)
+            nail(h, login, 'smtp-auth=plain', 'smtp-use-starttls', 'from=' + HANA,
+                 'smtp-hostname=example.test', body=body)
             contains(one(h, trace='with ESMTPSA (TLSv1.3'), 'from s-nail')
         contains(nail(h, url, 'smtp-auth=none', to='b@other.example', code=None), '5.7.1')

@@ -42,8 +42,17 @@ SETTINGS = {
                   [(t, 'write a size from 1M to 1024G') for t in ('1023K', '1025G', '10%')]),
     'duplicatewindow': ([('0', '0'), ('7d', '7d'), ('168h', '7d'), ('90s', '90s'), ('30m', '30m')],
                         [(t, 'write a time from 0 to 7d') for t in ('169h', '8d', '60', '1w')]),
+    'submission': ([('2525', 1), ('2525\n4650 tls', 2), ('65535', 1)],
+                   [(t, 'write a port number') for t in ('0', '65536', '2525 ssl', 'smtp')] +
+                   [('1\n1', 'remove one of the two lines')]),
+    'usermailshour': ([('1', '1'), ('2000', '2000')], [(t, 'write a number from 1 to 1000000') for t in ('0', '1000001')]),
+    'usermailsday': ([('500', '500'), ('10000000', '10000000')],
+                     [(t, 'write a number from 1 to 10000000') for t in ('0', '10000001')]),
+    'certificate': ([('/a/b.pem', '/a/b.pem')], [('keys/b.pem', 'write an absolute path')]),
+    'certificatekey': ([('/a/b.key', '/a/b.key')], [('b.key', 'write an absolute path')]),
 }
-AROUND = {'servername': NAME, 'domains': 'example.test', 'users': 'hana:!\ntaro:!', 'aliases': 'office: hana'}
+AROUND = {'servername': NAME, 'domains': 'example.test', 'users': 'hana:!\ntaro:!', 'aliases': 'office: hana',
+          'certificate': '/a.pem', 'certificatekey': '/a.key'}
 
 
 def findings(h, name, text):

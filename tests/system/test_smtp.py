@@ -333,14 +333,15 @@ def test_pipelining_over_open_asks():
     with House() as h:
         d = h.smtp(LOCAL)
         login = base64.b64encode(b'\0hana\0' + PASSWORDS['hana'].encode())
-        content = mail()
-        part = b'MAIL FROM:<a@sender.example>\r\nRCPT TO:<taro@example.test>\r\n'
+        content = mail(sender=HANA)
+        part = b'MAIL FROM:<hana@example.test>\r\nRCPT TO:<taro@example.test>\r\n'
+        last = b'From: <hana@example.test>\r\nDate: x\r\nMessage-ID: <1@x>\r\n\r\n0123456x\r\n'
         d.send(b'EHLO client\r\nAUTH PLAIN ' + login + b'\r\n' + part + b'BDAT %d LAST\r\n' % len(content) + content +
-               part + b'RSET\r\nVRFY taro\r\nNOOP\r\n' + part + b'BDAT 10\r\n0123456')
+               part + b'RSET\r\nVRFY taro\r\nNOOP\r\n' + part + b'BDAT %d\r\n' % len(last) + last[:-3])
         equal([d.read().code for _ in range(12)], [250, 235] + [250] * 10)
-        d.send(b'x\r\nBDAT 0 LAST\r\nQUIT\r\n')
+        d.send(last[-3:] + b'BDAT 0 LAST\r\nQUIT\r\n')
         equal([d.read().code for _ in range(3)], [250, 250, 221])
-        equal(without_trace(h.messages('taro', 2)[1]), b'0123456x\r\n')
+        equal(without_trace(h.messages('taro', 2)[1]), last)
 
 
 def test_expansion_happens_once():

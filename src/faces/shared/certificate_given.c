@@ -18,8 +18,12 @@ struct tls_context *certificate_given(int fd)
 			buffer_grown(&pem, (size_t)n);
 	} while (n > 0);
 	struct tls_context *context = tls_context_new();
-	const enum certificate_problem problem =
-		tls_context_add(context, buffer_view(&pem), (struct key_id){0});
+	struct arena a = arena_new(2 * CERTIFICATE_PEM_MAX);
+	struct certificate_facts facts;
+	enum certificate_problem problem = certificate_read(buffer_view(&pem), &a, &facts);
+	if (problem == CERTIFICATE_OK)
+		problem = tls_context_add(context, buffer_view(&pem), key_id_of(facts.public_key));
+	arena_reset(&a);
 	buffer_free(&pem);
 	if (problem == CERTIFICATE_OK)
 		return context;

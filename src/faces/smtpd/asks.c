@@ -1,5 +1,7 @@
 #include "faces/smtpd/smtpd.h"
 
+#define SCRATCH_MAX ((size_t)1 << 20)
+
 /* "5.7.1" of a verdict as numbers. */
 static struct enhanced enhanced_of(const char *text)
 {
@@ -50,22 +52,24 @@ static bool accept_it(struct session *s)
 
 /* --- connect ------------------------------------------------------------------------------ */
 
+const struct reply *session_hindrance(struct session *s)
+{
+	static const struct reply client = REPLY(421, 4, 7, 0, "client-limit",
+		"Too many connections from your address, please try again later");
+	static const struct reply house = REPLY(421, 4, 3, 2, "session-limit",
+		"Too many connections here just now, please try again later");
+	if (!room_for_address(&s->smtpd->room, &s->guest))
+		return &client;
+	return room_for(&s->smtpd->room, &s->guest) ? NULL : &house;
+}
+
 static bool ask_connect(struct session *s, struct arena *a)
 {
 	const struct route_verdict v = route_connect(s->generation->snapshot, &s->facts, a);
 	if (!v.accepted)
 		return give_verdict(s, "connect", &v, VIEW_NONE, true);
-	if (!room_for_address(&s->smtpd->room, &s->guest))
-		return refuse(s, "connect",
-			(struct reply)REPLY(421, 4, 7, 0, "client-limit",
-				"Too many connections from your address, please try again later"),
-			true);
-	if (!room_for(&s->smtpd->room, &s->guest))
-		return refuse(s, "connect",
-			(struct reply)REPLY(421, 4, 3, 2, "session-limit",
-				"Too many connections here just now, please try again later"),
-			true);
-	return accept_it(s);
+	const struct reply *hindrance = s->kind == LISTEN_SUBMISSIONS ? NULL : session_hindrance(s);
+	return hindrance ? refuse(s, "connect", *hindrance, true) : accept_it(s);
 }
 
 /* --- mail --------------------------------------------------------------------------------- */
@@ -105,21 +109,52 @@ static bool ask_mail(struct session *s, const struct smtp_ask *ask, struct arena
 	return true;
 }
 
-static bool ask_rcpt(struct session *s, const struct smtp_ask *ask, struct arena *a)
+static void judge_rcpt(struct session *s, struct arena *a)
 {
+	const struct smtp_ask *ask = smtp_server_ask(&s->smtp);
 	struct buffer path = buffer_new(1024);
 	address_add(&path, &ask->recipient->forward_path);
-	const struct reply *hindrance = mail_hindrance(s);
-	if (hindrance) {
-		session_refuse(s, &(struct refusal){.at = "rcpt", .what = buffer_view(&path)},
-			hindrance, false);
-	} else {
-		const struct route_verdict v =
-			transaction_add_recipient(s, ask, buffer_view(&path), a);
-		give_verdict(s, "rcpt", &v, buffer_view(&path), false);
-	}
+	const struct route_verdict v = transaction_add_recipient(s, ask, buffer_view(&path), a);
+	if (v.accepted && s->facts.login.length)
+		allowance_use(s);
+	give_verdict(s, "rcpt", &v, buffer_view(&path), false);
+	buffer_free(&path);
+}
+
+static bool put_off_rcpt(struct session *s, const struct reply *reply)
+{
+	struct buffer path = buffer_new(1024);
+	address_add(&path, &smtp_server_ask(&s->smtp)->recipient->forward_path);
+	session_refuse(
+		s, &(struct refusal){.at = "rcpt", .what = buffer_view(&path)}, reply, false);
 	buffer_free(&path);
 	return true;
+}
+
+/* False while the gate is asked how much this user has written. */
+static bool ask_rcpt(struct session *s, struct arena *a)
+{
+	const struct reply *hindrance = mail_hindrance(s);
+	if (hindrance)
+		return put_off_rcpt(s, hindrance);
+	if (s->facts.login.length)
+		return allowance_ask(s) ? false : put_off_rcpt(s, allowance_away());
+	judge_rcpt(s, a);
+	return true;
+}
+
+void session_allowance_known(struct session *s)
+{
+	struct arena scratch = arena_new(SCRATCH_MAX);
+	struct buffer text = buffer_new(512);
+	struct reply reply;
+	if (allowance_is_used_up(s, &text, &reply))
+		put_off_rcpt(s, &reply);
+	else
+		judge_rcpt(s, &scratch);
+	buffer_free(&text);
+	arena_reset(&scratch);
+	session_continue(s);
 }
 
 static bool ask_content(struct session *s)
@@ -130,6 +165,7 @@ static bool ask_content(struct session *s)
 		return true;
 	}
 	transaction_make_header(s);
+	posting_begin(s);
 	session_answer(s,
 		&(struct smtp_answer){.verdict = SMTP_ACCEPT, .content = &s->transaction->content});
 	return true;
@@ -139,6 +175,12 @@ static bool ask_content(struct session *s)
 static bool ask_commit(struct session *s)
 {
 	const struct transaction *t = s->transaction;
+	struct view what;
+	const struct reply *unfit = posting_end(s, &what);
+	if (unfit) {
+		session_refuse(s, &(struct refusal){.at = "content", .what = what}, unfit, false);
+		return true;
+	}
 	s->wants_credit = !transaction_forward(s);
 	if (s->wants_credit || transaction_commit(s))
 		return false;
@@ -248,7 +290,7 @@ static bool ask_verify(struct session *s, const struct smtp_ask *ask, struct are
 bool ask_serve(struct session *s)
 {
 	const struct smtp_ask *ask = smtp_server_ask(&s->smtp);
-	struct arena scratch = arena_new(1u << 20);
+	struct arena scratch = arena_new(SCRATCH_MAX);
 	bool answered = true;
 	switch (ask->kind) {
 	case SMTP_ASK_CONNECT:
@@ -261,7 +303,7 @@ bool ask_serve(struct session *s)
 		answered = ask_mail(s, ask, &scratch);
 		break;
 	case SMTP_ASK_RCPT:
-		answered = ask_rcpt(s, ask, &scratch);
+		answered = ask_rcpt(s, &scratch);
 		break;
 	case SMTP_ASK_CONTENT:
 		answered = ask_content(s);

@@ -5,6 +5,11 @@
 #define SWEEP_MS 1000u
 #define STREAMS_MAX 65536u
 
+static void gate_is_broken(void *context, const char *why)
+{
+	program_peer_broken(context, PROGRAM_GATE, 0, why);
+}
+
 struct smtpd *smtpd_new(struct program *program)
 {
 	struct smtpd *d = memory_new(1, sizeof *d);
@@ -14,6 +19,7 @@ struct smtpd *smtpd_new(struct program *program)
 	d->room.gives_up = session_gives_up;
 	d->streams = streams_new(STREAMS_MAX);
 	d->keys = keys_client_new(program);
+	d->gate = (struct gate_client){.broken = gate_is_broken, .context = program};
 	d->auth = auth_client_new(program, session_login_answered);
 	return d;
 }
@@ -33,9 +39,9 @@ void smtpd_config(struct smtpd *d, struct snapshot *snapshot)
 static void rest_or_listen(struct smtpd *d)
 {
 	const bool rests = room_is_elsewhere(&d->room);
-	for (size_t i = 0; i < LISTENERS_MAX; i++)
-		if (d->listeners[i])
-			listener_rest(d->listeners[i], rests);
+	for (size_t i = 0; i < d->door_count; i++)
+		if (d->doors[i].listener)
+			listener_rest(d->doors[i].listener, rests);
 }
 
 static void sweep(void *context)
@@ -48,8 +54,9 @@ static void sweep(void *context)
 
 static void arrived(void *context, const struct arrival *arrival)
 {
-	session_begin(context, arrival);
-	rest_or_listen(context);
+	const struct door *door = context;
+	session_begin(door->smtpd, arrival, door->kind);
+	rest_or_listen(door->smtpd);
 }
 
 void smtpd_go(struct smtpd *d)
@@ -59,16 +66,16 @@ void smtpd_go(struct smtpd *d)
 	d->run = (random_u64() & 0xffffff0000000000u) | (uint64_t)d->program->worker << 32;
 	d->sweep = timer_new(d->program->loop, sweep, d);
 	timer_set(d->sweep, SWEEP_MS);
-	for (size_t i = 0; i < d->listening_count; i++)
-		d->listeners[i] = listener_new(d->program->loop, d->listening[i], arrived, d);
+	for (struct door *door = d->doors; door < d->doors + d->door_count; door++)
+		door->listener = listener_new(d->program->loop, door->fd, arrived, door);
 }
 
 /* Sessions with something under way end behind it (session.c), or when it takes too long (patience.c). */
 void smtpd_drain(struct smtpd *d)
 {
 	d->draining_ms = loop_now_ms(d->program->loop);
-	for (size_t i = 0; i < LISTENERS_MAX; i++)
-		listener_free(&d->listeners[i]);
+	for (size_t i = 0; i < d->door_count; i++)
+		listener_free(&d->doors[i].listener);
 	struct place *next;
 	for (struct place *place = places_first(&d->room.places); place; place = next) {
 		next = places_after(&d->room.places, place);

@@ -26,6 +26,8 @@ static void on_peer(
 		auth_client_connect(d->auth, fd);
 	else if (id == PROGRAM_KEYS)
 		keys_client_connect(d->keys, fd);
+	else if (id == PROGRAM_GATE)
+		gate_client_connect(&d->gate, p->loop, fd);
 	else
 		close(fd);
 }
@@ -33,8 +35,8 @@ static void on_peer(
 static void on_listen(struct program *p, enum parent_listen kind, int fd)
 {
 	struct smtpd *d = p->state;
-	if (kind == LISTEN_SMTP && d->listening_count < LISTENERS_MAX)
-		d->listening[d->listening_count++] = fd;
+	if (d->door_count < DOORS_MAX)
+		d->doors[d->door_count++] = (struct door){.smtpd = d, .kind = kind, .fd = fd};
 	else
 		close(fd);
 }

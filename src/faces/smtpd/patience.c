@@ -40,8 +40,11 @@ static void check_time(struct session *s, uint64_t now_ms)
 {
 	const struct smtp_limits *limits = &s->generation->config.limits;
 	const struct place_pace pace = {limits->busy_grace_ms, limits->busy_octets_s};
-	const bool is_overdue = now_ms - s->active_ms > smtp_server_deadline_ms(&s->smtp);
-	if (is_overdue && smtp_server_state(&s->smtp) == SMTP_STATE_TLS)
+	const bool in_handshake = s->handshake || smtp_server_state(&s->smtp) == SMTP_STATE_TLS;
+	const uint32_t patience_ms =
+		in_handshake ? limits->handshake_ms : smtp_server_deadline_ms(&s->smtp);
+	const bool is_overdue = now_ms - s->active_ms > patience_ms;
+	if (is_overdue && in_handshake)
 		give_up_handshake(s);
 	else if (is_overdue && (s->waiting || s->wants_credit))
 		give_up_waiting(s);

@@ -33,8 +33,9 @@ void session_judge_side(struct session *s)
 static void count_memory(struct session *s)
 {
 	const struct transaction *t = s->transaction;
-	const size_t now = s->smtp.transaction.used + connection_memory(s->connection) +
-			   (t ? t->arena.used + t->content.capacity : 0);
+	const size_t now =
+		s->smtp.transaction.used + connection_memory(s->connection) +
+		(t ? t->arena.used + t->content.capacity + posting_memory(t->posting) : 0);
 	s->smtpd->memory += now;
 	s->smtpd->memory -= s->memory;
 	s->memory = now;
@@ -47,6 +48,7 @@ void session_end(struct session *s, bool refused)
 	struct smtpd *d = s->smtpd;
 	transaction_abort(s);
 	auth_client_cancel(d->auth, s->number);
+	allowance_free(s);
 	keys_client_forget(d->keys, s->question);
 	room_leave(&d->room, &s->guest);
 	d->memory -= s->memory;
@@ -209,10 +211,15 @@ void session_continue(struct session *s)
 
 void session_stop(struct session *s, enum smtp_stop why)
 {
+	if (s->handshake) { /* nobody would understand it */
+		session_end(s, true);
+		return;
+	}
 	smtp_server_stop(&s->smtp, why);
 	if (s->waiting && smtp_server_ask(&s->smtp)->kind == SMTP_ASK_COMMIT)
 		return; /* its answer is on the way, and is said first */
 	auth_client_cancel(s->smtpd->auth, s->number);
+	allowance_forget(s);
 	s->waiting = false;
 	struct cursor nothing = cursor_of(VIEW_NONE);
 	if (run_machine(s, &nothing) == DRIVE_WAITS)
@@ -251,19 +258,36 @@ static bool on_sign(void *context, const struct tls_request *request)
 
 static struct smtp_facts machine_facts(struct session *s)
 {
-	const bool tls = connection_tls(s->connection) != NULL;
-	return (struct smtp_facts){.is_inside = s->facts.side == ROUTE_INSIDE,
+	const bool tls = s->handshake || connection_tls(s->connection) != NULL;
+	const bool submission = s->facts.is_submission;
+	return (struct smtp_facts){.is_inside = submission || s->facts.side == ROUTE_INSIDE,
 		.is_loopback = ip_is_loopback(&s->facts.client),
 		.tls_active = tls,
 		.tls_offered = s->smtpd->tls != NULL,
+		.tls_required = submission,
+		.auth_required = submission,
 		.mechanisms = tls ? VIEW("SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN")
 				  : VIEW("SCRAM-SHA-256 PLAIN LOGIN")};
+}
+
+/* TLS from the first octet: the session begins now. */
+static void greet(struct session *s)
+{
+	struct cursor nothing = cursor_of(VIEW_NONE);
+	s->handshake = false;
+	touch(s);
+	if (drive(s, &nothing) == DRIVE_WAITS)
+		connection_resume(s->connection);
 }
 
 static void on_tls_done(void *context)
 {
 	struct session *s = context;
 	s->question = 0;
+	if (s->handshake) {
+		greet(s);
+		return;
+	}
 	s->user_length = 0;
 	s->facts.login = VIEW_NONE;
 	session_judge_side(s);
@@ -284,17 +308,20 @@ static struct view early_octets(int fd, uint8_t *room, size_t size)
 	return view_of(room, n > 0 ? (size_t)n : 0);
 }
 
-void session_begin(struct smtpd *d, const struct arrival *arrival)
+static struct session *session_new(
+	struct smtpd *d, const struct arrival *arrival, enum parent_listen kind)
 {
-	uint8_t room[64];
-	struct cursor early = cursor_of(early_octets(arrival->fd, room, sizeof room));
 	struct session *s = memory_new(1, sizeof *s);
 	s->smtpd = d;
+	s->kind = kind;
+	s->handshake = kind == LISTEN_SUBMISSIONS;
 	s->generation = generation_hold(d->generation);
 	s->number = ++d->last_number ? d->last_number : ++d->last_number;
 	s->id = d->run | s->number;
 	s->client_port = arrival->client_port;
-	s->facts = (struct route_facts){.client = arrival->client, .local = arrival->local};
+	s->facts = (struct route_facts){.client = arrival->client,
+		.local = arrival->local,
+		.is_submission = kind != LISTEN_SMTP};
 	s->connection = connection_new(d->program->loop, arrival->fd, &handler, s);
 	s->guest = (struct guest){.place = {.owner = s}, .client = arrival->client};
 	judge_side(s);
@@ -303,6 +330,30 @@ void session_begin(struct smtpd *d, const struct arrival *arrival)
 	d->counts.sessions++;
 	const struct smtp_facts facts = machine_facts(s);
 	s->smtp = smtp_server_new(&s->generation->config, &facts);
-	if (drive(s, &early) == DRIVE_WAITS)
+	return s;
+}
+
+/* A handshake is work: who would be turned away behind it does not get one. */
+static void begin_handshake(struct session *s)
+{
+	const struct reply *hindrance = session_hindrance(s);
+	if (hindrance) {
+		session_refused(s, &(struct refusal){.at = "connect",
+					   .code = hindrance->code,
+					   .rule = view_text(hindrance->rule)});
+		session_end(s, false);
+	} else if (start_tls(s)) {
+		connection_resume(s->connection);
+	}
+}
+
+void session_begin(struct smtpd *d, const struct arrival *arrival, enum parent_listen kind)
+{
+	uint8_t room[64];
+	struct cursor early = cursor_of(early_octets(arrival->fd, room, sizeof room));
+	struct session *s = session_new(d, arrival, kind);
+	if (s->handshake)
+		begin_handshake(s);
+	else if (drive(s, &early) == DRIVE_WAITS)
 		connection_resume(s->connection);
 }

@@ -10,6 +10,8 @@
  *	refused.c	the log line of each refusal
  *	asks.c		the machine's questions: who may, to whom (config/route.h), login
  *	transaction.c	a mail under way: its mailboxes, its content on the way to spool, its envelope
+ *	allowance.c	how many recipients a user may write to
+ *	posting.c	what users post: its header section is judged and completed on the way
  *	spool_client.c	the channel to spool
  *	trace.c		the dialogue of sessions for who watches
  *	commands.c	what operators ask: status
@@ -27,6 +29,7 @@
 
 #include "base/log.h"
 #include "base/streams.h"
+#include "channels/gate_client.h"
 #include "channels/smtpd_spool.h"
 #include "config/route.h"
 #include "faces/shared/auth_client.h"
@@ -35,10 +38,10 @@
 #include "faces/shared/room.h"
 #include "protocol/smtp_server.h"
 
-#define LISTENERS_MAX 16
+#define DOORS_MAX 128 /* listening sockets */
 #define TRANSACTION_MEMORY_MAX (8u << 20)
 #define SMTPD_MEMORY_MAX ((size_t)512 << 20) /* of all sessions, and what spool has not read yet */
-#define DESCRIPTORS_KEPT 128u /* for what is not a session: channels, listeners, log */
+#define DESCRIPTORS_KEPT 256u /* for what is not a session: channels, listeners, log */
 
 /* A configuration in force. Whoever began under it holds it (DESIGN §1). */
 struct generation {
@@ -70,11 +73,21 @@ struct transaction {
 	struct route_set mailboxes;
 	size_t envelope_octets; /* what the recipients so far will take in the envelope */
 	enum route_class class;
+	bool leaves; /* a recipient is at another host */
+	struct posting *posting; /* null: its header section is nobody's business */
 	struct buffer header; /* our Received field */
 	struct buffer content; /* what the machine has decoded and spool has not got yet */
 	struct stream *stream; /* null: not opened yet, or lost */
 	bool lost; /* spool was not there */
 	uint64_t octets; /* sent to spool */
+};
+
+/* A listening socket, and what is spoken behind it. */
+struct door {
+	struct smtpd *smtpd;
+	struct listener *listener; /* null before `go`, and when it has ended */
+	enum parent_listen kind;
+	int fd;
 };
 
 struct session {
@@ -83,6 +96,7 @@ struct session {
 	struct connection *connection;
 	struct generation *generation;
 	struct transaction *transaction;
+	struct allowance *allowance; /* null until a user names a recipient */
 	struct smtp_server smtp;
 	struct route_facts facts;
 	uint64_t id;
@@ -91,6 +105,8 @@ struct session {
 	uint64_t active_ms; /* monotonic: when something was last consumed, or a wait began */
 	size_t memory; /* as counted in smtpd.memory */
 	uint16_t client_port;
+	enum parent_listen kind; /* of the door by which it came */
+	bool handshake; /* TLS from the first octet: not greeted yet */
 	bool waiting; /* an ask is open */
 	bool wants_credit; /* content waits for spool */
 	bool wants_output; /* the client has not read its replies */
@@ -104,12 +120,12 @@ struct smtpd {
 	struct tls_context *tls;
 	struct keys_client *keys;
 	struct auth_client *auth;
+	struct gate_client gate;
 	struct channel *spool;
 	struct streams streams;
 	uint32_t last_stream;
-	int listening[LISTENERS_MAX]; /* until `go` */
-	size_t listening_count;
-	struct listener *listeners[LISTENERS_MAX];
+	struct door doors[DOORS_MAX];
+	size_t door_count;
 	struct timer *sweep;
 	struct room room;
 	size_t memory; /* of the sessions, in octets */
@@ -132,7 +148,7 @@ void smtpd_go(struct smtpd *d);
 void smtpd_drain(struct smtpd *d);
 
 /* session.c */
-void session_begin(struct smtpd *d, const struct arrival *arrival);
+void session_begin(struct smtpd *d, const struct arrival *arrival, enum parent_listen kind);
 /* Goes on after an ask was answered, or after content or output found room. */
 void session_continue(struct session *s);
 void session_answer(struct session *s, const struct smtp_answer *answer);
@@ -165,8 +181,27 @@ void session_refused(struct session *s, const struct refusal *r);
 void session_refuse(
 	struct session *s, const struct refusal *r, const struct reply *reply, bool close);
 
-/* asks.c: answers the open ask, or starts what will; true when it is answered. */
+/* asks.c */
+/* Answers the open ask, or starts what will; true when it is answered. */
 bool ask_serve(struct session *s);
+/* Why there is no room for it, or null; somebody may have had to go. */
+const struct reply *session_hindrance(struct session *s);
+
+/* What may be written is known: the open ask is RCPT. */
+void session_allowance_known(struct session *s);
+
+/* allowance.c */
+/* Asks the gate for a user who names a recipient; session_allowance_known comes later. False: it cannot be
+ * asked. */
+must_use bool allowance_ask(struct session *s);
+void allowance_forget(struct session *s);
+void allowance_free(struct session *s);
+/* How a recipient is put off while the gate is away. */
+const struct reply *allowance_away(void);
+/* When it is known: true, with the refusal, whose text is in `text`, when a limit is reached. */
+bool allowance_is_used_up(const struct session *s, struct buffer *text, struct reply *reply_out);
+/* A recipient was accepted. */
+void allowance_use(struct session *s);
 
 /* transaction.c */
 struct transaction *transaction_new(struct session *s);
@@ -183,6 +218,19 @@ bool transaction_forward(struct session *s);
 bool transaction_commit(struct session *s);
 /* What the machine dropped. */
 void transaction_abort(struct session *s);
+
+/* posting.c */
+/* The content of the transaction is about to come. */
+void posting_begin(struct session *s);
+void posting_free(struct posting **p);
+/* Octets that it holds. */
+size_t posting_memory(const struct posting *p);
+/* Looks at what has come. True when it may go on to spool: our header, then posting_held, then the content;
+ * false while it is held back, or when it is refused and thrown away. */
+bool posting_take(struct session *s);
+/* All of it has come: null, or how it is refused, with the address that is at fault in *what_out. */
+const struct reply *posting_end(struct session *s, struct view *what_out);
+struct buffer *posting_held(struct posting *p);
 
 /* spool_client.c */
 void spool_client_connect(struct smtpd *d, int fd);

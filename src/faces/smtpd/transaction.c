@@ -27,6 +27,7 @@ void transaction_free(struct transaction **at)
 	if (!t)
 		return;
 	must(t->stream == NULL);
+	posting_free(&t->posting);
 	buffer_free(&t->header);
 	buffer_free(&t->content);
 	arena_reset(&t->arena);
@@ -52,6 +53,7 @@ struct route_verdict transaction_add_recipient(
 	size_t cost = 0;
 	const struct route_recipient recipient = {.forward_path = &ask->recipient->forward_path,
 		.had_route = ask->recipient->had_route,
+		.reverse_path = &ask->mail->reverse_path,
 		.number = ask->mail->recipients};
 	struct route_verdict v =
 		route_rcpt(t->generation->snapshot, &s->facts, &recipient, &t->mailboxes, a);
@@ -68,6 +70,7 @@ struct route_verdict transaction_add_recipient(
 	} else if (v.accepted) {
 		t->envelope_octets += cost;
 		t->class = v.class;
+		t->leaves |= v.class == ROUTE_IN_OUT;
 	}
 	return v;
 }
@@ -82,6 +85,7 @@ void transaction_make_header(struct session *s)
 	struct buffer id = buffer_new(64);
 	text_add(&id, "{}", text_hex(s->id));
 	struct trace_received facts = {
+		.is_private = s->facts.login.length > 0,
 		.helo = helo,
 		.client = s->facts.client,
 		.by = s->transaction->generation->snapshot->servername.name,
@@ -120,21 +124,27 @@ static bool is_void(const struct transaction *t)
 bool transaction_forward(struct session *s)
 {
 	struct transaction *t = s->transaction;
+	if (!posting_take(s))
+		return true;
 	if (!t->stream && !t->lost)
 		t->stream = spool_begin(s, smtp_server_mail(&s->smtp)->size_octets);
 	t->lost = t->stream == NULL;
-	struct buffer *const parts[] = {&t->header, &t->content};
-	for (size_t i = 0; i < 2; i++)
+	struct buffer *const parts[] = {&t->header, posting_held(t->posting), &t->content};
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		while (parts[i]->length && !is_void(t)) {
 			size_t step = parts[i]->length;
 			if (step > t->stream->credit)
 				step = t->stream->credit;
+			if (step > RECEIVE_CHUNK_MAX)
+				step = RECEIVE_CHUNK_MAX;
 			if (step == 0)
 				return false;
 			send_content(s, parts[i], step);
 		}
 	if (is_void(t))
 		buffer_clear(&t->content);
+	else
+		posting_free(&t->posting); /* it has done its work */
 	return true;
 }
 

@@ -10,6 +10,7 @@ static const struct gate_kind kinds[] = {
 	{VIEW("seen:"), "Message-IDs delivered to a mailbox (F-15)", 0, BIT(PROGRAM_DELIVER), true, false},
 	{VIEW("open:"), "addresses opened by a login (N-20)", BIT(PROGRAM_SMTPD), BIT(PROGRAM_POPD), true, false},
 	{VIEW("block:"), "addresses refused after a flood", 0, BIT(PROGRAM_SMTPD), true, false},
+	{VIEW("mails:"), "recipients that a user wrote to (N-8)", 0, BIT(PROGRAM_SMTPD), false, true},
 	{VIEW("rate:"), "rates of clients", 0, BIT(PROGRAM_SMTPD) | BIT(PROGRAM_POPD), false, true},
 };
 /* clang-format on */

@@ -1,10 +1,9 @@
 /*
- * keys, a keeper: private keys. It reads them before its sandbox, signs for the faces it is connected
- * to (signer.h says what and how often), and never shows one.
+ * keys, a keeper: private keys. The parent hands them over in memory files, at the start and at a reload;
+ * it signs for the faces it is connected to (signer.h says what and how often), and never shows one.
  */
 #include "base/channel.h"
 #include "base/clock.h"
-#include "base/files.h"
 #include "base/log.h"
 #include "base/tls.h"
 #include "channels/face_keys.h"
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #define FACES_MAX 64
+#define READ_STEP 4096u
 
 struct asker {
 	struct channel *channel;
@@ -25,6 +25,7 @@ struct asker {
 static struct program *self;
 static struct signer *signer;
 static struct asker askers[FACES_MAX];
+static struct timer *expiry;
 static uint64_t signatures;
 static uint64_t refusals;
 
@@ -112,22 +113,46 @@ static void on_peer(
 	a->channel = channel_new(p->loop, &face_keys, FRAME_B, fd, &handler, a);
 }
 
+static bool read_key(int fd, struct buffer *pem)
+{
+	ssize_t n;
+	do {
+		uint8_t *room = buffer_room(pem, READ_STEP);
+		n = room ? pread(fd, room, READ_STEP, (off_t)pem->length) : -1;
+		if (n > 0)
+			buffer_grown(pem, (size_t)n);
+	} while (n > 0);
+	return n == 0;
+}
+
+static void on_expiry(void *context)
+{
+	(void)context;
+	signer_expire(signer, clock_monotonic_ms());
+}
+
 static void on_given(struct program *p, enum parent_given role, int fd)
 {
 	(void)p;
-	struct buffer pem = buffer_new(CERTIFICATE_PEM_MAX);
-	if (role != GIVEN_DIRECTORY)
-		return;
-	const enum error error = file_read(fd, "key.pem", &pem);
-	enum certificate_problem problem = CERTIFICATE_NONE;
-	if (!error)
-		problem = signer_add(signer, (struct key_id){0}, buffer_view(&pem));
-	if (error || problem != CERTIFICATE_OK)
-		log_error("the private key cannot be used; see keys/key.pem", fact_error(error),
-			fact_text("why", certificate_problem_text(problem)));
-	else
-		signer_warm(signer);
-	buffer_free_secret(&pem);
+	struct buffer pem = buffer_new_secret(CERTIFICATE_PEM_MAX);
+	if (role == GIVEN_KEY) {
+		const bool read_it = read_key(fd, &pem);
+		const enum certificate_problem problem =
+			read_it ? signer_renew(signer, buffer_view(&pem), clock_monotonic_ms())
+				: CERTIFICATE_LONG;
+		if (problem != CERTIFICATE_OK)
+			log_error("the private key cannot be used",
+				fact_text("why", certificate_problem_text(problem)));
+		timer_set(expiry, SIGNER_OLD_MS + 1);
+	}
+	buffer_free(&pem);
+	close(fd);
+}
+
+static void warm(struct program *p)
+{
+	(void)p;
+	signer_warm(signer);
 }
 
 static void begin(struct program *p)
@@ -136,6 +161,7 @@ static void begin(struct program *p)
 	tls_warm();
 	signer = signer_new();
 	must(signer != NULL);
+	expiry = timer_new(p->loop, on_expiry, NULL);
 }
 
 static void command(struct program *p, uint32_t stream, struct view words)
@@ -154,7 +180,10 @@ static void command(struct program *p, uint32_t stream, struct view words)
 
 int main(int argc, char **argv)
 {
-	static const struct program_ops ops = {
-		.begin = begin, .peer = on_peer, .given = on_given, .command = command};
+	static const struct program_ops ops = {.begin = begin,
+		.peer = on_peer,
+		.given = on_given,
+		.warm = warm,
+		.command = command};
 	return program_main(PROGRAM_KEYS, &ops, argc, argv);
 }

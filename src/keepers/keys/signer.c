@@ -19,6 +19,7 @@ struct signer_key {
 	struct key_id id;
 	enum key_kind kind;
 	EVP_PKEY *key;
+	uint64_t ends_ms; /* monotonic; 0: in use */
 };
 
 struct signer {
@@ -75,8 +76,58 @@ enum certificate_problem signer_add(struct signer *signer, struct key_id id, str
 		return problem;
 	must(tls_key_kind(slot->key, &slot->kind, NULL));
 	slot->id = id;
+	slot->ends_ms = 0;
 	signer->count++;
 	return CERTIFICATE_OK;
+}
+
+/* Renewed again and again within SIGNER_OLD_MS: the newest are in use. */
+static void drop_oldest(struct signer *signer)
+{
+	size_t at = 0;
+	while (at < signer->count && signer->keys[at].ends_ms == 0)
+		at++;
+	if (at == signer->count)
+		return;
+	EVP_PKEY_free(signer->keys[at].key);
+	for (signer->count--; at < signer->count; at++)
+		signer->keys[at] = signer->keys[at + 1];
+}
+
+enum certificate_problem signer_renew(struct signer *signer, struct view key_pem, uint64_t now_ms)
+{
+	struct buffer public_key = buffer_new(CERTIFICATE_PEM_MAX);
+	enum key_kind kind;
+	enum certificate_problem problem = key_public(key_pem, &kind, &public_key);
+	const struct key_id id = key_id_of(buffer_view(&public_key));
+	buffer_free(&public_key);
+	if (problem != CERTIFICATE_OK)
+		return problem;
+	signer_expire(signer, now_ms);
+	if (signer->count == SIGNER_KEYS_MAX && !find_key(signer, id))
+		drop_oldest(signer);
+	if (!find_key(signer, id))
+		problem = signer_add(signer, id, key_pem);
+	for (size_t i = 0; problem == CERTIFICATE_OK && i < signer->count; i++) {
+		struct signer_key *key = &signer->keys[i];
+		if (key->id.number == id.number)
+			key->ends_ms = 0;
+		else if (key->ends_ms == 0)
+			key->ends_ms = now_ms + SIGNER_OLD_MS;
+	}
+	return problem;
+}
+
+void signer_expire(struct signer *signer, uint64_t now_ms)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < signer->count; i++) {
+		if (signer->keys[i].ends_ms && now_ms >= signer->keys[i].ends_ms)
+			EVP_PKEY_free(signer->keys[i].key);
+		else
+			signer->keys[kept++] = signer->keys[i];
+	}
+	signer->count = kept;
 }
 
 void signer_free(struct signer **signer_)
@@ -254,6 +305,7 @@ enum signer_result signer_sign(struct signer *signer, struct signer_peer *peer, 
 	struct key_id id, uint32_t purpose, uint32_t algorithm, struct view tbs,
 	struct buffer *signature_out)
 {
+	signer_expire(signer, now_ms);
 	const bool may = take_token(peer, now_ms);
 	const enum signer_result result =
 		may ? decide(signer, id, purpose, algorithm, tbs, signature_out) : SIGNER_RATE;

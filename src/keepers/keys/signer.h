@@ -58,6 +58,13 @@ struct signer *signer_new(void);
  * SIGNER_KEYS_MAX, or one of that id. */
 must_use enum certificate_problem signer_add(
 	struct signer *signer, struct key_id id, struct view key_pem);
+/* The key of the certificate that new sessions get. Those before it sign on for SIGNER_OLD_MS, in which
+ * handshakes that have begun come to their end. One that is there already stays. */
+#define SIGNER_OLD_MS 120000u
+must_use enum certificate_problem signer_renew(
+	struct signer *signer, struct view key_pem, uint64_t now_ms);
+/* Wipes those whose time is over; signing does it, too. */
+void signer_expire(struct signer *signer, uint64_t now_ms);
 /* Wipes the keys. */
 void signer_free(struct signer **signer);
 /* Makes ready what the library would load later, and signs once with each key: call before the

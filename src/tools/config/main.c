@@ -6,8 +6,8 @@
  *	sekisho-config GENERATION STATE NAME	descriptors: 3 the directory, 4 the users file (may be
  *						missing), 5 the sandbox, 6… a memory file for each
  *						program of channels/peers.h in order; that of `config`
- *						itself gets the directory of all mailboxes, NUL, and
- *						the server's name, for the parent
+ *						itself gets what the parent goes by
+ *						(config/parent_facts.h)
  *
  * Exit 0: snapshots written. 1: the configuration has errors, told on the log.
  */
@@ -16,6 +16,7 @@
 #include "channels/peers.h"
 #include "config/check.h"
 #include "config/directory.h"
+#include "config/parent_facts.h"
 #include "config/snapshot.h"
 #include "config/suffix.h"
 
@@ -114,7 +115,7 @@ static bool write_out(enum program_id id, struct view octets)
 
 static bool write_snapshots(const struct config *config, uint64_t generation)
 {
-	struct view before, after;
+	struct buffer facts = buffer_new(PARENT_FACTS_MAX);
 	for (int id = 1; id < PROGRAM_IDS; id++) {
 		struct buffer blob = buffer_new(SNAPSHOT_MAX);
 		if (!sections[id])
@@ -124,9 +125,10 @@ static bool write_snapshots(const struct config *config, uint64_t generation)
 			return false;
 		buffer_free(&blob);
 	}
-	return mailboxes_split(config->mailboxes, &before, &after) &&
-	       write_out(PROGRAM_CONFIG, before) && write_out(PROGRAM_CONFIG, VIEW("\0")) &&
-	       write_out(PROGRAM_CONFIG, config->servername.name);
+	parent_facts_add(&facts, config);
+	const bool ok = !buffer_failed(&facts) && write_out(PROGRAM_CONFIG, buffer_view(&facts));
+	buffer_free(&facts);
+	return ok;
 }
 
 /* Without a setting, mailboxes lie below the state directory. */

@@ -1,6 +1,7 @@
 #include "base/sandbox.h"
 #include "config/explain.h"
 #include "parent/programs.h"
+#include "tools/sekisho/certificate.h"
 #include "tools/sekisho/say.h"
 #include "tools/sekisho/site.h"
 
@@ -63,9 +64,14 @@ static void sandbox_json(struct buffer *b)
 
 /* --- the configuration -------------------------------------------------------------------- */
 
+/* In front of the answer: the files of the certificate, for somebody who may open them; NUL behind each. */
 static int explain_site(struct site *site, const void *context, struct buffer *answer)
 {
 	const bool *json = context;
+	buffer_add(answer, site->config.certificate);
+	buffer_add_octet(answer, 0);
+	buffer_add(answer, site->config.certificate_key);
+	buffer_add_octet(answer, 0);
 	if (*json)
 		explain_json(answer, &site->config, &site->findings);
 	else
@@ -74,6 +80,28 @@ static int explain_site(struct site *site, const void *context, struct buffer *a
 		buffer_add(
 			answer, VIEW("the directory does not exist: all settings are defaults\n"));
 	return findings_have_error(&site->findings) ? EXIT_NO : EXIT_FINE;
+}
+
+/* Takes the paths off the front; whether the certificate can be used, as far as we may see. */
+static bool add_certificate(const struct call *call, bool json, struct buffer *answer)
+{
+	struct view file, key, rest;
+	struct buffer report = buffer_new(65536);
+	const bool whole = view_split(buffer_view(answer), 0, &file, &rest) &&
+			   view_split(rest, 0, &key, &rest);
+	must(whole);
+	const bool is_usable = certificate_report(call->state, file, key, json, &report);
+	buffer_drop(answer, answer->length - rest.length);
+	if (json) { /* {"ok":…} LF becomes {"ok":…,"certificate":{…}} LF */
+		must(view_ends(buffer_view(answer), VIEW("}\n")));
+		buffer_truncate(answer, answer->length - 2);
+		buffer_add(answer, VIEW(",\"certificate\":"));
+	}
+	buffer_add(answer, buffer_view(&report));
+	if (json)
+		buffer_add(answer, VIEW("}\n"));
+	buffer_free(&report);
+	return is_usable;
 }
 
 int run_check(const struct call *call)
@@ -87,8 +115,10 @@ int run_check(const struct call *call)
 		.context = &json};
 	if (call_has(call, VIEW("--privileges")))
 		return print_privileges();
-	const int code = site_ask(&question, &answer);
+	int code = site_ask(&question, &answer);
 	if (code == EXIT_FINE || code == EXIT_NO) {
+		const bool is_usable = add_certificate(call, json, &answer);
+		code = is_usable ? code : EXIT_NO;
 		if (json)
 			sandbox_json(&answer);
 		else

@@ -67,8 +67,9 @@ static struct route_verdict judge(struct asking *ask, const struct smtp_ask *ask
 		return route_mail(s, &e->facts, &asked->mail->reverse_path, ask->arena);
 	must(asked->kind == SMTP_ASK_RCPT);
 	e->forward_path = asked->recipient->forward_path;
-	const struct route_recipient recipient = {
-		.forward_path = &e->forward_path, .had_route = asked->recipient->had_route};
+	const struct route_recipient recipient = {.forward_path = &e->forward_path,
+		.had_route = asked->recipient->had_route,
+		.reverse_path = &asked->mail->reverse_path};
 	return route_rcpt(s, &e->facts, &recipient, &e->mailboxes, ask->arena);
 }
 

@@ -227,6 +227,11 @@ static void test_kinds(void **state)
 		{PROGRAM_SMTPD, "open:x", GATE_CLOSE, false, false},
 		{PROGRAM_POPD, "open:x", GATE_OPEN, false, true},
 		{PROGRAM_SMTPD, "rate:x", GATE_COUNT, false, true},
+		{PROGRAM_SMTPD, "mails:hour:hana", GATE_COUNT, false, true},
+		{PROGRAM_SMTPD, "mails:hour:hana", GATE_COUNT, true, true},
+		{PROGRAM_SMTPD, "mails:hour:hana", GATE_OPEN, false, false},
+		{PROGRAM_POPD, "mails:hour:hana", GATE_COUNT, false, false},
+		{PROGRAM_AUTH, "mails:hour:hana", GATE_COUNT, true, false},
 		{PROGRAM_DELIVER, "seen:x", GATE_CLAIM, false, true},
 		{PROGRAM_MAILBOX, "seen:x", GATE_LOOKUP, false, false},
 	};

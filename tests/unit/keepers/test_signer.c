@@ -253,6 +253,66 @@ static void test_rate(void **state)
 	signer_free(&signer);
 }
 
+static bool signs(struct signer *signer, struct view key_pem, uint64_t now_ms)
+{
+	struct buffer public_key = buffer_new(CERTIFICATE_PEM_MAX);
+	struct buffer out = buffer_new(SIGNATURE_MAX);
+	struct signer_peer peer = signer_peer_new("test", 1, 1, now_ms);
+	enum key_kind kind;
+	assert_int_equal(key_public(key_pem, &kind, &public_key), CERTIFICATE_OK);
+	const enum signer_result result =
+		signer_sign(signer, &peer, now_ms, key_id_of(buffer_view(&public_key)), 1,
+			kind == KEY_EC_P256 ? SIGNATURE_ECDSA_SHA256 : SIGNATURE_RSA_PSS_SHA256,
+			VIEW(TLS13), &out);
+	assert_true(result == SIGNER_SIGNED || result == SIGNER_NO_KEY);
+	buffer_free(&out);
+	buffer_free(&public_key);
+	return result == SIGNER_SIGNED;
+}
+
+static void test_renewal(void **state)
+{
+	/* protects: after a reload the old key serves handshakes that have begun, and then it is gone */
+	(void)state;
+	const struct view first = harness_pem(KEY_EC_P256, "mail.example.test").key;
+	const struct view second = harness_pem(KEY_RSA, "mail.example.test").key;
+	struct signer *signer = signer_new();
+	assert_int_equal(signer_renew(signer, first, 1000), CERTIFICATE_OK);
+	assert_int_equal(signer_renew(signer, first, 1000), CERTIFICATE_OK);
+	assert_true(signs(signer, first, UINT64_MAX / 2)); /* nothing came behind it */
+	assert_int_equal(signer_renew(signer, VIEW("none"), 2000), CERTIFICATE_NONE);
+	assert_true(signs(signer, first, 2000 + SIGNER_OLD_MS));
+	assert_int_equal(signer_renew(signer, second, 2000), CERTIFICATE_OK);
+	assert_true(signs(signer, first, 2000 + SIGNER_OLD_MS - 1));
+	assert_true(signs(signer, second, 2000 + SIGNER_OLD_MS));
+	assert_false(signs(signer, first, 2000 + SIGNER_OLD_MS));
+	/* back to the first one, and again: who is in use does not end */
+	assert_int_equal(signer_renew(signer, first, 3000), CERTIFICATE_OK);
+	assert_int_equal(signer_renew(signer, second, 4000), CERTIFICATE_OK);
+	assert_int_equal(signer_renew(signer, first, 5000), CERTIFICATE_OK);
+	assert_true(signs(signer, first, 5000 + 2 * SIGNER_OLD_MS));
+	assert_false(signs(signer, second, 5000 + 2 * SIGNER_OLD_MS));
+	signer_free(&signer);
+}
+
+static void test_renewals_in_a_row(void **state)
+{
+	/* protects: however often within the time of the old ones, the newest is taken */
+	(void)state;
+	struct signer *signer = signer_new();
+	for (unsigned i = 0; i < SIGNER_KEYS_MAX + 2; i++) {
+		struct buffer certificate = buffer_new(CERTIFICATE_PEM_MAX);
+		struct buffer key = buffer_new(CERTIFICATE_PEM_MAX);
+		const struct view name = VIEW("mail.example.test");
+		assert_true(certificate_generate(&name, 1, 1, 0, &certificate, &key));
+		assert_int_equal(signer_renew(signer, buffer_view(&key), 1000 + i), CERTIFICATE_OK);
+		assert_true(signs(signer, buffer_view(&key), 1000 + i));
+		buffer_free(&certificate);
+		buffer_free_secret(&key);
+	}
+	signer_free(&signer);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -261,6 +321,8 @@ int main(void)
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_small_buffer),
 		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_renewal),
+		cmocka_unit_test(test_renewals_in_a_row),
 	};
 	tls_warm();
 	return cmocka_run_group_tests(tests, NULL, NULL);

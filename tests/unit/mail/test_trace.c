@@ -78,6 +78,20 @@ static void received(void **state)
 	(void)state;
 }
 
+static void private(void **state)
+{
+	/* Protects: what a user's program calls itself, and where it is, is nobody's business. */
+	struct helo_name helo;
+	struct trace_received r = usual(&helo);
+	r.is_private = true;
+	r.with = trace_protocol_name(TRACE_ESMTPSA);
+	assert_received(&r,
+		"Received: from mail.example.test by mail.example.test with ESMTPSA (TLSv1.3\r\n"
+		"\tTLS_AES_256_GCM_SHA384) id 0123456789abcdef;\r\n"
+		"\tSat, 22 Nov 1997 00:55:06 +0900\r\n");
+	(void)state;
+}
+
 static void utf8_recipient(void **state)
 {
 	/* Protects: RFC 6531 §3.7.3: non-ASCII stands in a trace field only under SMTPUTF8. */
@@ -258,6 +272,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(received),
+		cmocka_unit_test(private),
 		cmocka_unit_test(utf8_recipient),
 		cmocka_unit_test(hostile),
 		cmocka_unit_test(folds),

@@ -1,0 +1,87 @@
+#include "config/senders.h"
+
+#include "config/names.h"
+
+#define STEPS_MAX 20000 /* destinations looked at; a larger list is nobody's address */
+
+bool sender_is_of_site(const struct snapshot *s, const struct address *address)
+{
+	return !address->is_literal && !view_is_empty(address->local_plain) &&
+	       snapshot_has_domain(s, address->domain);
+}
+
+/* --- aliases that lead to the user -------------------------------------------------------- */
+
+struct search {
+	const struct snapshot *s;
+	uint32_t user;
+	struct {
+		uint32_t alias;
+		uint32_t next; /* of its destinations */
+	} stack[NAME_DEPTH_MAX];
+	unsigned depth;
+	uint32_t steps;
+	bool found;
+};
+
+static bool is_on_stack(const struct search *w, uint32_t alias)
+{
+	for (unsigned i = 0; i < w->depth; i++)
+		if (w->stack[i].alias == alias)
+			return true;
+	return false;
+}
+
+static void enter(struct search *w, struct name name)
+{
+	if (name.kind == NAME_USER)
+		w->found |= name.index == w->user;
+	else if (name.kind == NAME_ALIAS && w->depth < NAME_DEPTH_MAX &&
+		 !is_on_stack(w, name.index)) {
+		w->stack[w->depth].alias = name.index;
+		w->stack[w->depth++].next = 0;
+	}
+}
+
+static void step(struct search *w)
+{
+	const struct config_aliases *all = &w->s->aliases;
+	const uint32_t index = w->stack[w->depth - 1].alias;
+	const struct config_alias *alias = &all->aliases[index];
+	if (w->stack[w->depth - 1].next == alias->count) {
+		w->depth--;
+		return;
+	}
+	w->steps++;
+	const uint32_t at = alias->first + w->stack[w->depth - 1].next++;
+	enter(w, name_find_destination(w->s, index, &all->destinations[at]));
+}
+
+/* Destinations that lead nowhere or to other hosts are passed over: they are somebody else's trouble. */
+static bool leads_to(const struct snapshot *s, struct name name, uint32_t user)
+{
+	struct search w = {.s = s, .user = user};
+	enter(&w, name);
+	while (!w.found && w.depth && w.steps < STEPS_MAX)
+		step(&w);
+	return w.found;
+}
+
+/* ------------------------------------------------------------------------------------------ */
+
+static struct view without_tag(struct view local)
+{
+	const size_t at = view_find(local, '+');
+	return at == VIEW_NOT_FOUND ? local : view_first(local, at);
+}
+
+bool sender_is_of_user(const struct snapshot *s, struct view user, const struct address *address)
+{
+	const uint32_t who = snapshot_find_user(s, user);
+	if (who == SNAPSHOT_NOT_FOUND || !sender_is_of_site(s, address))
+		return false;
+	const struct view local = address->local_plain;
+	if (snapshot_find_user(s, local) == who || snapshot_find_user(s, without_tag(local)) == who)
+		return true;
+	return leads_to(s, name_find(s, local, address->domain), who);
+}
