@@ -412,17 +412,28 @@ void connection_resume(struct connection *c)
 	pump(c);
 }
 
-bool connection_start_tls(struct connection *c, struct tls_context *context)
+static bool start_tls(struct connection *c, struct tls_session *session)
 {
 	must(c->tls == NULL);
-	c->tls = tls_session_new(context);
-	if (!c->tls)
+	c->tls = session;
+	if (!session)
 		return false;
 	/* what was said before goes out in clear, ahead of the handshake */
 	buffer_add(&c->cipher_out, buffer_view(&c->out));
 	buffer_free(&c->out);
 	send_buffer(c, &c->cipher_out);
 	return true;
+}
+
+bool connection_start_tls(struct connection *c, struct tls_context *context)
+{
+	return start_tls(c, tls_session_new(context));
+}
+
+bool connection_start_tls_client(
+	struct connection *c, struct tls_client *client, const struct tls_spec *spec)
+{
+	return start_tls(c, tls_client_session(client, spec));
 }
 
 const struct tls_session *connection_tls(const struct connection *c)

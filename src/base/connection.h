@@ -1,6 +1,6 @@
 /*
- * A stream to a client: a socket, octets not yet consumed, octets not yet sent, and TLS once it was
- * begun. What smtpd and popd share. It reads into one scratch area of the process and keeps only
+ * A stream to a client, or to a server that base/dial.h connected to: a socket, octets not yet consumed,
+ * octets not yet sent, and TLS once it was begun. What the faces share. It reads into one scratch area of the process and keeps only
  * what the owner leaves, so an idle connection costs its struct and its TLS state and no buffer.
  *
  * The owner's `input` consumes what it can from the front and returns how much; what is left is
@@ -14,7 +14,7 @@
 #define BASE_CONNECTION_H
 
 #include "base/loop.h"
-#include "base/tls.h"
+#include "base/tls_client.h"
 
 #define CONNECTION_INPUT_MAX (128u << 10)
 #define CONNECTION_OUTPUT_MAX (1u << 20)
@@ -59,6 +59,10 @@ void connection_resume(struct connection *c);
 
 /* From now on TLS. What was received and not consumed must be nothing. */
 must_use bool connection_start_tls(struct connection *c, struct tls_context *context);
+/* The same for the client's end, which speaks first: at the next flush or resume, or when `input`, from
+ * inside of which it was called, returns. `sign` is never asked, and may be null. */
+must_use bool connection_start_tls_client(
+	struct connection *c, struct tls_client *client, const struct tls_spec *spec);
 /* Null without TLS. */
 const struct tls_session *connection_tls(const struct connection *c);
 void connection_signed(struct connection *c, struct view signature);

@@ -1,8 +1,4 @@
-#include "base/tls.h"
-
-#include "base/tls_guard.h"
 #include "base/tls_internal.h"
-#include "base/tls_provider.h"
 
 #include <openssl/async.h>
 #include <openssl/err.h>
@@ -12,21 +8,6 @@
 #define RECORD_MAX 16384u /* plaintext octets of one record, RFC 8446 §5.1 */
 #define RECORD_OVERHEAD 256u /* header, nonce, padding and tag of one, generously */
 #define SIGNATURES_READY 4u /* job stacks made at start */
-#define EXPORTER_OCTETS 32u /* RFC 9266 §2 */
-
-enum session_state { SESSION_HANDSHAKE, SESSION_OPEN, SESSION_CLOSED, SESSION_FAILED };
-
-struct tls_session {
-	struct tls_context *context;
-	SSL *ssl;
-	const struct tls_io *io; /* while OpenSSL runs; null: what it writes goes nowhere */
-	const char *reason;
-	enum session_state state;
-	bool has_closed; /* our close_notify is out */
-	struct tls_guard guard;
-	struct provider_request request;
-	struct buffer signature;
-};
 
 const char *tls_want_name(enum tls_want want)
 {
@@ -47,19 +28,6 @@ const char *tls_want_name(enum tls_want want)
 		return "closed";
 	case TLS_FAILED:
 		return "failed";
-	}
-	return "unknown";
-}
-
-const char *tls_binding_name(enum tls_binding kind)
-{
-	switch (kind) {
-	case TLS_BINDING_EXPORTER:
-		return "tls-exporter";
-	case TLS_BINDING_UNIQUE:
-		return "tls-unique";
-	case TLS_BINDING_END_POINT:
-		return "tls-server-end-point";
 	}
 	return "unknown";
 }
@@ -147,32 +115,34 @@ void tls_warm(void)
 	ERR_clear_error();
 }
 
-static bool start(struct tls_session *s)
+struct tls_session *tls_session_make(SSL *ssl)
 {
+	struct tls_session *s = memory_try(sizeof(*s));
 	BIO *bio = BIO_new(wire_method());
-	if (!bio)
-		return false;
+	if (!s || !ssl || !bio) {
+		memory_free(s);
+		SSL_free(ssl);
+		BIO_free(bio);
+		ERR_clear_error();
+		return NULL;
+	}
+	*s = (struct tls_session){.ssl = ssl, .signature = buffer_new(SIGNATURE_MAX)};
 	BIO_set_data(bio, s);
 	BIO_set_init(bio, 1);
-	SSL_set_bio(s->ssl, bio, bio);
-	SSL_set_accept_state(s->ssl);
-	return true;
+	SSL_set_bio(ssl, bio, bio);
+	return s;
 }
 
 struct tls_session *tls_session_new(struct tls_context *context)
 {
 	if (context->count == 0)
 		return NULL;
-	struct tls_session *s = memory_try(sizeof(*s));
+	struct tls_session *s = tls_session_make(SSL_new(context->entries[0].settings));
 	if (!s)
 		return NULL;
-	*s = (struct tls_session){.context = context, .signature = buffer_new(SIGNATURE_MAX)};
 	context->references++;
-	s->ssl = SSL_new(context->entries[0].settings);
-	if (!s->ssl || !start(s)) {
-		ERR_clear_error();
-		tls_session_free(&s);
-	}
+	s->context = context;
+	SSL_set_accept_state(s->ssl);
 	return s;
 }
 
@@ -196,8 +166,7 @@ void tls_session_free(struct tls_session **s_)
 	*s_ = NULL;
 	if (!s)
 		return;
-	if (s->ssl)
-		finish_job(s);
+	finish_job(s);
 	SSL_free(s->ssl);
 	buffer_free(&s->signature);
 	tls_context_free(&s->context);
@@ -210,6 +179,8 @@ static enum tls_want fail(struct tls_session *s, const char *otherwise)
 {
 	const unsigned long error = ERR_peek_error();
 	const char *text = error ? ERR_reason_error_string(error) : NULL;
+	if (ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED)
+		text = tls_unverified(s);
 	if (!s->reason)
 		s->reason = text ? text : otherwise;
 	s->state = SESSION_FAILED;
@@ -402,89 +373,4 @@ void tls_session_unsigned(struct tls_session *s)
 	must(s->request.state == PROVIDER_ASKED);
 	s->request.state = PROVIDER_REFUSED;
 	s->reason = "there is no signature for the handshake";
-}
-
-/* --- facts ------------------------------------------------------------------------------------ */
-
-static const char *group_name(int nid)
-{
-	if (nid == NID_X25519)
-		return "x25519";
-	return nid == NID_X9_62_prime256v1 ? "P-256" : "";
-}
-
-struct tls_facts tls_session_facts(const struct tls_session *s)
-{
-	const SSL_CIPHER *cipher = SSL_get_current_cipher(s->ssl);
-	return (struct tls_facts){
-		.version = SSL_get_version(s->ssl),
-		.cipher = cipher ? SSL_CIPHER_standard_name(cipher) : "",
-		.bits = cipher ? (unsigned)SSL_CIPHER_get_bits(cipher, NULL) : 0,
-		.group = group_name((int)SSL_get_negotiated_group(s->ssl)),
-		.server_name = view_text(SSL_get_servername(s->ssl, TLSEXT_NAMETYPE_host_name)),
-	};
-}
-
-/* RFC 9266 §2. Without extended_master_secret a TLS 1.2 exporter does not name one connection. */
-static bool bind_exporter(const struct tls_session *s, struct buffer *out)
-{
-	static const char label[] = "EXPORTER-Channel-Binding";
-	uint8_t octets[EXPORTER_OCTETS];
-	if (SSL_version(s->ssl) != TLS1_3_VERSION && SSL_get_extms_support(s->ssl) != 1)
-		return false;
-	if (SSL_export_keying_material(s->ssl, octets, sizeof(octets), label, sizeof(label) - 1,
-		    (const uint8_t *)"", 0, 1) != 1)
-		return false;
-	buffer_add(out, view_of(octets, sizeof(octets)));
-	return true;
-}
-
-/* RFC 5929 §3.1: the first Finished. As nothing is ever resumed, that is the client's. */
-static bool bind_unique(const struct tls_session *s, struct buffer *out)
-{
-	uint8_t octets[TLS_BINDING_MAX];
-	const size_t length = SSL_get_peer_finished(s->ssl, octets, sizeof(octets));
-	if (SSL_version(s->ssl) != TLS1_2_VERSION || length == 0 || length > sizeof(octets))
-		return false;
-	buffer_add(out, view_of(octets, length));
-	return true;
-}
-
-/* RFC 5929 §4.1: the certificate's own digest, SHA-256 in place of MD5 and SHA-1. */
-static bool bind_end_point(const struct tls_session *s, struct buffer *out)
-{
-	uint8_t octets[TLS_BINDING_MAX];
-	unsigned length = 0;
-	int digest = NID_undef;
-	const X509 *one = SSL_get_certificate(s->ssl);
-	if (!one || X509_get_signature_info((X509 *)one, &digest, NULL, NULL, NULL) != 1)
-		return false;
-	if (digest == NID_md5 || digest == NID_sha1)
-		digest = NID_sha256;
-	const EVP_MD *md = EVP_get_digestbynid(digest);
-	if (!md || X509_digest(one, md, octets, &length) != 1)
-		return false;
-	buffer_add(out, view_of(octets, length));
-	return true;
-}
-
-bool tls_session_binding(
-	const struct tls_session *s, enum tls_binding kind, struct buffer *binding_out)
-{
-	bool has = false;
-	if (!tls_session_is_done(s))
-		return false;
-	switch (kind) {
-	case TLS_BINDING_EXPORTER:
-		has = bind_exporter(s, binding_out);
-		break;
-	case TLS_BINDING_UNIQUE:
-		has = bind_unique(s, binding_out);
-		break;
-	case TLS_BINDING_END_POINT:
-		has = bind_end_point(s, binding_out);
-		break;
-	}
-	ERR_clear_error();
-	return has && !buffer_failed(binding_out);
 }

@@ -1,8 +1,9 @@
 /*
- * The server's end of TLS 1.2 and 1.3 (RFC 5246, RFC 8446; choices of RFC 9325) as a machine
- * without sockets (STYLE §6): ciphertext comes in by a cursor, goes out into a buffer, and
- * tls_session_step says what it wants next. Timeouts are the owner's. It sees the octets that it is
- * given and no others, so what came before STARTTLS is the owner's to refuse.
+ * TLS 1.2 and 1.3 (RFC 5246, RFC 8446; choices of RFC 9325) as a machine without sockets (STYLE §6):
+ * ciphertext comes in by a cursor, goes out into a buffer, and tls_session_step says what it wants next.
+ * Timeouts are the owner's. It sees the octets that it is given and no others, so what came before
+ * STARTTLS is the owner's to refuse. Here is the server's end and what both ends have in common;
+ * base/tls_client.h makes sessions of the client's end, which need no signature.
  *
  * Private keys are not here. A handshake that needs a signature stops with TLS_WANT_SIGNATURE; the
  * owner sends tls_session_request's key, algorithm and octets to `keys` and answers with
@@ -104,6 +105,14 @@ void tls_session_signed(struct tls_session *s, struct view signature);
 /* There is none (refused, too many, `keys` is gone): the handshake will fail. */
 void tls_session_unsigned(struct tls_session *s);
 
+/* How a client knows who is at the other end. */
+enum tls_verify {
+	TLS_VERIFY_NONE,
+	TLS_VERIFY_PKIX, /* a known authority, and a name (RFC 9525) */
+	TLS_VERIFY_DANE, /* a record in a signed zone (RFC 7672) */
+};
+const char *tls_verify_name(enum tls_verify verify);
+
 /* What logs and the Received field say (RFC 3848, RFC 8314 §4). After TLS_DONE. */
 struct tls_facts {
 	const char *version; /* "TLSv1.3" */
@@ -111,6 +120,9 @@ struct tls_facts {
 	unsigned bits;
 	const char *group; /* "x25519", "P-256" */
 	struct view server_name; /* as the client sent it, empty for none; lives as the session */
+	enum tls_verify
+		verified; /* how the other end's certificate was found right; by a server: never */
+	const char *unverified_why; /* "" when it was. Static */
 };
 struct tls_facts tls_session_facts(const struct tls_session *s);
 

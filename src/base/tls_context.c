@@ -1,5 +1,4 @@
 #include "base/tls_internal.h"
-#include "base/tls_provider.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -97,8 +96,7 @@ void tls_context_free(struct tls_context **context_)
 
 /* --- adding a certificate ------------------------------------------------------------------- */
 
-/* The certificates of a PEM text; certificate_read has checked it, so little can go wrong. */
-static STACK_OF(X509) * read_chain(struct view pem)
+STACK_OF(X509) * tls_chain_read(struct view pem)
 {
 	STACK_OF(X509) *chain = sk_X509_new_null();
 	BIO *bio = BIO_new_mem_buf(pem.at, (int)pem.length);
@@ -161,7 +159,7 @@ static bool keep_names(struct tls_entry *entry, const struct certificate_facts *
 
 static bool use_chain(SSL_CTX *settings, struct view pem, struct key_id id)
 {
-	STACK_OF(X509) *chain = read_chain(pem);
+	STACK_OF(X509) *chain = tls_chain_read(pem);
 	X509 *first = chain ? sk_X509_shift(chain) : NULL;
 	EVP_PKEY *key = first ? provider_key_new(X509_get0_pubkey(first), id) : NULL;
 	const bool used = key && SSL_CTX_use_cert_and_key(settings, first, key, chain, 0) == 1;
