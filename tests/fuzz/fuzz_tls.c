@@ -1,12 +1,13 @@
 /*
- * base/tls.h under a client that sends any octets: records, handshakes, alerts, after a real hello or
+ * Both ends of base/tls.h under a peer that sends any octets: a client that sends any octets: records, handshakes, alerts, after a real hello or
  * without one. It ends or waits, it never says that a handshake is complete which an octet stream
- * without a key exchange cannot complete, and its output is bounded. And the guard in front of it
- * (base/tls_guard.h) says the same however the stream is cut.
+ * without a key exchange cannot complete, and its output is bounded. The same holds for the client's end
+ * (base/tls_client.h) under any server. And the guard in front of the server's end (base/tls_guard.h)
+ * says the same however the stream is cut.
  *
  * Input: how it is cut and what `keys` answers, then the octets of the client.
  */
-#include "base/tls.h"
+#include "base/tls_client.h"
 #include "base/tls_guard.h"
 
 #include "../unit/base/test_tls_harness.h"
@@ -63,24 +64,14 @@ static enum tls_want step(struct tls_session *s, struct cursor *in, unsigned how
 	return want;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* To its end, or to that of the octets. */
+static void run(struct tls_session *s, struct view octets, size_t piece, unsigned how)
 {
-	static struct tls_context *context;
-	if (size < 2)
-		return 0;
-	if (!context) {
-		tls_warm();
-		context = harness_context(harness_pem(KEY_EC_P256, "mail.example.test"));
-	}
-	const struct view octets = view_of(data + 2, size - 2);
-	const size_t piece = 1u + data[0] * 8u;
-	check_guard(octets, piece);
-	struct tls_session *s = tls_session_new(context);
 	enum tls_want want = TLS_WANT_INPUT;
 	size_t taken = 0;
 	for (size_t end = piece; want == TLS_WANT_INPUT && taken < octets.length; end += piece) {
 		struct cursor in = cursor_of(view_part(octets, taken, end - taken));
-		want = step(s, &in, data[1]);
+		want = step(s, &in, how);
 		taken += in.at;
 		if (end >= octets.length)
 			break;
@@ -90,5 +81,37 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(tls_session_ended(s) == TLS_FAILED || want == TLS_WANT_INPUT);
 	must(tls_session_reason(s) != NULL);
 	tls_session_free(&s);
+}
+
+static struct tls_session *client_session(struct tls_client *trust, unsigned how)
+{
+	static const struct view names[] = {VIEW("mail.example.test")};
+	static const uint8_t digest[32];
+	const struct tls_record record = {TLS_RECORD_DANE_EE, 1, 1, view_of(digest, 32)};
+	const struct tls_spec spec = {.verify = (enum tls_verify)(how % 3),
+		.server_name = names[0],
+		.names = names,
+		.names_count = 1,
+		.records = &record,
+		.records_count = 1};
+	return tls_client_session(trust, &spec);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct tls_context *context;
+	static struct tls_client *trust;
+	if (size < 2)
+		return 0;
+	if (!context) {
+		tls_warm();
+		context = harness_context(harness_pem(KEY_EC_P256, "mail.example.test"));
+		trust = tls_client_new();
+	}
+	const struct view octets = view_of(data + 2, size - 2);
+	const size_t piece = 1u + data[0] * 8u;
+	check_guard(octets, piece);
+	run(tls_session_new(context), octets, piece, data[1]);
+	run(client_session(trust, data[1]), octets, piece, data[1]);
 	return 0;
 }
