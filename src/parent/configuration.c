@@ -319,6 +319,7 @@ void configuration_verifier(
 	const struct users_change change = {
 		.kind = USERS_REPLACE, .name = name, .verifier = after, .expected = before};
 	struct configuration_run *run = memory_new(1, sizeof *run);
+	run->kind = RUN_USERS;
 	for (size_t i = 0; i < PROGRAM_IDS; i++)
 		run->out[i] = -1;
 	log_flush();
