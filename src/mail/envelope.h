@@ -26,6 +26,16 @@ enum envelope_flags {
 	ENVELOPE_SMTPUTF8 = 2,
 	ENVELOPE_RET_FULL = 4,
 	ENVELOPE_RET_HDRS = 8,
+	ENVELOPE_NO_REPORT =
+		16, /* it told the postmaster, for want of a sender: nobody is left to tell */
+};
+
+/* NOTIFY of RFC 3461 §4.1; 0: the client said nothing. NEVER stands alone. */
+enum envelope_notify {
+	ENVELOPE_NOTIFY_NEVER = 1,
+	ENVELOPE_NOTIFY_SUCCESS = 2,
+	ENVELOPE_NOTIFY_FAILURE = 4,
+	ENVELOPE_NOTIFY_DELAY = 8,
 };
 
 enum envelope_kind {
@@ -36,7 +46,7 @@ enum envelope_kind {
 
 struct envelope_recipient {
 	enum envelope_kind kind;
-	uint16_t notify; /* NOTIFY of RFC 3461 as smtp_mail.h numbers it; 0: not said */
+	uint16_t notify; /* enum envelope_notify, or-ed; 0: not said */
 	struct view target;
 	struct view forward_path; /* "local@domain" */
 	struct view orcpt;

@@ -1,4 +1,5 @@
 #include "mail/address.h"
+#include "mail/encoded_word.h"
 #include "protocol/downgrade.h"
 #include "protocol/downgrade_field.h"
 
@@ -182,7 +183,7 @@ static void add_mailbox(struct buffer *out, size_t *column, struct view v)
 	if (said.length && plain_display)
 		downgrade_add_space(out, column, ENCODED_LEAST);
 	if (said.length)
-		downgrade_add_encoded(out, column, buffer_view(&said));
+		encoded_word_add(out, column, buffer_view(&said));
 	if (said.length || plain_display)
 		downgrade_add_space(out, column, address.length + 3);
 	buffer_add_octet(out, '<');
@@ -204,7 +205,7 @@ static void add_element(struct buffer *out, size_t *column, struct view element,
 	} else if (separator == ':') {
 		struct buffer plain = buffer_new(2 * DOWNGRADE_FIELD_MAX);
 		add_plain(&plain, element);
-		downgrade_add_encoded(out, column, buffer_view(&plain));
+		encoded_word_add(out, column, buffer_view(&plain));
 		buffer_free(&plain);
 	} else {
 		add_mailbox(out, column, element);
@@ -221,7 +222,7 @@ static void add_broken_list(struct buffer *out, size_t column, struct view value
 	struct buffer plain = buffer_new(2 * DOWNGRADE_FIELD_MAX);
 	add_plain(&plain, value);
 	downgrade_add_space(out, &column, ENCODED_LEAST);
-	downgrade_add_encoded(out, &column, buffer_view(&plain));
+	encoded_word_add(out, &column, buffer_view(&plain));
 	downgrade_add_space(out, &column, INVALID_ADDRESS.length + 2);
 	buffer_add_octet(out, '<');
 	buffer_add(out, INVALID_ADDRESS);

@@ -1,5 +1,6 @@
 #include "protocol/downgrade_field.h"
 
+#include "mail/encoded_word.h"
 #include "protocol/downgrade.h"
 
 enum field_kind { FIELD_TEXT, FIELD_ADDRESSES, FIELD_RETURN_PATH, FIELD_PARAMETERS, FIELD_DROP };
@@ -72,42 +73,8 @@ size_t downgrade_field_name(struct view field)
 	return view_at(field, colon) == ':' ? length : 0;
 }
 
-/* The longest front of `text`, at most `most` octets (4 or more), that ends with a character. */
-static size_t cut_utf8(struct view text, size_t most)
-{
-	if (text.length <= most)
-		return text.length;
-	while (most > 1 && (view_at(text, most) & 0xc0) == 0x80)
-		most--;
-	return most;
-}
-
 #define ENCODED_FRAME 12u /* "=?utf-8?B?" and "?=" */
-#define ENCODED_TEXT 45u /* octets that make 60 of base64, 72 with the frame: RFC 2047 allows 75 */
 #define LINE_LENGTH 76u /* of a line that holds an encoded word, RFC 2047 §2 */
-
-void downgrade_add_encoded(struct buffer *out, size_t *column, struct view text)
-{
-	while (text.length) {
-		const size_t used = *column + ENCODED_FRAME;
-		size_t room = used < LINE_LENGTH ? (LINE_LENGTH - used) / 4 * 3 : 0;
-		if (room < 12 && *column > 1) {
-			buffer_add(out, VIEW("\r\n "));
-			*column = 1;
-			continue;
-		}
-		if (room > ENCODED_TEXT)
-			room = ENCODED_TEXT;
-		const struct view piece = view_first(text, cut_utf8(text, room));
-		buffer_add(out, VIEW("=?utf-8?B?"));
-		buffer_add_base64(out, piece);
-		buffer_add(out, VIEW("?="));
-		*column += ENCODED_FRAME + (piece.length + 2) / 3 * 4;
-		text = view_from(text, piece.length);
-		if (text.length)
-			*column = LINE_LENGTH; /* the next word folds */
-	}
-}
 
 static bool is_space(int octet)
 {
@@ -175,7 +142,7 @@ static bool add_text(struct buffer *out, size_t column, struct view value)
 		take_run(&c, word, &run);
 		had_memory = had_memory && !run.failed;
 		downgrade_add_space(out, &column, ENCODED_FRAME + 16);
-		downgrade_add_encoded(out, &column, buffer_view(&run));
+		encoded_word_add(out, &column, buffer_view(&run));
 		after_encoded = false;
 	}
 	buffer_free(&run);

@@ -14,9 +14,6 @@ size_t downgrade_field_name(struct view field);
  * off) when the field has to be left out. `field` is well-formed UTF-8 and has a name. */
 must_use bool downgrade_field(struct view field, struct buffer *out);
 
-/* Appends `text` as encoded words (RFC 2047), folded so that no line passes 76 octets; `*column` is
- * the length of the line so far. */
-void downgrade_add_encoded(struct buffer *out, size_t *column, struct view text);
 /* Appends a space, or a fold when what comes needs `length` octets that this line does not have: one
  * that holds an encoded word may have 76 (RFC 2047 §2). */
 void downgrade_add_space(struct buffer *out, size_t *column, size_t length);

@@ -131,7 +131,7 @@ struct smtp_client_result {
 
 struct smtp_client_recipient {
 	struct view forward_path; /* "local@domain" */
-	unsigned notify; /* enum smtp_notify, or-ed; 0: not said */
+	unsigned notify; /* enum envelope_notify, or-ed; 0: not said */
 	struct view orcpt; /* "rfc822;xtext" as it goes out, or empty */
 };
 

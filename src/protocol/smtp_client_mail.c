@@ -195,10 +195,10 @@ static void write_notify(unsigned notify, struct buffer *out)
 		unsigned flag;
 		struct view name;
 	} names[] = {
-		{SMTP_NOTIFY_NEVER, VIEW("NEVER")},
-		{SMTP_NOTIFY_SUCCESS, VIEW("SUCCESS")},
-		{SMTP_NOTIFY_FAILURE, VIEW("FAILURE")},
-		{SMTP_NOTIFY_DELAY, VIEW("DELAY")},
+		{ENVELOPE_NOTIFY_NEVER, VIEW("NEVER")},
+		{ENVELOPE_NOTIFY_SUCCESS, VIEW("SUCCESS")},
+		{ENVELOPE_NOTIFY_FAILURE, VIEW("FAILURE")},
+		{ENVELOPE_NOTIFY_DELAY, VIEW("DELAY")},
 	};
 	bool is_first = true;
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

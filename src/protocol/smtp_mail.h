@@ -7,23 +7,16 @@
 #define PROTOCOL_SMTP_MAIL_H
 
 #include "mail/address.h"
+#include "mail/envelope.h"
 
 enum smtp_body { SMTP_BODY_7BIT, SMTP_BODY_8BITMIME };
 enum smtp_ret { SMTP_RET_NONE, SMTP_RET_FULL, SMTP_RET_HDRS };
-
-/* NOTIFY of RFC 3461 §4.1; 0: the client said nothing. NEVER stands alone. */
-enum smtp_notify {
-	SMTP_NOTIFY_NEVER = 1,
-	SMTP_NOTIFY_SUCCESS = 2,
-	SMTP_NOTIFY_FAILURE = 4,
-	SMTP_NOTIFY_DELAY = 8,
-};
 
 struct smtp_recipient {
 	struct smtp_recipient *next; /* in the order of the RCPT commands */
 	struct address forward_path; /* "<postmaster>": local-part, empty domain */
 	bool had_route; /* a source route stood before it; the site refuses those */
-	unsigned notify; /* enum smtp_notify, or-ed */
+	unsigned notify; /* enum envelope_notify, or-ed */
 	struct view orcpt; /* ORCPT as given ("rfc822;a+2Bb@x"), or empty */
 	struct view orcpt_type; /* in lower case: "rfc822", "utf-8" */
 	struct view orcpt_address; /* decoded from xtext; utf-8 type as given */

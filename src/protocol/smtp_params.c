@@ -1,5 +1,7 @@
 #include "protocol/smtp_params.h"
 
+#include "mail/xtext.h"
+
 static const struct reply bad_name =
 	REPLY(555, 5, 5, 4, "param-unknown", "This server does not know that parameter");
 static const struct reply bad_value =
@@ -31,82 +33,12 @@ static const struct reply *kept(struct arena *a, struct view v, struct view *out
 	return arena_copy(a, v, out) ? NULL : &no_memory;
 }
 
-/* --- xtext, RFC 3461 §4 ------------------------------------------------------------------------ */
-
-/* Decodes "+HH"; what comes out must be printable ASCII. The copy lies in the arena. */
-static const struct reply *xtext_decode(struct view text, struct arena *a, struct view *out)
+/* Of what mail/xtext.h decodes. */
+static const struct reply *decoded_reply(enum error error)
 {
-	uint8_t *to = arena_get(a, text.length);
-	if (!to)
-		return &no_memory;
-	size_t length = 0;
-	for (size_t i = 0; i < text.length; i++) {
-		uint64_t octet = text.at[i];
-		if (octet == '=')
-			return &bad_value;
-		if (octet == '+') {
-			const struct view hex = view_part(text, i + 1, 2);
-			if (hex.length != 2 || !view_to_hex64(hex, &octet))
-				return &bad_value;
-			i += 2;
-		}
-		if (octet < 0x20 || octet > 0x7e)
-			return &bad_value;
-		to[length++] = (uint8_t)octet;
-	}
-	*out = view_of(to, length);
-	return NULL;
-}
-
-static size_t utf8_put(uint8_t *to, uint32_t c)
-{
-	if (c < 0x80) {
-		to[0] = (uint8_t)c;
-		return 1;
-	}
-	const size_t length = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-	for (size_t i = length - 1; i > 0; i--, c >>= 6)
-		to[i] = (uint8_t)(0x80 | (c & 0x3f));
-	to[0] = (uint8_t)(0xf00 >> length | c);
-	return length;
-}
-
-/* "\x{HEX}" of RFC 6533 §3 at text[i..]; the number of octets read, 0 when it is wrong. */
-static size_t embedded_char(struct view text, size_t i, uint32_t *c_out)
-{
-	const struct view rest = view_from(text, i);
-	const size_t end = view_find(rest, '}');
-	uint64_t c;
-	if (end > 9 || !view_starts(rest, VIEW("\\x{")) ||
-		!view_to_hex64(view_part(rest, 3, end - 3), &c))
-		return 0;
-	if (c < 0x20 || c == 0x7f || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	*c_out = (uint32_t)c;
-	return end + 1;
-}
-
-/* utf-8-addr-xtext and utf-8-addr-unitext (RFC 6533 §3). */
-static const struct reply *unitext_decode(struct view text, struct arena *a, struct view *out)
-{
-	uint8_t *to = arena_get(a, text.length);
-	if (!to)
-		return &no_memory;
-	size_t length = 0;
-	for (size_t i = 0; i < text.length;) {
-		uint32_t c = 0;
-		if (text.at[i] != '\\') {
-			to[length++] = text.at[i++];
-			continue;
-		}
-		const size_t read = embedded_char(text, i, &c);
-		if (read == 0)
-			return &bad_value;
-		length += utf8_put(to + length, c);
-		i += read;
-	}
-	*out = view_of(to, length);
-	return view_is_utf8(*out) ? NULL : &bad_value;
+	if (!error)
+		return NULL;
+	return error == ERROR_MEMORY ? &no_memory : &bad_value;
 }
 
 /* --- MAIL -------------------------------------------------------------------------------------- */
@@ -158,7 +90,7 @@ static const struct reply *read_envid(struct view value, const struct target *t)
 	struct view decoded;
 	if (value.length > SMTP_ENVID_MAX)
 		return &bad_value;
-	const struct reply *wrong = xtext_decode(value, t->arena, &decoded);
+	const struct reply *wrong = decoded_reply(xtext_decode(value, t->arena, &decoded));
 	return wrong ? wrong : kept(t->arena, value, &t->mail->envid);
 }
 
@@ -169,7 +101,7 @@ static const struct reply *read_auth(struct view value, const struct target *t)
 		return &bad_value;
 	if (view_equal(value, VIEW("<>")))
 		return NULL;
-	return xtext_decode(value, t->arena, &t->mail->auth);
+	return decoded_reply(xtext_decode(value, t->arena, &t->mail->auth));
 }
 
 /* --- RCPT -------------------------------------------------------------------------------------- */
@@ -180,10 +112,10 @@ static unsigned notify_flag(struct view word)
 		struct view name;
 		unsigned flag;
 	} flags[] = {
-		{VIEW("NEVER"), SMTP_NOTIFY_NEVER},
-		{VIEW("SUCCESS"), SMTP_NOTIFY_SUCCESS},
-		{VIEW("FAILURE"), SMTP_NOTIFY_FAILURE},
-		{VIEW("DELAY"), SMTP_NOTIFY_DELAY},
+		{VIEW("NEVER"), ENVELOPE_NOTIFY_NEVER},
+		{VIEW("SUCCESS"), ENVELOPE_NOTIFY_SUCCESS},
+		{VIEW("FAILURE"), ENVELOPE_NOTIFY_FAILURE},
+		{VIEW("DELAY"), ENVELOPE_NOTIFY_DELAY},
 	};
 	for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
 		if (view_equal_nocase(word, flags[i].name))
@@ -203,7 +135,7 @@ static const struct reply *read_notify(struct view value, const struct target *t
 			return &bad_value;
 		all |= flag;
 	}
-	if (all & SMTP_NOTIFY_NEVER && all != SMTP_NOTIFY_NEVER)
+	if (all & ENVELOPE_NOTIFY_NEVER && all != ENVELOPE_NOTIFY_NEVER)
 		return &bad_value;
 	t->recipient->notify = all;
 	return NULL;
@@ -231,9 +163,10 @@ static const struct reply *read_orcpt(struct view value, const struct target *t)
 		lower[i] = octet_lower(type.at[i]);
 	struct smtp_recipient *r = t->recipient;
 	r->orcpt_type = view_of(lower, type.length);
-	const struct reply *wrong = view_equal(r->orcpt_type, VIEW("utf-8"))
-					    ? unitext_decode(address, t->arena, &r->orcpt_address)
-					    : xtext_decode(address, t->arena, &r->orcpt_address);
+	const struct reply *wrong =
+		decoded_reply(view_equal(r->orcpt_type, VIEW("utf-8"))
+				      ? unitext_decode(address, t->arena, &r->orcpt_address)
+				      : xtext_decode(address, t->arena, &r->orcpt_address));
 	return wrong ? wrong : kept(t->arena, value, &r->orcpt);
 }
 

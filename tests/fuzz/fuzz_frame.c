@@ -17,12 +17,13 @@
 #include "channels/smtpd_spool.h"
 #include "channels/spool_deliver.h"
 #include "channels/spool_relay.h"
+#include "channels/spool_report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct frame_protocol *const tables[] = {&any_gate, &auth_mailbox, &command_protocol,
 	&face_auth, &face_keys, &mailbox_deliver, &parent_program, &popd_mailbox, &smtpd_spool,
-	&spool_deliver, &spool_relay};
+	&spool_deliver, &spool_relay, &spool_report};
 #define TABLES (sizeof tables / sizeof *tables)
 
 static void check_values(const struct frame *frame)

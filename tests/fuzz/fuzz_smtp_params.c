@@ -33,7 +33,7 @@ static void check_recipient(const struct smtp_recipient *r, bool utf8)
 	must(view_find(r->orcpt_address, '\n') == VIEW_NOT_FOUND &&
 		view_find(r->orcpt_address, '\r') == VIEW_NOT_FOUND &&
 		view_find(r->orcpt_address, 0) == VIEW_NOT_FOUND);
-	must(!(r->notify & SMTP_NOTIFY_NEVER) || r->notify == SMTP_NOTIFY_NEVER);
+	must(!(r->notify & ENVELOPE_NOTIFY_NEVER) || r->notify == ENVELOPE_NOTIFY_NEVER);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -10,6 +10,7 @@
 #include "channels/smtpd_spool.h"
 #include "channels/spool_deliver.h"
 #include "channels/spool_relay.h"
+#include "channels/spool_report.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -23,7 +24,7 @@
 
 static const struct frame_protocol *const protocols[] = {&any_gate, &auth_mailbox,
 	&command_protocol, &face_auth, &face_keys, &mailbox_deliver, &parent_program, &popd_mailbox,
-	&smtpd_spool, &spool_deliver, &spool_relay};
+	&smtpd_spool, &spool_deliver, &spool_relay, &spool_report};
 #define PROTOCOLS (sizeof protocols / sizeof *protocols)
 
 /* Values at their limits, in buffers that outlive the call. */
