@@ -1,7 +1,7 @@
 # What ./test is made of; sourced, not run. Each suite adds to $passed, $failed and $skipped.
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config libevent-dev libssl-dev libgsasl-dev
-	libsodium-dev libidn2-dev libpsl-dev libseccomp-dev liblmdb-dev libcrypt-dev"
+	libsodium-dev libidn2-dev libpsl-dev libseccomp-dev liblmdb-dev libcrypt-dev libunbound-dev"
 test_packages="libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14-dev
 	python3 iproute2 util-linux procps xfsprogs btrfs-progs swaks curl msmtp mpop fetchmail s-nail libnet-ssleay-perl gsasl openssl"
 

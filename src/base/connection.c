@@ -405,6 +405,12 @@ void connection_pause(struct connection *c)
 	c->paused = true;
 }
 
+struct view connection_peek(const struct connection *c, uint8_t *room, size_t size)
+{
+	const ssize_t n = recv(c->fd, room, size, MSG_PEEK | MSG_DONTWAIT);
+	return view_of(room, n > 0 ? (size_t)n : 0);
+}
+
 void connection_resume(struct connection *c)
 {
 	c->paused = false;

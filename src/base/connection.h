@@ -46,6 +46,9 @@ struct connection *connection_new(
  * given a moment to read our last words before the socket goes. The owner hears no more. */
 void connection_close(struct connection **c, bool refused);
 
+/* What has come and was not read, before the first connection_resume: it stays there. */
+struct view connection_peek(const struct connection *c, uint8_t *room, size_t size);
+
 struct buffer *connection_out(struct connection *c);
 void connection_flush(struct connection *c);
 /* Octets waiting to be sent. */

@@ -82,6 +82,10 @@ const char *sandbox_calls_name(enum sandbox_calls one)
 		return "memory-file";
 	case SANDBOX_CALLS_THREADS:
 		return "threads";
+	case SANDBOX_CALLS_CONNECT:
+		return "connect";
+	case SANDBOX_CALLS_DATAGRAM:
+		return "datagram";
 	}
 	return "unknown";
 }

@@ -11,8 +11,8 @@
  * root (developers, tests) user and root directory stay and everything else holds.
  *
  * The filter is a list of what is allowed, made of the groups in `enum sandbox_calls`. Well-known
- * calls that no sandboxed program has a use for (socket, connect, execve, ptrace, mount, bpf, and
- * open where the program has no disk) kill the process: the parent sees WTERMSIG == SIGSYS and says
+ * calls that no sandboxed program has a use for (execve, ptrace, mount, bpf, socket and connect where the
+ * program does not go out, open where it has no disk) kill the process: the parent sees WTERMSIG == SIGSYS and says
  * so. Anything else, above all what kernels to come will invent, gets ENOSYS, and so does an allowed
  * call with arguments that are not allowed, such as prctl.
  *
@@ -51,8 +51,10 @@ enum sandbox_calls {
 	SANDBOX_CALLS_DISK_WRITE = 4, /* DISK_READ, and create, write, sync, rename, unlink */
 	SANDBOX_CALLS_MEMORY_FILE = 8, /* make and seal a memfd */
 	SANDBOX_CALLS_THREADS = 16, /* start threads after sandbox_seal */
+	SANDBOX_CALLS_CONNECT = 32, /* make TCP sockets and connect them */
+	SANDBOX_CALLS_DATAGRAM = 64, /* make UDP sockets, bind them, send anywhere */
 };
-#define SANDBOX_CALLS_ALL 31
+#define SANDBOX_CALLS_ALL 127
 /* The name of one bit. */
 const char *sandbox_calls_name(enum sandbox_calls one);
 
@@ -108,7 +110,7 @@ enum sandbox_measure {
 	SANDBOX_NOT_DUMPABLE,
 	SANDBOX_LANDLOCK, /* files, from ABI 1; with renames (ABI 2) where files are written */
 	SANDBOX_LANDLOCK_TRUNCATE, /* ABI 3 */
-	SANDBOX_LANDLOCK_NETWORK, /* ABI 4: no TCP bind, no connect */
+	SANDBOX_LANDLOCK_NETWORK, /* ABI 4: no TCP bind; no connect without SANDBOX_CALLS_CONNECT */
 	SANDBOX_LANDLOCK_DEVICES, /* ABI 5: no ioctl on devices */
 	SANDBOX_LANDLOCK_SCOPES, /* ABI 6: no signal and no abstract socket to the outside */
 	SANDBOX_FILTER, /* system calls, all threads */

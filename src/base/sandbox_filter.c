@@ -39,6 +39,11 @@ static const char *const calls_always[] = {
 
 static const char *const calls_accept[] = {"accept4", "accept", "getsockname", "getpeername"};
 
+/* socket, and sendto to an address, are filtered below. */
+static const char *const calls_connect[] = {"connect", "getsockname", "getpeername"};
+static const char *const calls_datagram[] = {
+	"connect", "bind", "sendto", "sendmmsg", "recvmmsg", "getsockname", "getpeername"};
+
 /* openat is filtered below. */
 static const char *const calls_disk_read[] = {"newfstatat", "stat", "lstat", "statx", "getdents64",
 	"access", "faccessat", "faccessat2", "readlink", "readlinkat", "getcwd", "chdir", "fchdir",
@@ -67,6 +72,8 @@ static const struct group groups[] = {
 	GROUP(SANDBOX_CALLS_DISK_READ, calls_disk_read),
 	GROUP(SANDBOX_CALLS_DISK_WRITE, calls_disk_write),
 	GROUP(SANDBOX_CALLS_MEMORY_FILE, calls_memory_file),
+	GROUP(SANDBOX_CALLS_CONNECT, calls_connect),
+	GROUP(SANDBOX_CALLS_DATAGRAM, calls_datagram),
 };
 #define GROUP_COUNT (sizeof groups / sizeof *groups)
 
@@ -147,13 +154,19 @@ static bool names_have(const char *const *names, size_t count, const char *name)
 	return false;
 }
 
+static bool goes_out(const struct filter *f)
+{
+	return has(f, SANDBOX_CALLS_CONNECT) || has(f, SANDBOX_CALLS_DATAGRAM);
+}
+
 static bool is_allowed(const struct filter *f, const char *name)
 {
 	for (size_t i = 0; i < GROUP_COUNT; i++)
 		if (has(f, groups[i].bit) && names_have(groups[i].names, groups[i].count, name))
 			return true;
 	return (has(f, SANDBOX_CALLS_DISK_READ) && view_equal(view_text(name), VIEW("openat"))) ||
-	       (has(f, SANDBOX_CALLS_THREADS) && view_equal(view_text(name), VIEW("clone")));
+	       (has(f, SANDBOX_CALLS_THREADS) && view_equal(view_text(name), VIEW("clone"))) ||
+	       (goes_out(f) && view_equal(view_text(name), VIEW("socket")));
 }
 
 static void add_groups(struct filter *f)
@@ -209,7 +222,8 @@ static void add_descriptors(struct filter *f)
 		allow_when(f, "fcntl", SCMP_A1_32(SCMP_CMP_EQ, F_ADD_SEALS));
 	for (size_t i = 0; i < sizeof controls / sizeof *controls; i++)
 		allow_when(f, "ioctl", SCMP_A1_32(SCMP_CMP_EQ, controls[i]));
-	allow_when(f, "sendto", SCMP_A4_64(SCMP_CMP_EQ, 0)); /* on what is connected already */
+	if (!has(f, SANDBOX_CALLS_DATAGRAM))
+		allow_when(f, "sendto", SCMP_A4_64(SCMP_CMP_EQ, 0)); /* on what is connected */
 	allow_when(f, "prctl", SCMP_A0_32(SCMP_CMP_EQ, PR_SET_NAME));
 	/* the C library's fstat; a path given with the flag could be looked up, not opened */
 	if (!has(f, SANDBOX_CALLS_DISK_READ))
@@ -223,23 +237,57 @@ static void add_descriptors(struct filter *f)
 				O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY), 0));
 }
 
-/* The options that a server sets; the rest of setsockopt is a large piece of kernel. */
-static void add_socket_options(struct filter *f)
+/* IP sockets of one type and its own protocol; no raw ones, no local ones. */
+static void add_sockets(struct filter *f, uint32_t type, uint32_t protocol)
 {
-	static const struct {
-		unsigned level;
-		unsigned option;
-	} options[] = {{SOL_SOCKET, SO_KEEPALIVE}, {SOL_SOCKET, SO_LINGER}, {SOL_SOCKET, SO_SNDBUF},
-		{SOL_SOCKET, SO_RCVBUF}, {SOL_SOCKET, SO_RCVTIMEO}, {SOL_SOCKET, SO_SNDTIMEO},
-		{SOL_SOCKET, SO_RCVLOWAT}, {IPPROTO_TCP, TCP_NODELAY}, {IPPROTO_TCP, TCP_CORK},
-		{IPPROTO_TCP, TCP_QUICKACK}, {IPPROTO_TCP, TCP_USER_TIMEOUT},
-		{IPPROTO_TCP, TCP_KEEPIDLE}, {IPPROTO_TCP, TCP_KEEPINTVL},
-		{IPPROTO_TCP, TCP_KEEPCNT}, {IPPROTO_TCP, TCP_NOTSENT_LOWAT}};
-	for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+	static const uint32_t families[] = {AF_INET, AF_INET6};
+	const uint32_t protocols[] = {0, protocol};
+	for (size_t i = 0; i < 2; i++)
+		for (size_t k = 0; k < 2; k++) {
+			const struct scmp_arg_cmp all[3] = {SCMP_A0_32(SCMP_CMP_EQ, families[i]),
+				SCMP_A1_32(SCMP_CMP_MASKED_EQ,
+					~(uint32_t)(SOCK_NONBLOCK | SOCK_CLOEXEC), type),
+				SCMP_A2_32(SCMP_CMP_EQ, protocols[k])};
+			add(f, SCMP_ACT_ALLOW, "socket", 3, all);
+		}
+}
+
+struct socket_option {
+	unsigned level;
+	unsigned option;
+};
+
+static void allow_options(struct filter *f, const struct socket_option *options, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
 		const struct scmp_arg_cmp both[2] = {SCMP_A1_32(SCMP_CMP_EQ, options[i].level),
 			SCMP_A2_32(SCMP_CMP_EQ, options[i].option)};
 		add(f, SCMP_ACT_ALLOW, "setsockopt", 2, both);
 	}
+}
+
+/* The options that a server sets; the rest of setsockopt is a large piece of kernel. */
+static void add_socket_options(struct filter *f)
+{
+	static const struct socket_option options[] = {{SOL_SOCKET, SO_KEEPALIVE},
+		{SOL_SOCKET, SO_LINGER}, {SOL_SOCKET, SO_SNDBUF}, {SOL_SOCKET, SO_RCVBUF},
+		{SOL_SOCKET, SO_RCVTIMEO}, {SOL_SOCKET, SO_SNDTIMEO}, {SOL_SOCKET, SO_RCVLOWAT},
+		{IPPROTO_TCP, TCP_NODELAY}, {IPPROTO_TCP, TCP_CORK}, {IPPROTO_TCP, TCP_QUICKACK},
+		{IPPROTO_TCP, TCP_USER_TIMEOUT}, {IPPROTO_TCP, TCP_KEEPIDLE},
+		{IPPROTO_TCP, TCP_KEEPINTVL}, {IPPROTO_TCP, TCP_KEEPCNT},
+		{IPPROTO_TCP, TCP_NOTSENT_LOWAT}};
+	/* and who goes out: which addresses a socket is for, and no fragments that others can forge */
+	static const struct socket_option outward[] = {{SOL_SOCKET, SO_REUSEADDR},
+		{IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT}, {IPPROTO_IP, IP_MTU_DISCOVER},
+		{IPPROTO_IPV6, IPV6_V6ONLY}, {IPPROTO_IPV6, IPV6_MTU},
+		{IPPROTO_IPV6, IPV6_MTU_DISCOVER}};
+	allow_options(f, options, sizeof options / sizeof *options);
+	if (goes_out(f))
+		allow_options(f, outward, sizeof outward / sizeof *outward);
+	if (has(f, SANDBOX_CALLS_CONNECT))
+		add_sockets(f, SOCK_STREAM, IPPROTO_TCP);
+	if (has(f, SANDBOX_CALLS_DATAGRAM))
+		add_sockets(f, SOCK_DGRAM, IPPROTO_UDP);
 }
 
 static void build(struct filter *f)

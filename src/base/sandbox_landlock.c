@@ -28,7 +28,8 @@ enum {
 	FS_TRUNCATE = 1 << 14,
 	FS_IOCTL_DEV = 1 << 15,
 };
-#define NET_BIND_AND_CONNECT_TCP 3
+#define NET_BIND_TCP 1
+#define NET_CONNECT_TCP 2
 #define SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS 3
 
 #define ACCESS_READ ((uint64_t)(FS_READ_FILE | FS_READ_DIR))
@@ -66,7 +67,7 @@ void landlock_survey(unsigned abi, bool writes, struct sandbox_report *report)
 	report->missing[SANDBOX_LANDLOCK_SCOPES] = abi < 6;
 }
 
-static struct ruleset ruleset_of(unsigned abi, size_t *size_out)
+static struct ruleset ruleset_of(uint32_t calls, unsigned abi, size_t *size_out)
 {
 	struct ruleset r = {.fs = FS_ALL_ABI_1};
 	if (abi >= 2)
@@ -74,7 +75,7 @@ static struct ruleset ruleset_of(unsigned abi, size_t *size_out)
 	if (abi >= 3)
 		r.fs |= FS_TRUNCATE;
 	if (abi >= 4)
-		r.net = NET_BIND_AND_CONNECT_TCP;
+		r.net = NET_BIND_TCP | (calls & SANDBOX_CALLS_CONNECT ? 0 : NET_CONNECT_TCP);
 	if (abi >= 5)
 		r.fs |= FS_IOCTL_DEV;
 	if (abi >= 6)
@@ -100,7 +101,7 @@ static bool add_rule(int ruleset, uint64_t handled, enum sandbox_access access, 
 static bool restrict_to(const struct sandbox_spec *spec, const int *directories, unsigned abi)
 {
 	size_t size;
-	const struct ruleset want = ruleset_of(abi, &size);
+	const struct ruleset want = ruleset_of(spec->calls, abi, &size);
 	const int ruleset = (int)syscall(CALL_CREATE_RULESET, &want, size, 0);
 	if (ruleset < 0)
 		return false;

@@ -19,6 +19,8 @@ const char *program_id_name(enum program_id id)
 		return "gate";
 	case PROGRAM_KEYS:
 		return "keys";
+	case PROGRAM_RESOLVE:
+		return "resolve";
 	case PROGRAM_CONFIG:
 		return "config";
 	case PROGRAM_NONE:

@@ -40,6 +40,10 @@ static uint32_t item_count(const struct config *c, const struct setting *s)
 		return c->aliases.count;
 	if (s->id == SETTING_SUBMISSION)
 		return c->submission_count;
+	if (s->id == SETTING_NAMESERVERS)
+		return c->nameserver_count;
+	if (s->id == SETTING_TRUSTANCHORS)
+		return c->anchor_count;
 	return s->id == SETTING_DENYFROM ? c->denyfrom_count : 0;
 }
 
@@ -91,9 +95,16 @@ static struct origin add_item(
 	} else if (s->id == SETTING_SUBMISSION) {
 		config_port_add(b, &c->submission[i]);
 		o.line = c->submission[i].line;
-	} else {
+	} else if (s->id == SETTING_DENYFROM) {
 		text_add_escaped(b, c->denyfrom[i].text);
 		o.line = c->denyfrom[i].line;
+	} else {
+		const struct config_line *l =
+			s->id == SETTING_NAMESERVERS ? &c->nameservers[i] : &c->anchors[i];
+		text_add_escaped(b, l->text);
+		o.line = l->line;
+		if (!o.line)
+			return c->origins[s->id];
 	}
 	return o;
 }

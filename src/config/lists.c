@@ -1,12 +1,12 @@
 #include "config/lists.h"
 
 #include "config/parent_facts.h"
+#include "config/resolving.h"
 #include "config/suffix.h"
 
 #include <stdlib.h>
 
-/* Room for an entry a line, and `more`; sets the origin when the file says anything. */
-static void *room_for(struct reader *r, const struct setting *s, uint32_t more, size_t size)
+void *reader_room(struct reader *r, const struct setting *s, uint32_t more, size_t size)
 {
 	struct lines lines = lines_of(r->texts[s->id]);
 	struct line line;
@@ -71,7 +71,7 @@ static bool read_domains(struct reader *r, const struct setting *s)
 {
 	struct lines lines = lines_of(r->texts[s->id]);
 	struct line line;
-	r->config->domains = room_for(r, s, 2, sizeof *r->config->domains);
+	r->config->domains = reader_room(r, s, 2, sizeof *r->config->domains);
 	if (!r->config->domains)
 		return false;
 	while (lines_next(&lines, &line))
@@ -114,7 +114,7 @@ static bool read_networks(struct reader *r, const struct setting *s)
 	struct lines lines = lines_of(r->texts[s->id]);
 	struct line line;
 	struct config *c = r->config;
-	c->networks = room_for(r, s, 2, sizeof *c->networks);
+	c->networks = reader_room(r, s, 2, sizeof *c->networks);
 	if (!c->networks)
 		return false;
 	must(network_parse(VIEW("127.0.0.0/8"), &c->networks[0].network));
@@ -178,7 +178,7 @@ static bool read_users(struct reader *r, const struct setting *s)
 {
 	struct lines lines = lines_of(r->texts[s->id]);
 	struct line line;
-	r->config->users = room_for(r, s, 0, sizeof *r->config->users);
+	r->config->users = reader_room(r, s, 0, sizeof *r->config->users);
 	if (!r->config->users)
 		return false;
 	while (lines_next(&lines, &line))
@@ -193,7 +193,7 @@ static bool read_denyfrom(struct reader *r, const struct setting *s)
 	struct lines lines = lines_of(r->texts[s->id]);
 	struct line line;
 	struct config *c = r->config;
-	c->denyfrom = room_for(r, s, 0, sizeof *c->denyfrom);
+	c->denyfrom = reader_room(r, s, 0, sizeof *c->denyfrom);
 	if (!c->denyfrom)
 		return false;
 	while (lines_next(&lines, &line)) {
@@ -266,5 +266,5 @@ bool lists_read(struct reader *r)
 	       read_networks(r, setting_get(SETTING_NETWORKS)) &&
 	       read_users(r, setting_get(SETTING_USERS)) &&
 	       read_aliases(r, setting_get(SETTING_ALIASES)) &&
-	       read_denyfrom(r, setting_get(SETTING_DENYFROM));
+	       read_denyfrom(r, setting_get(SETTING_DENYFROM)) && resolving_read(r);
 }

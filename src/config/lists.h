@@ -21,6 +21,9 @@ struct reader {
 struct view reader_file(const struct setting *s);
 /* An error about a line that is malformed, with the setting's remedy. */
 void reader_complain(struct reader *r, const struct setting *s, const struct line *line);
+/* Room for an entry a line of the setting's file, and `more`; sets the origin when the file says anything.
+ * Null at the arena's cap. */
+void *reader_room(struct reader *r, const struct setting *s, uint32_t more, size_t size);
 /* Needs the servername. False when the arena is at its cap. */
 must_use bool lists_read(struct reader *r);
 

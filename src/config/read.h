@@ -46,6 +46,8 @@ struct config_files {
 struct config_facts {
 	struct view argument; /* the host name given to `serve`; may be empty */
 	struct view system_name; /* the machine's FQDN as found by the caller; may be empty */
+	struct view resolv_conf; /* the octets of /etc/resolv.conf; may be empty */
+	struct view root_anchors; /* of /usr/share/dns/root.key; may be empty */
 };
 
 enum origin_kind {
@@ -66,6 +68,12 @@ struct origin {
 struct config_domain {
 	struct domain name;
 	struct origin origin;
+};
+
+/* A name server "192.0.2.53@53", or a trust anchor "example.org. IN DS …". */
+struct config_line {
+	struct view text;
+	uint32_t line; /* 0: from the system */
 };
 
 struct config_network {
@@ -101,6 +109,10 @@ struct config {
 	uint32_t denyfrom_count;
 	struct config_port submission[CONFIG_PORTS_MAX];
 	uint32_t submission_count;
+	struct config_line *nameservers; /* none: from the root down */
+	uint32_t nameserver_count;
+	struct config_line *anchors;
+	uint32_t anchor_count;
 	struct origin origins[SETTING_COUNT];
 };
 

@@ -335,6 +335,46 @@ static const struct setting settings[SETTING_COUNT] = {
 		.note = "It may be readable by root alone. An EC key (P-256 or P-384) or an RSA "
 			"key of 2048 to 4096 bits.",
 	},
+	{
+		.id = SETTING_NAMESERVERS,
+		.name = "nameservers",
+		.kind = SETTING_KIND_LIST,
+		SMALL,
+		.help = "The name servers that are asked for the hosts of other domains and the "
+			"names of clients.",
+		.absent = "those that /etc/resolv.conf names, else none: the DNS is asked from its "
+			  "root down",
+		.format = "An IP address a line, with # and a port behind it unless that is 53; or "
+			  "the "
+			  "one word recursive: no server is trusted with it, the DNS is asked from "
+			  "its "
+			  "root down.",
+		.remedy =
+			"write an address such as 192.0.2.53 or 2001:db8::53#5353, or the one word "
+			"recursive",
+		.example = "192.0.2.53\n2001:db8::53#5353\n",
+		.note = "Answers are validated here whatever the server says, so it must pass "
+			"DNSSEC on; "
+			"one that does not is told of in the log, and DANE is off.",
+	},
+	{
+		.id = SETTING_TRUSTANCHORS,
+		.name = "trustanchors",
+		.kind = SETTING_KIND_LIST,
+		SMALL,
+		.help = "The keys that DNSSEC is trusted from.",
+		.absent = "those of the DNS root in /usr/share/dns/root.key, which the package "
+			  "dns-root-data brings; without that file nothing is validated, and DANE "
+			  "is off",
+		.format = "A DS or DNSKEY record a line, as in a zone file; or the one word none: "
+			  "nothing is validated.",
+		.remedy = "write a whole record, such as example.org. DS 12345 13 2 …, or the one "
+			  "word "
+			  "none",
+		.example = "example.org. IN DS 31589 13 2 "
+			   "cde0d742d6998aa554a92d890f8184c698cfac8a26fa59875a990c03e576343c\n",
+		.note = "Seldom needed: a site whose own zones are signed without a parent.",
+	},
 };
 
 const struct setting *setting_get(enum setting_id id)

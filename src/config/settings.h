@@ -30,8 +30,10 @@ enum setting_id {
 	SETTING_USERMAILSDAY,
 	SETTING_CERTIFICATE,
 	SETTING_CERTIFICATEKEY,
+	SETTING_NAMESERVERS,
+	SETTING_TRUSTANCHORS,
 };
-#define SETTING_COUNT 19
+#define SETTING_COUNT 21
 
 /* How the file reads. Numbers, sizes and durations are one value, kept in config.numbers[]. */
 enum setting_kind {

@@ -1,6 +1,7 @@
 #include "config/snapshot.h"
 
 #include "config/local.h"
+#include "config/resolving.h"
 #include "config/snapshot_format.h"
 
 #define ARENA_MAX ((size_t)1 << 30)
@@ -192,6 +193,26 @@ static void read_mailboxes(struct snapshot *s, struct cursor *c)
 		cursor_fail(c);
 }
 
+static const struct view *read_lines(struct snapshot *s, struct cursor *c,
+	bool (*is_sound)(struct view line), uint32_t *count_out)
+{
+	const uint32_t count = take_count(c, 4);
+	struct view *lines = arena_get_array(&s->arena, count, sizeof *lines);
+	for (uint32_t i = 0; lines && i < count; i++) {
+		lines[i] = take_bytes(c, SETTING_LINE_MAX);
+		if (!is_sound(lines[i]))
+			cursor_fail(c);
+	}
+	*count_out = lines ? count : 0;
+	return lines;
+}
+
+static void read_resolving(struct snapshot *s, struct cursor *c)
+{
+	s->nameservers = read_lines(s, c, nameserver_is_sound, &s->nameserver_count);
+	s->anchors = read_lines(s, c, anchor_is_sound, &s->anchor_count);
+}
+
 static const struct {
 	enum snapshot_section section;
 	void (*read)(struct snapshot *s, struct cursor *c);
@@ -205,6 +226,7 @@ static const struct {
 	{SNAPSHOT_ALIASES, read_aliases},
 	{SNAPSHOT_DENYFROM, read_denyfrom},
 	{SNAPSHOT_MAILBOXES, read_mailboxes},
+	{SNAPSHOT_RESOLVING, read_resolving},
 };
 
 static bool read_section(struct snapshot *s, uint32_t id, struct view section)

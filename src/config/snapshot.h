@@ -27,9 +27,10 @@ enum snapshot_section {
 	SNAPSHOT_ALIASES = 64,
 	SNAPSHOT_DENYFROM = 128,
 	SNAPSHOT_MAILBOXES = 256, /* the template */
+	SNAPSHOT_RESOLVING = 512, /* name servers, trust anchors */
 };
-#define SNAPSHOT_ALL 511
-#define SNAPSHOT_SECTIONS 9
+#define SNAPSHOT_ALL 1023
+#define SNAPSHOT_SECTIONS 10
 
 #define SNAPSHOT_FOR_SMTPD                                                         \
 	(SNAPSHOT_SITE | SNAPSHOT_NUMBERS | SNAPSHOT_DOMAINS | SNAPSHOT_NETWORKS | \
@@ -43,8 +44,9 @@ enum snapshot_section {
 	(SNAPSHOT_SITE | SNAPSHOT_NUMBERS | SNAPSHOT_DOMAINS | SNAPSHOT_USERS | SNAPSHOT_VERIFIERS)
 #define SNAPSHOT_FOR_GATE (SNAPSHOT_SITE | SNAPSHOT_NUMBERS)
 #define SNAPSHOT_FOR_KEYS SNAPSHOT_SITE
+#define SNAPSHOT_FOR_RESOLVE (SNAPSHOT_SITE | SNAPSHOT_RESOLVING)
 
-#define SNAPSHOT_VERSION 1
+#define SNAPSHOT_VERSION 2
 #define SNAPSHOT_MAX ((size_t)256 << 20) /* octets */
 
 struct snapshot_user {
@@ -69,6 +71,10 @@ struct snapshot {
 	struct config_aliases aliases;
 	struct denyfrom denyfrom;
 	struct view mailboxes;
+	const struct view *nameservers; /* "192.0.2.53@53"; none: from the root down */
+	uint32_t nameserver_count;
+	const struct view *anchors; /* a DS or DNSKEY record each */
+	uint32_t anchor_count;
 
 	uint32_t references;
 	struct arena arena;

@@ -136,6 +136,19 @@ static void add_mailboxes(struct buffer *b, const struct config *c)
 	add_bytes(b, c->mailboxes);
 }
 
+static void add_lines(struct buffer *b, const struct config_line *lines, uint32_t count)
+{
+	buffer_add_u32(b, count);
+	for (uint32_t i = 0; i < count; i++)
+		add_bytes(b, lines[i].text);
+}
+
+static void add_resolving(struct buffer *b, const struct config *c)
+{
+	add_lines(b, c->nameservers, c->nameserver_count);
+	add_lines(b, c->anchors, c->anchor_count);
+}
+
 /* In the order of their bits. */
 static const struct {
 	enum snapshot_section section;
@@ -150,6 +163,7 @@ static const struct {
 	{SNAPSHOT_ALIASES, add_aliases},
 	{SNAPSHOT_DENYFROM, add_denyfrom},
 	{SNAPSHOT_MAILBOXES, add_mailboxes},
+	{SNAPSHOT_RESOLVING, add_resolving},
 };
 
 void snapshot_encode(

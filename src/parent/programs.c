@@ -86,6 +86,14 @@ static const struct program_row rows[] = {
 		.threads = 2, .workers_default = 1, .workers_max = 1, .sections = SNAPSHOT_FOR_KEYS,
 	},
 	{
+		.id = PROGRAM_RESOLVE, .name = "resolve", .kind = PROGRAM_FACE,
+		.purpose = "DNS: asks name servers, validates what they say",
+		.user = "sekisho-resolve", .root = SANDBOX_ROOT_EMPTY,
+		.calls = SANDBOX_CALLS_CONNECT | SANDBOX_CALLS_DATAGRAM,
+		.limits = {4096, 4096 * MIB, NO_FILE},
+		.workers_default = 1, .workers_max = 1, .sections = SNAPSHOT_FOR_RESOLVE,
+	},
+	{
 		.id = PROGRAM_CONFIG, .name = "config", .kind = PROGRAM_SHORT_LIVED,
 		.purpose = "reads and checks the configuration, writes the snapshot",
 		.user = "sekisho-config", .root = SANDBOX_ROOT_DIRECTORY,
@@ -103,6 +111,7 @@ static const struct program_pair pairs[] = {
 	{PROGRAM_SMTPD, PROGRAM_AUTH, "face-auth"},
 	{PROGRAM_SMTPD, PROGRAM_KEYS, "face-keys"},
 	{PROGRAM_SMTPD, PROGRAM_GATE, "any-gate"},
+	{PROGRAM_SMTPD, PROGRAM_RESOLVE, "any-resolve"},
 	{PROGRAM_POPD, PROGRAM_AUTH, "face-auth"},
 	{PROGRAM_POPD, PROGRAM_MAILBOX, "popd-mailbox"},
 	{PROGRAM_POPD, PROGRAM_KEYS, "face-keys"},
@@ -276,6 +285,8 @@ static const char *section_name(uint32_t bit)
 		return "denyfrom";
 	case SNAPSHOT_MAILBOXES:
 		return "mailboxes";
+	case SNAPSHOT_RESOLVING:
+		return "resolving";
 	}
 	return "unknown";
 }

@@ -4,9 +4,9 @@
  * programs from it, the manual's privilege page is printed from it, and the escape tests iterate
  * over it. A security reviewer begins here: programs.c.
  *
- * Rules which the tests hold it to: a face has no directory and no disk calls; a keeper has no
- * listener and no accept; nobody may connect, execute, or see another program's directory for
- * writing, except that deliver and mailbox share the mailboxes.
+ * Rules which the tests hold it to: a face has no directory and no disk calls, and either listens or goes
+ * out; a keeper has no listener, no accept and no connect; nobody may execute, or see another program's
+ * directory for writing, except that deliver and mailbox share the mailboxes.
  */
 #ifndef PARENT_PROGRAMS_H
 #define PARENT_PROGRAMS_H

@@ -7,6 +7,7 @@
  */
 #include "base/text.h"
 #include "channels/any_gate.h"
+#include "channels/any_resolve.h"
 #include "channels/auth_mailbox.h"
 #include "channels/command.h"
 #include "channels/face_auth.h"
@@ -23,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct frame_protocol *const tables[] = {&any_gate, &auth_mailbox, &command_protocol,
 	&face_auth, &face_keys, &mailbox_deliver, &parent_program, &popd_mailbox, &smtpd_spool,
-	&spool_deliver, &spool_relay, &spool_report};
+	&spool_deliver, &spool_relay, &spool_report, &any_resolve};
 #define TABLES (sizeof tables / sizeof *tables)
 
 static void check_values(const struct frame *frame)

@@ -48,6 +48,11 @@ SETTINGS = {
     'usermailshour': ([('1', '1'), ('2000', '2000')], [(t, 'write a number from 1 to 1000000') for t in ('0', '1000001')]),
     'usermailsday': ([('500', '500'), ('10000000', '10000000')],
                      [(t, 'write a number from 1 to 10000000') for t in ('0', '10000001')]),
+    'nameservers': ([('192.0.2.53', 1), ('192.0.2.53\n2001:db8::53#5353', 2), ('recursive', 0)],
+                    [(t, 'write an address') for t in ('ns.example.org', '192.0.2.53#0', '192.0.2.53:53')] +
+                    [('recursive\n192.0.2.53', 'keep the word')]),
+    'trustanchors': ([('example.org. IN DS 31589 13 2 cde0d742', 1), ('none', 0)],
+                     [(t, 'write a whole record') for t in ('example.org', '. IN DS 1 2 3 xyz', '. IN A 192.0.2.1')]),
     'certificate': ([('/a/b.pem', '/a/b.pem')], [('keys/b.pem', 'write an absolute path')]),
     'certificatekey': ([('/a/b.key', '/a/b.key')], [('b.key', 'write an absolute path')]),
 }

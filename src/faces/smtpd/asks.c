@@ -68,8 +68,12 @@ static bool ask_connect(struct session *s, struct arena *a)
 	const struct route_verdict v = route_connect(s->generation->snapshot, &s->facts, a);
 	if (!v.accepted)
 		return give_verdict(s, "connect", &v, VIEW_NONE, true);
+	if (s->is_name_sought) /* and there was room */
+		return accept_it(s);
 	const struct reply *hindrance = s->kind == LISTEN_SUBMISSIONS ? NULL : session_hindrance(s);
-	return hindrance ? refuse(s, "connect", *hindrance, true) : accept_it(s);
+	if (hindrance)
+		return refuse(s, "connect", *hindrance, true);
+	return !name_seek(s) && accept_it(s);
 }
 
 /* --- mail --------------------------------------------------------------------------------- */

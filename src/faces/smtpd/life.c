@@ -21,6 +21,7 @@ struct smtpd *smtpd_new(struct program *program)
 	d->keys = keys_client_new(program);
 	d->gate = (struct gate_client){.broken = gate_is_broken, .context = program};
 	d->auth = auth_client_new(program, session_login_answered);
+	d->resolve = resolve_client_new(program);
 	return d;
 }
 

@@ -28,6 +28,8 @@ static void on_peer(
 		keys_client_connect(d->keys, fd);
 	else if (id == PROGRAM_GATE)
 		gate_client_connect(&d->gate, p->loop, fd);
+	else if (id == PROGRAM_RESOLVE)
+		resolve_client_connect(d->resolve, fd);
 	else
 		close(fd);
 }

@@ -40,6 +40,10 @@ static void check_time(struct session *s, uint64_t now_ms)
 {
 	const struct smtp_limits *limits = &s->generation->config.limits;
 	const struct place_pace pace = {limits->busy_grace_ms, limits->busy_octets_s};
+	if (name_is_overdue(s, now_ms)) {
+		name_give_up(s);
+		return;
+	}
 	const bool in_handshake = s->handshake || smtp_server_state(&s->smtp) == SMTP_STATE_TLS;
 	const uint32_t patience_ms =
 		in_handshake ? limits->handshake_ms : smtp_server_deadline_ms(&s->smtp);

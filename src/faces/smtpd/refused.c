@@ -27,11 +27,13 @@ void session_refused(struct session *s, const struct refusal *r)
 	struct buffer sender = buffer_new(1024);
 	const struct helo_name *helo = smtp_server_helo(&s->smtp);
 	const char *class = class_of(s, r);
-	struct fact facts[12] = {fact_hex("session", s->id)};
+	struct fact facts[13] = {fact_hex("session", s->id)};
 	size_t n = 1;
 	ip_add(&client, &s->facts.client);
 	add_reverse_path(s, &sender);
 	facts[n++] = fact_view("client", buffer_view(&client));
+	if (s->verified_name)
+		facts[n++] = fact_view("name", s->facts.verified_name.name);
 	facts[n++] = fact_number("code", r->code);
 	facts[n++] = fact_view("rule", r->rule);
 	facts[n++] = fact_text("at", r->at);

@@ -3,8 +3,6 @@
 
 #include "base/clock.h"
 
-#include <sys/socket.h>
-
 /* Replies that a client has not read yet; beyond this it is served again when it has. */
 #define UNREAD_MAX (64u << 10)
 
@@ -49,6 +47,7 @@ void session_end(struct session *s, bool refused)
 	transaction_abort(s);
 	auth_client_cancel(d->auth, s->number);
 	allowance_free(s);
+	name_forget(s);
 	keys_client_forget(d->keys, s->question);
 	room_leave(&d->room, &s->guest);
 	d->memory -= s->memory;
@@ -195,18 +194,22 @@ static bool is_answered_now(struct session *s)
 	       ask_serve(s);
 }
 
-void session_continue(struct session *s)
+static void go_on(struct session *s, struct cursor *in)
 {
-	struct cursor nothing = cursor_of(VIEW_NONE);
-	if (s->waiting && !is_answered_now(s))
-		return;
 	touch(s);
-	if (drive(s, &nothing) == DRIVE_GONE)
+	if (drive(s, in) == DRIVE_GONE)
 		return;
 	if (s->waiting || s->wants_credit || s->wants_output)
 		connection_flush(s->connection);
 	else
 		connection_resume(s->connection);
+}
+
+void session_continue(struct session *s)
+{
+	struct cursor nothing = cursor_of(VIEW_NONE);
+	if (!s->waiting || is_answered_now(s))
+		go_on(s, &nothing);
 }
 
 void session_stop(struct session *s, enum smtp_stop why)
@@ -301,11 +304,15 @@ static const struct connection_handler handler = {
 
 /* --- the beginning ------------------------------------------------------------------------ */
 
-/* What a client sent before it was greeted (RFC 5321 §4.3.1): seen without being taken. */
-static struct view early_octets(int fd, uint8_t *room, size_t size)
+/* What a client sends before it is greeted (RFC 5321 §4.3.1) is seen without being taken. */
+#define EARLY_OCTETS 64
+
+void session_greet(struct session *s)
 {
-	const ssize_t n = recv(fd, room, size, MSG_PEEK | MSG_DONTWAIT);
-	return view_of(room, n > 0 ? (size_t)n : 0);
+	uint8_t room[EARLY_OCTETS];
+	struct cursor early = cursor_of(connection_peek(s->connection, room, sizeof room));
+	if (ask_serve(s))
+		go_on(s, &early);
 }
 
 static struct session *session_new(
@@ -349,11 +356,11 @@ static void begin_handshake(struct session *s)
 
 void session_begin(struct smtpd *d, const struct arrival *arrival, enum parent_listen kind)
 {
-	uint8_t room[64];
-	struct cursor early = cursor_of(early_octets(arrival->fd, room, sizeof room));
+	uint8_t room[EARLY_OCTETS];
 	struct session *s = session_new(d, arrival, kind);
+	struct cursor early = cursor_of(connection_peek(s->connection, room, sizeof room));
 	if (s->handshake)
 		begin_handshake(s);
-	else if (drive(s, &early) == DRIVE_WAITS)
+	else if (drive(s, &early) == DRIVE_WAITS && !s->waiting)
 		connection_resume(s->connection);
 }

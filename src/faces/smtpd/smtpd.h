@@ -8,6 +8,7 @@
  *	session.c	a session: the machine of protocol/smtp_server.h between its connection and asks
  *	patience.c	time limits; and the memory of all
  *	refused.c	the log line of each refusal
+ *	name.c		the verified name of who comes, from resolve
  *	asks.c		the machine's questions: who may, to whom (config/route.h), login
  *	transaction.c	a mail under way: its mailboxes, its content on the way to spool, its envelope
  *	allowance.c	how many recipients a user may write to
@@ -35,6 +36,7 @@
 #include "faces/shared/auth_client.h"
 #include "faces/shared/keys_client.h"
 #include "faces/shared/listener.h"
+#include "faces/shared/resolve_client.h"
 #include "faces/shared/room.h"
 #include "protocol/smtp_server.h"
 
@@ -107,6 +109,9 @@ struct session {
 	uint16_t client_port;
 	enum parent_listen kind; /* of the door by which it came */
 	bool handshake; /* TLS from the first octet: not greeted yet */
+	struct resolve_question name_question;
+	uint8_t *verified_name; /* what facts.verified_name shows; null: none */
+	bool is_name_sought;
 	bool waiting; /* an ask is open */
 	bool wants_credit; /* content waits for spool */
 	bool wants_output; /* the client has not read its replies */
@@ -121,6 +126,8 @@ struct smtpd {
 	struct keys_client *keys;
 	struct auth_client *auth;
 	struct gate_client gate;
+	struct resolve_client *resolve;
+	bool names_missing; /* resolve is not there, and the log says so */
 	struct channel *spool;
 	struct streams streams;
 	uint32_t last_stream;
@@ -161,6 +168,18 @@ void session_judge_side(struct session *s);
 /* It makes room for a newcomer (faces/shared/room.h). */
 void session_gives_up(void *session);
 void session_login_answered(void *session, const struct auth_answer *answer);
+
+/* Its client's name is known, or will not be: the greeting, or what refuses it. The session may be gone. */
+void session_greet(struct session *s);
+
+/* name.c */
+/* Asks for the verified name of a stranger, once. True when session_greet will follow. */
+bool name_seek(struct session *s);
+bool name_is_overdue(const struct session *s, uint64_t now_ms);
+/* It is greeted without. */
+void name_give_up(struct session *s);
+/* The session ends. */
+void name_forget(struct session *s);
 
 /* patience.c */
 bool is_memory_left(const struct smtpd *d);

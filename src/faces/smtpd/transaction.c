@@ -88,6 +88,7 @@ void transaction_make_header(struct session *s)
 		.is_private = s->facts.login.length > 0,
 		.helo = helo,
 		.client = s->facts.client,
+		.verified_name = s->facts.verified_name.name,
 		.by = s->transaction->generation->snapshot->servername.name,
 		.with = smtp_server_protocol(&s->smtp),
 		.id = buffer_view(&id),

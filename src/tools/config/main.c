@@ -19,9 +19,9 @@
 #include "config/parent_facts.h"
 #include "config/snapshot.h"
 #include "config/suffix.h"
+#include "config/system.h"
 
 #include <fcntl.h>
-#include <netdb.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,6 +36,7 @@ static const unsigned sections[PROGRAM_IDS] = {
 	[PROGRAM_AUTH] = SNAPSHOT_FOR_AUTH,
 	[PROGRAM_GATE] = SNAPSHOT_FOR_GATE,
 	[PROGRAM_KEYS] = SNAPSHOT_FOR_KEYS,
+	[PROGRAM_RESOLVE] = SNAPSHOT_FOR_RESOLVE,
 };
 
 static bool confine(void)
@@ -142,26 +143,6 @@ static void default_mailboxes(struct config *config, const char *state, struct a
 	buffer_free(&path);
 }
 
-/* The machine's own full name: what it calls itself, or what its resolver makes of that. Before the
- * sandbox. */
-static struct view system_name(void)
-{
-	static char name[256];
-	const struct addrinfo hints = {.ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM};
-	struct addrinfo *found = NULL;
-	if (gethostname(name, sizeof name - 1) != 0)
-		return VIEW_NONE;
-	if (view_find(view_text(name), '.') != VIEW_NOT_FOUND)
-		return view_text(name);
-	if (getaddrinfo(name, NULL, &hints, &found) != 0)
-		return VIEW_NONE;
-	if (!found->ai_canonname ||
-		!view_to_text(view_text(found->ai_canonname), name, sizeof name))
-		name[0] = 0;
-	freeaddrinfo(found);
-	return view_text(name);
-}
-
 int main(int argc, char **argv)
 {
 	struct arena a = arena_new(CONFIG_ARENA_MAX);
@@ -175,8 +156,7 @@ int main(int argc, char **argv)
 		return 64;
 	}
 	struct config_facts facts = {.argument = view_text(argv[3])};
-	if (facts.argument.length == 0)
-		facts.system_name = system_name();
+	system_facts(&facts);
 	suffix_warm();
 	if (!confine() || config_directory_list(&directory, &a, &plain) != ERROR_NONE) {
 		log_error("the configuration directory cannot be read");

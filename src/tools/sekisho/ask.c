@@ -13,7 +13,6 @@
 
 #define ASK_STREAM 1u
 #define READ_STEP 32768u
-#define ANSWER_S 20 /* of silence; a program that hangs answers never */
 
 /* --- connecting --------------------------------------------------------------------------- */
 
@@ -142,7 +141,7 @@ void ask_step(struct ask *ask, ask_output *output, void *context)
 		return;
 	if (n < 0 && errno == EAGAIN) {
 		say_trouble("no answer within {} s: a program of the server hangs",
-			text_number(ANSWER_S));
+			text_number(ask->patience_s));
 		finish(ask, EXIT_LATER);
 		return;
 	}
@@ -164,12 +163,13 @@ void ask_end(struct ask *ask)
 	buffer_free(&ask->in);
 }
 
-int ask_all(const char *state, struct view program, struct view words, ask_output *output,
-	void *context)
+int ask_patiently(const char *state, struct view program, struct view words, unsigned patience_s,
+	ask_output *output, void *context)
 {
 	struct ask ask;
 	const int begun = ask_begin(&ask, state, program, words);
-	const struct timeval patience = {.tv_sec = ANSWER_S};
+	const struct timeval patience = {.tv_sec = patience_s};
+	ask.patience_s = patience_s;
 	if (begun == EXIT_FINE)
 		setsockopt(ask.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 	while (begun == EXIT_FINE && !ask.done)
@@ -177,6 +177,12 @@ int ask_all(const char *state, struct view program, struct view words, ask_outpu
 	const int code = begun == EXIT_FINE ? ask.exit_code : begun;
 	ask_end(&ask);
 	return code;
+}
+
+int ask_all(const char *state, struct view program, struct view words, ask_output *output,
+	void *context)
+{
+	return ask_patiently(state, program, words, ASK_PATIENCE_S, output, context);
 }
 
 static void collect(void *context, struct view octets)

@@ -9,8 +9,11 @@
 
 #define ASK_WORDS_MAX 8192u /* octets, as channels/command.c says */
 
+#define ASK_PATIENCE_S 20u /* of silence, unless a question takes longer by its nature */
+
 struct ask {
 	int fd; /* -1 when closed */
+	unsigned patience_s; /* 0: for ever */
 	struct buffer in;
 	bool heard; /* anything at all */
 	bool done;
@@ -27,7 +30,10 @@ must_use int ask_begin(struct ask *ask, const char *state, struct view program, 
 void ask_step(struct ask *ask, ask_output *output, void *context);
 void ask_end(struct ask *ask);
 
-/* All of it: the exit code of the answer; 75 when nothing comes for 20 seconds. */
+/* All of it: the exit code of the answer; 75 when nothing comes for `patience_s`. */
+must_use int ask_patiently(const char *state, struct view program, struct view words,
+	unsigned patience_s, ask_output *output, void *context);
+/* The same with ASK_PATIENCE_S. */
 must_use int ask_all(const char *state, struct view program, struct view words, ask_output *output,
 	void *context);
 /* The same into a buffer; what does not fit fails the buffer. */

@@ -98,6 +98,25 @@ static const struct command rows[] = {
 		.run = run_explain,
 	},
 	{
+		.name = "resolve",
+		.usage = "NAME|ADDRESS",
+		.summary = "say where mail for a domain would go, or who a client is",
+		.text = "Asks the running server what it finds in the DNS, and sends nothing.\n"
+			"  NAME             a domain: the hosts that mail for it goes to, in "
+			"order,\n"
+			"                   their addresses, and what DANE asks of them\n"
+			"  [192.0.2.1]      an address literal, the same\n"
+			"  192.0.2.1        an address: the verified name of a client there\n"
+			"Exit code 0: found. 1: not, and that is final. 75: not just now.\n",
+		.example = "  sekisho resolve example.org\n"
+			   "  sekisho resolve 192.0.2.7\n",
+		.options = {{"--texts", NULL, "the TXT records of NAME instead"},
+			{"--json", NULL, "one JSON object"}},
+		.words_min = 1,
+		.words_max = 1,
+		.run = run_resolve,
+	},
+	{
 		.name = "trace",
 		.usage = "WHAT",
 		.summary = "watch a session, an address or a channel live",

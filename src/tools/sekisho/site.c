@@ -4,13 +4,13 @@
 #include "config/check.h"
 #include "config/directory.h"
 #include "config/suffix.h"
+#include "config/system.h"
 #include "parent/programs.h"
 #include "tools/sekisho/ask.h"
 #include "tools/sekisho/say.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,25 +42,6 @@ static struct view running_name(const char *state)
 		buffer_failed(&answer) || !view_to_text(buffer_view(&answer), name, sizeof name))
 		name[0] = 0;
 	buffer_free(&answer);
-	return view_text(name);
-}
-
-/* What it calls itself, or what its resolver makes of that. Before the sandbox. */
-static struct view system_name(void)
-{
-	static char name[256];
-	const struct addrinfo hints = {.ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM};
-	struct addrinfo *found = NULL;
-	if (gethostname(name, sizeof name - 1) != 0)
-		return VIEW_NONE;
-	if (view_find(view_text(name), '.') != VIEW_NOT_FOUND)
-		return view_text(name);
-	if (getaddrinfo(name, NULL, &hints, &found) != 0)
-		return VIEW_NONE;
-	if (!found->ai_canonname ||
-		!view_to_text(view_text(found->ai_canonname), name, sizeof name))
-		name[0] = 0;
-	freeaddrinfo(found);
 	return view_text(name);
 }
 
@@ -156,8 +137,7 @@ _Noreturn static void child(struct reader *r)
 	static struct site site;
 	struct buffer answer = buffer_new(SITE_ANSWER_MAX);
 	struct config_facts facts = {.argument = r->name};
-	if (view_is_empty(facts.argument))
-		facts.system_name = system_name();
+	system_facts(&facts);
 	suffix_warm();
 	if (!confine(r))
 		_exit(EXIT_SYSTEM);

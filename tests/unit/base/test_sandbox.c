@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -105,6 +106,38 @@ static int try_socket(struct scene *s)
 {
 	(void)s;
 	return refused_when(socket(AF_INET, SOCK_STREAM, 0) < 0);
+}
+
+static int try_local_socket(struct scene *s)
+{
+	(void)s;
+	return refused_when(socket(AF_UNIX, SOCK_STREAM, 0) < 0 &&
+			    socket(AF_UNIX, SOCK_DGRAM, 0) < 0 &&
+			    socket(AF_NETLINK, SOCK_RAW, 0) < 0);
+}
+
+static int try_raw_socket(struct scene *s)
+{
+	(void)s;
+	return refused_when(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP) < 0 &&
+			    socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6) < 0 &&
+			    socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP) < 0 &&
+			    socket(AF_INET, SOCK_SEQPACKET, 0) < 0);
+}
+
+static int try_listen(struct scene *s)
+{
+	return refused_when(listen(s->listener, 5) < 0);
+}
+
+/* Landlock's business; without it a port can be held, but nobody can listen there. */
+static int try_bind_tcp(struct scene *s)
+{
+	const struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(50125)};
+	const int fd = socket(AF_INET, SOCK_STREAM, 0);
+	(void)s;
+	return refused_when(
+		fd >= 0 && (landlock < 4 || bind(fd, (const struct sockaddr *)&a, sizeof a) < 0));
 }
 
 static int try_connect(struct scene *s)
@@ -342,7 +375,7 @@ static int try_write_own(struct scene *s)
 	return refused_when(open("file", O_WRONLY) < 0 && open("file", O_RDONLY | O_TRUNC) < 0);
 }
 
-enum who { EVERYBODY, NO_DISK, DISK, READ_ONLY, NO_ACCEPT };
+enum who { EVERYBODY, NO_DISK, DISK, READ_ONLY, NO_ACCEPT, NOT_OUT, OUT, NO_DATAGRAM };
 
 /* `kills`: in a plain build the answer must be SIGSYS; with it false a refusal is the design. */
 struct attempt {
@@ -361,9 +394,13 @@ static const struct attempt attempts[] = {
 	{"create a file", try_create, NO_DISK, true},
 	{"create a file", try_create, READ_ONLY, false},
 	{"write its own file", try_write_own, READ_ONLY, false},
-	{"socket", try_socket, EVERYBODY, true},
-	{"connect", try_connect, EVERYBODY, true},
-	{"bind", try_bind, EVERYBODY, true},
+	{"socket", try_socket, NOT_OUT, true},
+	{"connect", try_connect, NOT_OUT, true},
+	{"bind", try_bind, NO_DATAGRAM, true},
+	{"a local socket", try_local_socket, OUT, false},
+	{"a raw socket", try_raw_socket, OUT, false},
+	{"listen", try_listen, EVERYBODY, true},
+	{"bind a TCP port", try_bind_tcp, OUT, false},
 	{"execve", try_execve, EVERYBODY, true},
 	{"execveat", try_execveat, EVERYBODY, true},
 	{"fork", try_fork, EVERYBODY, true},
@@ -535,6 +572,36 @@ static int work_accept(struct scene *s)
 	return 0;
 }
 
+/* A question and an answer over UDP, and a TCP connection to a listener that others have. */
+static int work_out(struct scene *s)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t length = sizeof a;
+	int on = 1;
+	char octet = 'x';
+	if (s->row->calls & SANDBOX_CALLS_DATAGRAM) {
+		const int one = socket(AF_INET, SOCK_DGRAM, 0);
+		const int two = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_UDP);
+		NEED(one >= 0 && two >= 0);
+		NEED(setsockopt(one, IPPROTO_IP, IP_MTU_DISCOVER, &on, sizeof on) == 0);
+		NEED(bind(one, (struct sockaddr *)&a, sizeof a) == 0);
+		NEED(getsockname(one, (struct sockaddr *)&a, &length) == 0);
+		NEED(sendto(two, &octet, 1, 0, (struct sockaddr *)&a, sizeof a) == 1);
+		NEED(connect(two, (struct sockaddr *)&a, sizeof a) == 0);
+		NEED(recv(one, &octet, 1, 0) == 1 && close(one) == 0 && close(two) == 0);
+	}
+	if (s->row->calls & SANDBOX_CALLS_CONNECT) {
+		const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+		length = sizeof a;
+		NEED(fd >= 0 && socket(AF_INET6, SOCK_STREAM, 0) >= 0);
+		NEED(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0);
+		a.sin_port = htons(1); /* nobody is there */
+		NEED(connect(fd, (struct sockaddr *)&a, sizeof a) < 0 && errno == ECONNREFUSED);
+		NEED(close(fd) == 0);
+	}
+	return 0;
+}
+
 static int work_read(struct scene *s, const char *root)
 {
 	char path[200];
@@ -595,7 +662,7 @@ static int work(struct scene *s)
 	churn_memory(&churned);
 	NEED(churned);
 	int failed = work_in_threads(s) || work_channel(s) || work_loop(s) || work_accept(s) ||
-		     work_read(s, root) || work_write(s, root);
+		     work_out(s) || work_read(s, root) || work_write(s, root);
 	if (s->row->calls & SANDBOX_CALLS_MEMORY_FILE) {
 		const int fd = memfd_create("snapshot", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 		NEED(fd >= 0 && write(fd, "x", 1) == 1);
@@ -714,6 +781,12 @@ static bool concerns(const struct attempt *a, const struct program_row *row)
 		       !(row->calls & SANDBOX_CALLS_DISK_WRITE);
 	case NO_ACCEPT:
 		return !(row->calls & SANDBOX_CALLS_ACCEPT);
+	case OUT:
+		return row->calls & SANDBOX_CALLS_CONNECT;
+	case NOT_OUT:
+		return !(row->calls & (SANDBOX_CALLS_CONNECT | SANDBOX_CALLS_DATAGRAM));
+	case NO_DATAGRAM:
+		return !(row->calls & SANDBOX_CALLS_DATAGRAM);
 	}
 	return false;
 }
@@ -1027,13 +1100,19 @@ static void test_table(void **state)
 		assert_true(row->root != SANDBOX_ROOT_NONE);
 		assert_false(row->calls & SANDBOX_CALLS_THREADS);
 		if (row->kind == PROGRAM_FACE) {
-			assert_true(row->listens != 0 && row->root == SANDBOX_ROOT_EMPTY);
+			const uint32_t out = SANDBOX_CALLS_CONNECT | SANDBOX_CALLS_DATAGRAM;
+			assert_true(row->root == SANDBOX_ROOT_EMPTY);
 			assert_int_equal(row->directory_count, 0);
-			assert_int_equal(row->calls, SANDBOX_CALLS_ACCEPT);
+			/* it listens, or it goes out */
+			assert_int_equal(row->listens != 0, row->calls == SANDBOX_CALLS_ACCEPT);
+			assert_true(row->listens || (row->calls & out && !(row->calls & ~out)));
+			assert_true(!(row->calls & SANDBOX_CALLS_DATAGRAM) ||
+				    row->id == PROGRAM_RESOLVE);
 			assert_int_equal(row->given & (1u << GIVEN_DIRECTORY | 1u << GIVEN_KEY), 0);
 		} else {
 			assert_int_equal(row->listens, 0);
-			assert_false(row->calls & SANDBOX_CALLS_ACCEPT);
+			assert_false(row->calls & (SANDBOX_CALLS_ACCEPT | SANDBOX_CALLS_CONNECT |
+							  SANDBOX_CALLS_DATAGRAM));
 			assert_int_equal(row->workers_max, 1);
 		}
 		const bool disk = row->calls & (SANDBOX_CALLS_DISK_READ | SANDBOX_CALLS_DISK_WRITE);
@@ -1055,7 +1134,7 @@ static void test_table(void **state)
 	assert_null(program_find(VIEW_NONE));
 }
 
-/* Protects: who talks to whom: a face reaches no face, and no mailbox or spool but its own. */
+/* Protects: who talks to whom: a face reaches no face but resolve, and no mailbox or spool but its own. */
 static void test_pairs(void **state)
 {
 	(void)state;
@@ -1063,7 +1142,9 @@ static void test_pairs(void **state)
 		const struct program_pair *pair = program_pair_at(i);
 		assert_true(pair->a != pair->b);
 		assert_false(program_of(pair->a)->kind == PROGRAM_FACE &&
-			     program_of(pair->b)->kind == PROGRAM_FACE);
+			     program_of(pair->b)->kind == PROGRAM_FACE &&
+			     pair->b != PROGRAM_RESOLVE);
+		assert_true(pair->a != PROGRAM_RESOLVE);
 		assert_true(program_of(pair->a)->kind != PROGRAM_SHORT_LIVED);
 		assert_true(program_of(pair->b)->kind != PROGRAM_SHORT_LIVED);
 		for (unsigned k = 0; k < i; k++) {
@@ -1076,6 +1157,7 @@ static void test_pairs(void **state)
 	assert_false(program_is_peer(PROGRAM_SMTPD, PROGRAM_MAILBOX));
 	assert_false(program_is_peer(PROGRAM_SMTPD, PROGRAM_DELIVER));
 	assert_false(program_is_peer(PROGRAM_POPD, PROGRAM_SPOOL));
+	assert_false(program_is_peer(PROGRAM_POPD, PROGRAM_RESOLVE));
 }
 
 /* Protects: the manual's page has a row for each program in both tables. */
