@@ -21,6 +21,8 @@ const char *program_id_name(enum program_id id)
 		return "keys";
 	case PROGRAM_RESOLVE:
 		return "resolve";
+	case PROGRAM_REPORT:
+		return "report";
 	case PROGRAM_CONFIG:
 		return "config";
 	case PROGRAM_NONE:

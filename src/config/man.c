@@ -37,10 +37,12 @@ static void add_bounds(struct buffer *b, const struct setting *s)
 {
 	struct buffer words = buffer_new(200);
 	setting_add_number(&words, s, s->number);
-	buffer_add(&words, VIEW("; from "));
-	setting_add_number(&words, s, s->min);
-	buffer_add(&words, VIEW(" to "));
-	setting_add_number(&words, s, s->max);
+	if (s->kind != SETTING_KIND_SWITCH) {
+		buffer_add(&words, VIEW("; from "));
+		setting_add_number(&words, s, s->min);
+		buffer_add(&words, VIEW(" to "));
+		setting_add_number(&words, s, s->max);
+	}
 	buffer_add(b, VIEW(".TP\n.B Default\n"));
 	add_roff(b, buffer_view(&words));
 	buffer_add(b, VIEW(".\n"));

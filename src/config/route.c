@@ -339,6 +339,17 @@ void route_add_user(struct buffer *b, const struct snapshot *s, uint32_t user)
 	text_add(b, "{}@{}", text_raw(s->users[user].name), text_raw(main_domain(s).name));
 }
 
+void route_add_destination(struct buffer *b, const struct address *remote)
+{
+	if (!remote->is_literal) {
+		buffer_add(b, remote->domain.name);
+		return;
+	}
+	buffer_add_octet(b, '[');
+	ip_add(b, &remote->literal);
+	buffer_add_octet(b, ']');
+}
+
 static struct view without_brackets(struct view v)
 {
 	v = view_trim(v);

@@ -107,5 +107,7 @@ struct route_verdict route_verify(const struct snapshot *s, const struct route_f
 
 /* name@domain, with the first own domain: the address of a user, for Delivered-To. */
 void route_add_user(struct buffer *b, const struct snapshot *s, uint32_t user);
+/* Where mail for an address elsewhere goes, as an envelope's target (mail/envelope.h). */
+void route_add_destination(struct buffer *b, const struct address *remote);
 
 #endif

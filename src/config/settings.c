@@ -247,6 +247,23 @@ static const struct setting settings[SETTING_COUNT] = {
 		.note = "A mail with the same Message-ID and another content is always delivered.",
 	},
 	{
+		.id = SETTING_REPORTCOPIES,
+		.name = "reportcopies",
+		.kind = SETTING_KIND_SWITCH,
+		.number = 0,
+		.min = 0,
+		.max = 1,
+		SMALL,
+		.help = "Whether the postmaster gets a copy of each report of a failure that goes "
+			"to a sender.",
+		.format = "yes or no.",
+		.remedy = "write yes or no",
+		.example = "yes\n",
+		.note = "With copies, a report returns the header section of the mail and never "
+			"all of it. What concerns a mail that has no sender to be told goes to "
+			"the postmaster in any case.",
+	},
+	{
 		.id = SETTING_SUBMISSION,
 		.name = "submission",
 		.kind = SETTING_KIND_LIST,
@@ -452,6 +469,8 @@ const char *setting_kind_name(enum setting_kind kind)
 		return "size";
 	case SETTING_KIND_DURATION:
 		return "duration";
+	case SETTING_KIND_SWITCH:
+		return "switch";
 	case SETTING_KIND_LIST:
 		return "list";
 	}
@@ -461,7 +480,7 @@ const char *setting_kind_name(enum setting_kind kind)
 bool setting_is_number(const struct setting *s)
 {
 	return s->kind == SETTING_KIND_NUMBER || s->kind == SETTING_KIND_SIZE ||
-	       s->kind == SETTING_KIND_DURATION;
+	       s->kind == SETTING_KIND_DURATION || s->kind == SETTING_KIND_SWITCH;
 }
 
 struct unit {
@@ -481,8 +500,16 @@ static const struct unit *units_of(const struct setting *s)
 	return s->kind == SETTING_KIND_DURATION ? units_of_time : units_of_number;
 }
 
+static bool parse_switch(struct view text, uint64_t *n_out)
+{
+	*n_out = view_equal(text, VIEW("yes"));
+	return *n_out || view_equal(text, VIEW("no"));
+}
+
 bool setting_parse_number(const struct setting *s, struct view text, uint64_t *n_out)
 {
+	if (s->kind == SETTING_KIND_SWITCH)
+		return parse_switch(text, n_out);
 	const uint8_t last = octet_lower((uint8_t)view_at(text, text.length - 1));
 	uint64_t factor = 1;
 	*n_out = 0;
@@ -504,6 +531,10 @@ bool setting_parse_number(const struct setting *s, struct view text, uint64_t *n
 
 void setting_add_number(struct buffer *b, const struct setting *s, uint64_t n)
 {
+	if (s->kind == SETTING_KIND_SWITCH) {
+		buffer_add(b, n ? VIEW("yes") : VIEW("no"));
+		return;
+	}
 	const struct unit *u = units_of(s);
 	while (u->letter && (n == 0 || n % u->factor != 0))
 		u++;

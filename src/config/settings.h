@@ -25,6 +25,7 @@ enum setting_id {
 	SETTING_CLIENTLIMIT,
 	SETTING_FREESPACE,
 	SETTING_DUPLICATEWINDOW,
+	SETTING_REPORTCOPIES,
 	SETTING_SUBMISSION,
 	SETTING_USERMAILSHOUR,
 	SETTING_USERMAILSDAY,
@@ -33,9 +34,9 @@ enum setting_id {
 	SETTING_NAMESERVERS,
 	SETTING_TRUSTANCHORS,
 };
-#define SETTING_COUNT 21
+#define SETTING_COUNT 22
 
-/* How the file reads. Numbers, sizes and durations are one value, kept in config.numbers[]. */
+/* How the file reads. Numbers, sizes, durations and switches are one value, kept in config.numbers[]. */
 enum setting_kind {
 	SETTING_KIND_DOMAIN, /* one full domain name */
 	SETTING_KIND_NAME, /* one local name or address of our own */
@@ -44,6 +45,7 @@ enum setting_kind {
 	SETTING_KIND_NUMBER, /* digits */
 	SETTING_KIND_SIZE, /* octets, or with K, M, G (of 1024) */
 	SETTING_KIND_DURATION, /* with s, m, h, d; kept in seconds */
+	SETTING_KIND_SWITCH, /* yes or no; kept as 1 or 0 */
 	SETTING_KIND_LIST, /* a line an entry */
 };
 
@@ -51,7 +53,7 @@ struct setting {
 	enum setting_id id; /* equals the row's index */
 	enum setting_kind kind;
 	const char *name; /* of the file */
-	uint64_t number; /* default of numbers, sizes, durations */
+	uint64_t number; /* default of what is kept as a number */
 	uint64_t min; /* of the number */
 	uint64_t max;
 	uint64_t octets_max; /* of the file */
@@ -78,9 +80,9 @@ const char *setting_kind_name(enum setting_kind kind);
 /* Whether the value is one number in config.numbers[]. */
 bool setting_is_number(const struct setting *s);
 
-/* Reads a number, size or duration as the row says. False when malformed or outside min…max. */
+/* Reads a number, size, duration or switch as the row says. False when malformed or outside min…max. */
 must_use bool setting_parse_number(const struct setting *s, struct view text, uint64_t *n_out);
-/* Writes it as people would: "50M", "1h", "1000". */
+/* Writes it as people would: "50M", "1h", "1000", "yes". */
 void setting_add_number(struct buffer *b, const struct setting *s, uint64_t n);
 
 #endif

@@ -94,6 +94,13 @@ static const struct program_row rows[] = {
 		.workers_default = 1, .workers_max = 1, .sections = SNAPSHOT_FOR_RESOLVE,
 	},
 	{
+		.id = PROGRAM_REPORT, .name = "report", .kind = PROGRAM_KEEPER,
+		.purpose = "telling senders what became of their mail",
+		.user = "sekisho-report", .root = SANDBOX_ROOT_EMPTY,
+		.limits = {256, 1024 * MIB, NO_FILE},
+		.workers_default = 1, .workers_max = 1, .sections = SNAPSHOT_FOR_REPORT,
+	},
+	{
 		.id = PROGRAM_CONFIG, .name = "config", .kind = PROGRAM_SHORT_LIVED,
 		.purpose = "reads and checks the configuration, writes the snapshot",
 		.user = "sekisho-config", .root = SANDBOX_ROOT_DIRECTORY,
@@ -117,6 +124,7 @@ static const struct program_pair pairs[] = {
 	{PROGRAM_POPD, PROGRAM_KEYS, "face-keys"},
 	{PROGRAM_POPD, PROGRAM_GATE, "any-gate"},
 	{PROGRAM_SPOOL, PROGRAM_DELIVER, "spool-deliver"},
+	{PROGRAM_SPOOL, PROGRAM_REPORT, "spool-report"},
 	{PROGRAM_DELIVER, PROGRAM_GATE, "any-gate"},
 	{PROGRAM_AUTH, PROGRAM_GATE, "any-gate"},
 	{PROGRAM_AUTH, PROGRAM_MAILBOX, "auth-mailbox"},

@@ -42,6 +42,7 @@ SETTINGS = {
                   [(t, 'write a size from 1M to 1024G') for t in ('1023K', '1025G', '10%')]),
     'duplicatewindow': ([('0', '0'), ('7d', '7d'), ('168h', '7d'), ('90s', '90s'), ('30m', '30m')],
                         [(t, 'write a time from 0 to 7d') for t in ('169h', '8d', '60', '1w')]),
+    'reportcopies': ([('yes', 'yes'), ('no', 'no')], [(t, 'write yes or no') for t in ('1', 'Yes', 'true')]),
     'submission': ([('2525', 1), ('2525\n4650 tls', 2), ('65535', 1)],
                    [(t, 'write a port number') for t in ('0', '65536', '2525 ssl', 'smtp')] +
                    [('1\n1', 'remove one of the two lines')]),

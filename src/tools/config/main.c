@@ -37,6 +37,7 @@ static const unsigned sections[PROGRAM_IDS] = {
 	[PROGRAM_GATE] = SNAPSHOT_FOR_GATE,
 	[PROGRAM_KEYS] = SNAPSHOT_FOR_KEYS,
 	[PROGRAM_RESOLVE] = SNAPSHOT_FOR_RESOLVE,
+	[PROGRAM_REPORT] = SNAPSHOT_FOR_REPORT,
 };
 
 static bool confine(void)

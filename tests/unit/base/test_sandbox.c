@@ -1158,6 +1158,10 @@ static void test_pairs(void **state)
 	assert_false(program_is_peer(PROGRAM_SMTPD, PROGRAM_DELIVER));
 	assert_false(program_is_peer(PROGRAM_POPD, PROGRAM_SPOOL));
 	assert_false(program_is_peer(PROGRAM_POPD, PROGRAM_RESOLVE));
+	assert_true(program_is_peer(PROGRAM_SPOOL, PROGRAM_REPORT));
+	for (unsigned i = 0; i < programs_count(); i++)
+		assert_true(program_at(i)->id == PROGRAM_SPOOL ||
+			    !program_is_peer(PROGRAM_REPORT, program_at(i)->id));
 }
 
 /* Protects: the manual's page has a row for each program in both tables. */

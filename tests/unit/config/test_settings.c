@@ -68,7 +68,8 @@ static void numbers(void **state)
 		{SETTING_SIZELIMIT, "3G", false, 0, NULL},
 		{SETTING_SIZELIMIT, "18446744073709551616G", false, 0, NULL},
 		{SETTING_SIZELIMIT, "17179869185G", false, 0, NULL},
-		{SETTING_SIZELIMIT, "", false, 0, NULL}, {SETTING_SIZELIMIT, "M", false, 0, NULL},
+		{SETTING_SIZELIMIT, "", false, 0, NULL},
+		{SETTING_SIZELIMIT, "M", false, 0, NULL},
 		{SETTING_SIZELIMIT, "-1", false, 0, NULL},
 		{SETTING_SIZELIMIT, "1.5M", false, 0, NULL},
 		{SETTING_SIZELIMIT, "50MB", false, 0, NULL},
@@ -96,6 +97,11 @@ static void numbers(void **state)
 		{SETTING_DUPLICATEWINDOW, "8d", false, 0, NULL},
 		{SETTING_DUPLICATEWINDOW, "604801s", false, 0, NULL},
 		{SETTING_DUPLICATEWINDOW, "60", false, 0, NULL}, /* of what? */
+		{SETTING_REPORTCOPIES, "yes", true, 1, "yes"},
+		{SETTING_REPORTCOPIES, "no", true, 0, "no"},
+		{SETTING_REPORTCOPIES, "1", false, 0, NULL},
+		{SETTING_REPORTCOPIES, "Yes", false, 0, NULL},
+		{SETTING_REPORTCOPIES, "", false, 0, NULL},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		const struct setting *s = setting_get(cases[i].id);
