@@ -151,7 +151,7 @@ static struct route_verdict not_own(const struct snapshot *s, const struct route
 			"<{}> is not your address; as {} you may write as {}@{}, with or without "
 			"a +tag, "
 			"and as the aliases whose mail you get",
-			text_raw(buffer_view(&b)), text_raw(facts->login), text_raw(facts->login),
+			text_raw(buffer_view(&b)), text_view(facts->login), text_view(facts->login),
 			text_raw(main_domain(s).name)));
 	buffer_free(&b);
 	return v;

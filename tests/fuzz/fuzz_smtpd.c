@@ -1,6 +1,6 @@
 /*
- * smtpd, whole, with clients that say anything, among a spool, an auth and a keys that somebody broke
- * into (peers.h): it does not die or leak, and nobody who is still there is left without an answer that it
+ * smtpd, whole, with clients that say anything, among a spool, an auth, a keys and a gate that somebody
+ * broke into (peers.h): it does not die or leak, and nobody who is still there is left without an answer that it
  * owes. What a keeper says out of turn closes that channel, and the face goes on.
  */
 #include "base/log.h"
@@ -22,7 +22,9 @@ static const struct view lines[] = {VIEW("EHLO client.example.org\r\n"),
 	VIEW("BDAT 0 LAST\r\n"), VIEW("AUTH PLAIN\r\n"), VIEW("AUTH LOGIN aGFuYQ==\r\n"),
 	VIEW("AUTH SCRAM-SHA-256\r\n"), VIEW("AGhhbmEAcGVuY2ls\r\n"), VIEW("*\r\n"),
 	VIEW("VRFY hana\r\n"), VIEW("RSET\r\n"), VIEW("NOOP\r\n"), VIEW("QUIT\r\n"),
-	VIEW("MAIL FROM:<a@sender.example>\r\nRCPT TO:<hana@example.test>\r\nDATA\r\n")};
+	VIEW("MAIL FROM:<a@sender.example>\r\nRCPT TO:<hana@example.test>\r\nDATA\r\n"),
+	VIEW("MAIL FROM:<hana@example.test>\r\n"),
+	VIEW("From: hana@example.test, hana+x@example.test\r\n\r\nx\r\n.\r\n")};
 
 static void connect_spool(struct peers *all, int fd)
 {
@@ -35,6 +37,11 @@ static void connect_auth(struct peers *all, int fd)
 static void connect_keys(struct peers *all, int fd)
 {
 	keys_client_connect(((struct smtpd *)all->world)->keys, fd);
+}
+
+static void connect_gate(struct peers *all, int fd)
+{
+	gate_client_connect(&((struct smtpd *)all->world)->gate, all->loop, fd);
 }
 
 static struct visitors visitors;
@@ -75,12 +82,13 @@ static void play(struct cursor *in)
 {
 	struct smtpd *d = memory_new(1, sizeof *d);
 	struct peers all = {.loop = loop_new(),
-		.count = 3,
+		.count = 4,
 		.world = d,
 		.act = act,
 		.peers = {{.protocol = &smtpd_spool, .side = FRAME_B, .connect = connect_spool},
 			{.protocol = &face_auth, .side = FRAME_B, .connect = connect_auth},
-			{.protocol = &face_keys, .side = FRAME_B, .connect = connect_keys}}};
+			{.protocol = &face_keys, .side = FRAME_B, .connect = connect_keys},
+			{.protocol = &any_gate, .side = FRAME_B, .connect = connect_gate}}};
 	struct program program = {.loop = all.loop, .state = d, .workers = 1};
 	visitors = (struct visitors){.lines = lines,
 		.line_count = sizeof lines / sizeof *lines,
@@ -107,7 +115,9 @@ static void play(struct cursor *in)
 	must(census_total(d->room.census) == 0 && census_inside(d->room.census) == 0);
 	peers_turn(&all, 5);
 	must(!d->spool && streams_count(&d->streams) == 0 && d->memory == 0);
+	must(!d->gate.channel && streams_count(&d->gate.questions) == 0);
 	streams_free(&d->streams);
+	streams_free(&d->gate.questions);
 	auth_client_free(&d->auth);
 	keys_client_free(&d->keys);
 	generation_drop(&d->generation);
