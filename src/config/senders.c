@@ -6,8 +6,7 @@
 
 bool sender_is_of_site(const struct snapshot *s, const struct address *address)
 {
-	return !address->is_literal && !view_is_empty(address->local_plain) &&
-	       snapshot_has_domain(s, address->domain);
+	return !view_is_empty(address->local_plain) && snapshot_has_domain(s, address->domain);
 }
 
 /* --- aliases that lead to the user -------------------------------------------------------- */
@@ -24,20 +23,11 @@ struct search {
 	bool found;
 };
 
-static bool is_on_stack(const struct search *w, uint32_t alias)
-{
-	for (unsigned i = 0; i < w->depth; i++)
-		if (w->stack[i].alias == alias)
-			return true;
-	return false;
-}
-
 static void enter(struct search *w, struct name name)
 {
 	if (name.kind == NAME_USER)
 		w->found |= name.index == w->user;
-	else if (name.kind == NAME_ALIAS && w->depth < NAME_DEPTH_MAX &&
-		 !is_on_stack(w, name.index)) {
+	else if (name.kind == NAME_ALIAS && w->depth < NAME_DEPTH_MAX) {
 		w->stack[w->depth].alias = name.index;
 		w->stack[w->depth++].next = 0;
 	}
@@ -57,7 +47,8 @@ static void step(struct search *w)
 	enter(w, name_find_destination(w->s, index, &all->destinations[at]));
 }
 
-/* Destinations that lead nowhere or to other hosts are passed over: they are somebody else's trouble. */
+/* Destinations that lead nowhere or to other hosts are passed over. Aliases that go round in a circle are
+ * refused when they are read; here depth and steps end them. */
 static bool leads_to(const struct snapshot *s, struct name name, uint32_t user)
 {
 	struct search w = {.s = s, .user = user};

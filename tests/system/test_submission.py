@@ -372,6 +372,9 @@ def test_limits_of_a_user():
 def test_gate_is_away():
     """nobody can be counted: users are put off for the moment, others are served; then it goes on"""
     with House() as h:
+        for _ in range(3):  # so that it stays away for most of a second
+            h.kill('gate')
+            h.until_up()
         d = logged_in(h)
         d.say('MAIL FROM:<%s>' % HANA, 250)
         pid = h.programs()['gate']
@@ -386,6 +389,7 @@ def test_gate_is_away():
         reply = d.read()
         equal(reply.code, 451)
         contains(reply, 'cannot be counted just now')
+        contains(d.say('RCPT TO:<%s>' % TARO, 451), 'cannot be counted just now')  # before anybody is there to be asked
         h.until_up()
         until(lambda: d.say('RCPT TO:<%s>' % TARO).code == 250, 'the gate counts again')
 

@@ -162,6 +162,9 @@ static void sections(void **state)
 			if (problem != cases[i].problem)
 				fail_msg("%zu by %zu: %s", i, step,
 					originator_problem_name(problem));
+			/* what was fed is held back, to the octet */
+			assert_true(o.held.length >= o.scan.section_octets);
+			assert_true(view_starts(view_text(cases[i].content), buffer_view(&o.held)));
 			assert_true(strlen(originator_problem_text(problem)) > 3);
 			originator_free(&o);
 			arena_reset(&a);
