@@ -29,7 +29,7 @@ srv_setup() {
 
 srv_start() {
 	sekisho serve --config "$1/config" --state "$1/state" --address 127.0.0.1 --smtp-port $PORT \
-		--workers $((SESSIONS > 20000 ? 8 : 2)) --pop3-port 2111 --pop3s-port 2996 >"$1/log" 2>&1 &
+		--workers $((SESSIONS > 20000 ? 8 : 2)) --pop3-port 2111 --pop3s-port 2996 --submission-port 2588 --submissions-port 2466 >"$1/log" 2>&1 &
 }
 
 # Nothing in the spool that is not delivered and recorded.
