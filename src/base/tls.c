@@ -204,6 +204,8 @@ static enum tls_want want_of(struct tls_session *s, int result)
 	case SSL_ERROR_WANT_ASYNC_JOB:
 		return TLS_WANT_TURN;
 	case SSL_ERROR_ZERO_RETURN:
+		if (s->state == SESSION_HANDSHAKE)
+			return fail(s, "the other end gave up during the handshake");
 		s->state = SESSION_CLOSED;
 		return TLS_CLOSED;
 	default:

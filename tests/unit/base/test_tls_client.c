@@ -561,6 +561,28 @@ static void test_garbage(void **state)
 	ends_free(&e);
 }
 
+static void test_closed_early(void **state)
+{
+	/* protects: a close_notify in clear is no end of a session that has never begun, at either end */
+	(void)state;
+	const struct view closes = VIEW("\x15\x03\x03\x00\x02\x01\x00");
+	const struct tls_spec spec = {.verify = NONE};
+	struct ends e = ends_new(&certificates.good, &spec);
+	step_client(&e);
+	step_server(&e); /* its hello waits for a signature */
+	buffer_clear(&e.to_client);
+	buffer_add(&e.to_client, closes);
+	assert_int_equal(step_client(&e), TLS_FAILED);
+	assert_false(tls_session_is_done(e.client));
+	buffer_clear(&e.to_server);
+	buffer_add(&e.to_server, closes);
+	while (step_server(&e) == TLS_WANT_SIGNATURE)
+		;
+	assert_false(tls_session_is_done(e.server));
+	assert_int_equal(tls_session_ended(e.server), TLS_FAILED);
+	ends_free(&e);
+}
+
 static void test_authorities_file(void **state)
 {
 	/* protects: the system's list of authorities can be read; a file that is not there is none */
@@ -585,6 +607,7 @@ int main(void)
 		cmocka_unit_test(test_dane_several),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_closed_early),
 		cmocka_unit_test(test_authorities_file),
 	};
 	return cmocka_run_group_tests(tests, make_all, free_all);
