@@ -1,6 +1,7 @@
 /*
  * The SMTP client machine against any server: the input is a seed for the owner (8 octets) and what the
- * server sends. The seed decides how input is cut, how small the buffers are, what mails there are and
+ * server sends; of most inputs it sends only every other reply, and sensible ones between, so that mails
+ * come to their end, too. The seed decides how input is cut, how small the buffers are, what mails there are and
  * when the owner gives up. Held to: what is said are commands, one a line; content goes out as it is,
  * dots aside; every recipient has one result, which agrees with the code; "again" never stands alone;
  * nothing is said after the end; every step moves on or says what lacks.
@@ -10,15 +11,18 @@
 #include <stdlib.h>
 
 #define RECIPIENTS 5
+#define COMMANDS 64
 
 struct fuzz {
 	struct smtp_client *client;
 	struct buffer out;
 	struct buffer content;
 	size_t content_at;
-	struct view input; /* all of it */
-	size_t at; /* consumed */
-	size_t seen; /* shown */
+	struct view input; /* what was not sent yet */
+	struct buffer shown; /* what was sent and not consumed */
+	unsigned helps; /* of so many replies one is the input's; 1: all */
+	char commands[COMMANDS]; /* their first letters, that wait for sensible replies */
+	size_t commands_count;
 	uint64_t random;
 	struct smtp_client_mail mail;
 	struct smtp_client_recipient recipients[RECIPIENTS];
@@ -49,6 +53,12 @@ static bool is_command(struct view line)
 	return false;
 }
 
+static void remember(struct fuzz *f, char letter)
+{
+	if (f->commands_count < COMMANDS)
+		f->commands[f->commands_count++] = letter;
+}
+
 static void check_commands(struct fuzz *f, enum smtp_client_state before)
 {
 	struct view rest = buffer_view(&f->out);
@@ -60,6 +70,8 @@ static void check_commands(struct fuzz *f, enum smtp_client_state before)
 		for (size_t i = 0; i < line.length; i++)
 			must(line.at[i] >= 0x20 && line.at[i] != 0x7f);
 		must(before == SMTP_CLIENT_STATE_AUTH || is_command(line));
+		if (line.length)
+			remember(f, (char)line.at[0]);
 		rest = view_from(rest, end + 2);
 	}
 	buffer_clear(&f->out);
@@ -69,6 +81,8 @@ static void check_commands(struct fuzz *f, enum smtp_client_state before)
 static void check_content(struct fuzz *f, struct view given, bool is_chunk, bool is_first)
 {
 	struct view sent = buffer_view(&f->out);
+	if (is_chunk && is_first && sent.length)
+		remember(f, 'B');
 	if (is_chunk && is_first)
 		sent = view_from(sent, view_search(sent, VIEW("\r\n")) + 2);
 	size_t to = 0;
@@ -164,17 +178,57 @@ static void be_gone(struct fuzz *f)
 	smtp_client_gone(f->client, "cut", roll(f, 2));
 }
 
+/* What a server might well say to the command. */
+static struct view sensible(struct fuzz *f, char command)
+{
+	static const struct view hellos[] = {VIEW("250 mx\r\n"),
+		VIEW("250-mx\r\n250-PIPELINING\r\n250 8BITMIME\r\n"),
+		VIEW("250-mx\r\n250-PIPELINING\r\n250-DSN\r\n250 SIZE 9999\r\n"),
+		VIEW("250-mx\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 8BITMIME\r\n"),
+		VIEW("250-mx\r\n250-CHUNKING\r\n250-STARTTLS\r\n250 SMTPUTF8\r\n"),
+		VIEW("250-mx\r\n250-AUTH PLAIN\r\n250 LIMITS RCPTMAX=2 MAILMAX=3\r\n")};
+	static const struct view rcpts[] = {VIEW("250 ok\r\n"), VIEW("250 ok\r\n"),
+		VIEW("250 2.1.5 ok\r\n"), VIEW("550 5.1.1 no\r\n"), VIEW("452 4.5.3 many\r\n"),
+		VIEW("552 many\r\n")};
+	switch (command) {
+	case 'E':
+		return hellos[roll(f, 6)];
+	case 'R': /* and RSET */
+		return rcpts[roll(f, 6)];
+	case 'D':
+		return VIEW("354 go\r\n");
+	case 'S':
+		return VIEW("220 go\r\n");
+	case 'A':
+		return VIEW("235 in\r\n");
+	default:
+		return VIEW("250 ok\r\n");
+	}
+}
+
+static void show_sensible(struct fuzz *f)
+{
+	buffer_add(&f->shown, sensible(f, f->commands[0]));
+	f->commands_count--;
+	for (size_t i = 0; i < f->commands_count; i++)
+		f->commands[i] = f->commands[i + 1];
+}
+
 /* Shows a piece of any size, or, as a server that waits for commands does, one line. */
 static void show(struct fuzz *f)
 {
-	const size_t line = view_find(view_from(f->input, f->seen), '\n');
-	if (f->seen == f->input.length) {
+	const size_t line = view_find(f->input, '\n');
+	if (f->commands_count && roll(f, f->helps)) {
+		show_sensible(f);
+		return;
+	}
+	if (f->input.length == 0) {
 		be_gone(f);
 		return;
 	}
-	f->seen += line != VIEW_NOT_FOUND && roll(f, 8) ? line + 1 : 1 + roll(f, 40);
-	if (f->seen > f->input.length)
-		f->seen = f->input.length;
+	const size_t n = line != VIEW_NOT_FOUND && roll(f, 8) ? line + 1 : 1 + roll(f, 40);
+	buffer_add(&f->shown, view_first(f->input, n));
+	f->input = view_from(f->input, n);
 }
 
 static void handle(struct fuzz *f, enum smtp_client_want want)
@@ -219,9 +273,9 @@ static void run(struct fuzz *f)
 	enum smtp_client_want want = SMTP_CLIENT_WANT_INPUT;
 	for (unsigned turns = 0; want != SMTP_CLIENT_WANT_CLOSE; turns++) {
 		const enum smtp_client_state before = smtp_client_state(f->client);
-		struct cursor c = cursor_of(view_part(f->input, f->at, f->seen - f->at));
+		struct cursor c = cursor_of(buffer_view(&f->shown));
 		want = smtp_client_step(f->client, &c, &f->out);
-		f->at += c.at;
+		buffer_drop(&f->shown, c.at);
 		check_commands(f, before);
 		must(smtp_client_deadline_ms(f->client) > 0);
 		handle(f, want);
@@ -247,6 +301,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		settings.login_in_clear = roll(f, 2);
 	}
 	f->input = view_of(data + 8, size - 8);
+	f->shown = buffer_new(1u << 20);
+	f->helps = roll(f, 4) ? 2 + roll(f, 30) : 1;
+	remember(f, 'S'); /* its greeting */
 	f->out = buffer_new(SMTP_CLIENT_OUTPUT_MIN << (roll(f, 2) * 4));
 	f->content = buffer_new(1u << 22);
 	f->client = smtp_client_new(&settings);
@@ -254,6 +311,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	smtp_client_free(&f->client);
 	buffer_free(&f->out);
 	buffer_free(&f->content);
+	buffer_free(&f->shown);
 	free(f);
 	return 0;
 }

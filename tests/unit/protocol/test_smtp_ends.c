@@ -35,7 +35,7 @@ static void see(struct ends *e, const struct smtp_mail *mail)
 		buffer_add(&e->seen, VIEW(" > "));
 		address_add(&e->seen, &r->forward_path);
 		buffer_add(
-			&e->seen, r->notify & SMTP_NOTIFY_SUCCESS ? VIEW(" success ") : VIEW(" "));
+			&e->seen, r->notify & ENVELOPE_NOTIFY_SUCCESS ? VIEW(" success ") : VIEW(" "));
 		buffer_add(&e->seen, r->orcpt_address);
 	}
 	e->is_bdat = mail->is_bdat;
@@ -121,9 +121,9 @@ static void send_mail(struct ends *e)
 }
 
 static const struct smtp_client_recipient recipients[] = {
-	{VIEW("hana@mail.example.test"), SMTP_NOTIFY_SUCCESS, VIEW("rfc822;ha+2Bna@x.example")},
+	{VIEW("hana@mail.example.test"), ENVELOPE_NOTIFY_SUCCESS, VIEW("rfc822;ha+2Bna@x.example")},
 	{VIEW("nobody@mail.example.test"), 0, VIEW("")},
-	{VIEW("太郎@mail.example.test"), SMTP_NOTIFY_DELAY, VIEW("utf-8;太郎@x.example")},
+	{VIEW("太郎@mail.example.test"), ENVELOPE_NOTIFY_DELAY, VIEW("utf-8;太郎@x.example")},
 };
 
 static struct ends ends_new(struct view content, size_t grain, struct smtp_limits *limits)
