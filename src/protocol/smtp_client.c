@@ -194,7 +194,7 @@ static void read_replies(struct smtp_client *c, struct cursor *in)
 
 static bool has_room(const struct buffer *out)
 {
-	return buffer_left(out) >= CLIENT_COMMAND_ROOM;
+	return buffer_left(out) > CLIENT_COMMAND_ROOM; /* so that content finds some, too */
 }
 
 static void write_quit(struct smtp_client *c, struct buffer *out)
@@ -228,7 +228,7 @@ static enum smtp_client_want step_results(struct smtp_client *c)
 
 static enum smtp_client_want step_closed(struct smtp_client *c, struct buffer *out)
 {
-	if (c->says_quit)
+	if (c->says_quit && has_room(out))
 		write_quit(c, out);
 	c->says_quit = false;
 	return SMTP_CLIENT_WANT_CLOSE;
@@ -261,8 +261,8 @@ static enum smtp_client_want step_envelope(struct smtp_client *c, struct buffer 
  * answer. */
 static bool may_write(const struct smtp_client *c, const struct cursor *in)
 {
-	return client_waits(c) > 0 || cursor_left(in) == 0 || c->wants_quit ||
-	       c->end.kind != SMTP_CLIENT_END_NONE;
+	return client_waits(c) > 0 || cursor_left(in) == 0 ||
+	       (c->wants_quit && c->state == SMTP_CLIENT_STATE_READY);
 }
 
 static enum smtp_client_want step_command(struct smtp_client *c, struct buffer *out,
@@ -290,10 +290,9 @@ static enum smtp_client_want write_due(struct smtp_client *c, struct buffer *out
 		return step_envelope(c, out);
 	case SMTP_CLIENT_STATE_CONTENT:
 		return step_content(c, out);
-	case SMTP_CLIENT_STATE_CLOSED:
-		return step_closed(c, out);
 	case SMTP_CLIENT_STATE_TLS:
 	case SMTP_CLIENT_STATE_RESULTS:
+	case SMTP_CLIENT_STATE_CLOSED:
 	case SMTP_CLIENT_STATE_GREETING:
 	case SMTP_CLIENT_STATE_FINAL:
 	case SMTP_CLIENT_STATE_QUIT:
@@ -308,6 +307,8 @@ enum smtp_client_want smtp_client_step(struct smtp_client *c, struct cursor *in,
 	read_replies(c, in);
 	if (c->state == SMTP_CLIENT_STATE_RESULTS)
 		return step_results(c);
+	if (c->state == SMTP_CLIENT_STATE_CLOSED)
+		return step_closed(c, out);
 	if (c->state == SMTP_CLIENT_STATE_TLS)
 		return SMTP_CLIENT_WANT_TLS;
 	if (!has_room(out))

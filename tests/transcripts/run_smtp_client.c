@@ -15,7 +15,7 @@
  *	fail: why        the content cannot be had
  *	R: result        of each recipient: outcome, command, code, enhanced code, words
  *	F: facts         what the server offers (at any time)
- *	quit:            the owner wants no more
+ *	quit:            the owner wants no more;  quit-soon:  the same, while a mail is under way
  *	TLS:             the handshake is done
  *	gone: N why      the connection is over, with N octets unsent
  *	deadline: N      seconds that may pass now
@@ -287,6 +287,8 @@ static bool happens(struct player *p)
 		int used = 0;
 		sscanf(item(p)->text, "%u %n", &n, &used);
 		smtp_client_gone(p->c, item(p)->text + used, n);
+	} else if (is(p, "quit-soon")) {
+		smtp_client_quit(p->c);
 	} else if (is(p, "fail")) {
 		smtp_client_content_failed(p->c, item(p)->text);
 	} else if (is(p, "deadline")) {

@@ -179,36 +179,42 @@ static void take_results(struct drive *d)
 		assert_true(smtp_client_result(d->client, i)->outcome != SMTP_CLIENT_PENDING);
 }
 
+/* False at the end. */
+static bool turn(struct drive *d)
+{
+	struct cursor in = cursor_of(buffer_view(&d->in));
+	const enum smtp_client_want want = smtp_client_step(d->client, &in, &d->out);
+	buffer_drop(&d->in, in.at);
+	send_out(d);
+	switch (want) {
+	case SMTP_CLIENT_WANT_INPUT:
+		feed(d);
+		break;
+	case SMTP_CLIENT_WANT_OUTPUT:
+		break;
+	case SMTP_CLIENT_WANT_TLS:
+		smtp_client_tls_started(d->client);
+		break;
+	case SMTP_CLIENT_WANT_MAIL:
+		give_mail(d);
+		break;
+	case SMTP_CLIENT_WANT_CONTENT:
+		give_content(d);
+		break;
+	case SMTP_CLIENT_WANT_RESULTS:
+		take_results(d);
+		break;
+	case SMTP_CLIENT_WANT_CLOSE:
+		return false;
+	}
+	return true;
+}
+
 static void run(struct drive *d)
 {
-	for (unsigned turns = 0;; turns++) {
-		struct cursor in = cursor_of(buffer_view(&d->in));
-		const enum smtp_client_want want = smtp_client_step(d->client, &in, &d->out);
-		buffer_drop(&d->in, in.at);
-		send_out(d);
-		assert_true(turns < 1000000);
-		switch (want) {
-		case SMTP_CLIENT_WANT_INPUT:
-			feed(d);
-			break;
-		case SMTP_CLIENT_WANT_OUTPUT:
-			break;
-		case SMTP_CLIENT_WANT_TLS:
-			smtp_client_tls_started(d->client);
-			break;
-		case SMTP_CLIENT_WANT_MAIL:
-			give_mail(d);
-			break;
-		case SMTP_CLIENT_WANT_CONTENT:
-			give_content(d);
-			break;
-		case SMTP_CLIENT_WANT_RESULTS:
-			take_results(d);
-			break;
-		case SMTP_CLIENT_WANT_CLOSE:
-			return;
-		}
-	}
+	unsigned turns = 0;
+	while (turn(d))
+		assert_true(turns++ < 1000000);
 }
 
 static const struct smtp_client_recipient two[] = {
@@ -422,6 +428,32 @@ static void test_content(void **state)
 	}
 }
 
+static void test_gone_full(void **state)
+{
+	/* protects: a connection that dies with a full buffer ends, though nothing leaves it any more */
+	(void)state;
+	const struct smtp_client_settings settings = {.name = VIEW("mail.example.test")};
+	struct drive d = {.host = {.offers = "250-mx.example\r\n250 CHUNKING\r\n", .step = ""}};
+	struct buffer made = buffer_new(100016);
+	struct cursor none = cursor_of(VIEW_NONE);
+	start(&d, &settings, made_content(&made, 100000));
+	while (smtp_client_state(d.client) != SMTP_CLIENT_STATE_CONTENT)
+		turn(&d);
+	/* octets pile up: nobody takes them */
+	struct cursor content = cursor_of(d.content);
+	for (unsigned i = 0; smtp_client_step(d.client, &none, &d.out) != SMTP_CLIENT_WANT_OUTPUT;
+		i++) {
+		assert_true(i < 100);
+		smtp_client_content(d.client, &content, &d.out);
+	}
+	smtp_client_gone(d.client, "cut", d.out.length);
+	assert_int_equal(smtp_client_step(d.client, &none, &d.out), SMTP_CLIENT_WANT_RESULTS);
+	assert_int_equal(smtp_client_result(d.client, 0)->outcome, SMTP_CLIENT_LOST);
+	assert_int_equal(smtp_client_step(d.client, &none, &d.out), SMTP_CLIENT_WANT_CLOSE);
+	buffer_free(&made);
+	stop(&d);
+}
+
 static void test_size(void **state)
 {
 	/* protects: an idle session is small, and holds nothing of the mails before */
@@ -446,6 +478,7 @@ int main(void)
 		cmocka_unit_test(test_every_answer),
 		cmocka_unit_test(test_many_recipients),
 		cmocka_unit_test(test_content),
+		cmocka_unit_test(test_gone_full),
 		cmocka_unit_test(test_size),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

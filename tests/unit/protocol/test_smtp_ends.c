@@ -34,8 +34,8 @@ static void see(struct ends *e, const struct smtp_mail *mail)
 	for (; r; r = r->next) {
 		buffer_add(&e->seen, VIEW(" > "));
 		address_add(&e->seen, &r->forward_path);
-		buffer_add(
-			&e->seen, r->notify & ENVELOPE_NOTIFY_SUCCESS ? VIEW(" success ") : VIEW(" "));
+		buffer_add(&e->seen,
+			r->notify & ENVELOPE_NOTIFY_SUCCESS ? VIEW(" success ") : VIEW(" "));
 		buffer_add(&e->seen, r->orcpt_address);
 	}
 	e->is_bdat = mail->is_bdat;
