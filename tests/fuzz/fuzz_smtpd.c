@@ -1,5 +1,5 @@
 /*
- * smtpd, whole, with clients that say anything, among a spool, an auth, a keys and a gate that somebody
+ * smtpd, whole, with clients that say anything, among a spool, an auth, a keys, a gate and a resolve that somebody
  * broke into (peers.h): it does not die or leak, and nobody who is still there is left without an answer that it
  * owes. What a keeper says out of turn closes that channel, and the face goes on.
  */
@@ -44,6 +44,19 @@ static void connect_gate(struct peers *all, int fd)
 	gate_client_connect(&((struct smtpd *)all->world)->gate, all->loop, fd);
 }
 
+static void connect_resolve(struct peers *all, int fd)
+{
+	resolve_client_connect(((struct smtpd *)all->world)->resolve, fd);
+}
+
+/* Who comes has no name, so that there are greetings. */
+static void answer_name(struct peer *peer, const struct frame *frame)
+{
+	if (frame->row->code == RESOLVE_CLIENT)
+		channel_say(peer->channel, RESOLVE_CLIENT_IS, frame->stream,
+			frame_number(LOOKUP_NOTHING), frame_bytes(VIEW_NONE));
+}
+
 static struct visitors visitors;
 
 static void act(struct peers *all, struct cursor *in)
@@ -82,13 +95,17 @@ static void play(struct cursor *in)
 {
 	struct smtpd *d = memory_new(1, sizeof *d);
 	struct peers all = {.loop = loop_new(),
-		.count = 4,
+		.count = 5,
 		.world = d,
 		.act = act,
 		.peers = {{.protocol = &smtpd_spool, .side = FRAME_B, .connect = connect_spool},
 			{.protocol = &face_auth, .side = FRAME_B, .connect = connect_auth},
 			{.protocol = &face_keys, .side = FRAME_B, .connect = connect_keys},
-			{.protocol = &any_gate, .side = FRAME_B, .connect = connect_gate}}};
+			{.protocol = &any_gate, .side = FRAME_B, .connect = connect_gate},
+			{.protocol = &any_resolve,
+				.side = FRAME_B,
+				.connect = connect_resolve,
+				.heard = answer_name}}};
 	struct program program = {.loop = all.loop, .state = d, .workers = 1};
 	visitors = (struct visitors){.lines = lines,
 		.line_count = sizeof lines / sizeof *lines,
@@ -106,6 +123,7 @@ static void play(struct cursor *in)
 	d->streams = streams_new(8);
 	d->keys = keys_client_new(&program);
 	d->auth = auth_client_new(&program, session_login_answered);
+	d->resolve = resolve_client_new(&program);
 	peers_play(&all, in);
 	visitors_leave(&visitors);
 	peers_turn(&all, 5);
@@ -119,6 +137,7 @@ static void play(struct cursor *in)
 	streams_free(&d->streams);
 	streams_free(&d->gate.questions);
 	auth_client_free(&d->auth);
+	resolve_client_free(&d->resolve);
 	keys_client_free(&d->keys);
 	generation_drop(&d->generation);
 	loop_free(&all.loop);

@@ -214,7 +214,7 @@ def test_names_of_clients():
         house.set('denyfrom', 'liar.example\nclient.example\n')
         house.tool('reload')
         equal(house.smtp(STRANGER).greeting.code, 554)
-        contains(house.log(), 'rule=denyfrom:2')
+        house.wait_log('name=client.example .*rule=denyfrom:2')
         equal(house.smtp('198.51.100.8').greeting.code, 220)
         equal(house.smtp().greeting.code, 220)
 
