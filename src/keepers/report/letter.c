@@ -63,12 +63,15 @@ static bool has_failed(const struct letter *l)
 }
 
 /* A copy for the postmaster holds no more of a user's mail than is needed to understand it. */
+static bool may_go_whole(const struct letter *l)
+{
+	return l->addressee.kind == ADDRESSEE_SENDER && !l->addressee.has_copies &&
+	       dsn_wants_whole(l->envelope.flags, has_failed(l)) && l->size <= REPORT_CONTENT_MAX;
+}
+
 static uint32_t octets_wanted(const struct letter *l)
 {
-	const bool whole = l->addressee.kind == ADDRESSEE_SENDER && !l->addressee.has_copies &&
-			   dsn_wants_whole(l->envelope.flags, has_failed(l)) &&
-			   l->size <= REPORT_CONTENT_MAX;
-	const uint32_t most = whole ? REPORT_CONTENT_MAX : LETTER_HEADER_MAX;
+	const uint32_t most = may_go_whole(l) ? REPORT_CONTENT_MAX : LETTER_HEADER_MAX;
 	return l->size < most ? (uint32_t)l->size : most;
 }
 
@@ -110,11 +113,11 @@ static struct dsn dsn_of(const struct letter *l, struct view content)
 		.now_s = clock_wall_s(),
 		.id = l->id,
 		.arrival_s = l->arrival_s,
-		.flags = l->envelope.flags,
+		.flags = may_go_whole(l) ? ENVELOPE_RET_FULL : 0,
 		.reverse_path = l->envelope.reverse_path,
 		.envid = l->envelope.envid,
 		.content = content,
-		.is_whole = content.length == l->size && !l->addressee.has_copies,
+		.is_whole = content.length == l->size,
 	};
 	random_octets(d.random, sizeof d.random);
 	return d;
