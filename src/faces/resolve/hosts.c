@@ -157,12 +157,15 @@ static void start_candidate(struct candidate *c)
 static void start_hosts(struct question *q, const struct choice *choices, uint32_t count)
 {
 	q->candidates = arena_get_array(&q->arena, count, sizeof *q->candidates);
-	for (uint32_t i = 0; q->candidates && i < count; i++) {
-		struct candidate *c = &q->candidates[i];
+	if (!q->candidates)
+		return;
+	for (; q->candidate_count < count; q->candidate_count++) {
+		const struct choice *choice = &choices[q->candidate_count];
+		struct candidate *c = &q->candidates[q->candidate_count];
 		c->question = q;
-		c->preference = choices[i].preference;
-		if (arena_copy(&q->arena, choices[i].name.name, &c->name.name))
-			q->candidate_count++;
+		c->preference = choice->preference;
+		if (!arena_copy(&q->arena, choice->name.name, &c->name.name))
+			break;
 	}
 	for (uint32_t i = 0; i < q->candidate_count; i++)
 		start_candidate(&q->candidates[i]);
