@@ -23,6 +23,8 @@ const char *program_id_name(enum program_id id)
 		return "resolve";
 	case PROGRAM_REPORT:
 		return "report";
+	case PROGRAM_RELAY:
+		return "relay";
 	case PROGRAM_CONFIG:
 		return "config";
 	case PROGRAM_NONE:

@@ -109,6 +109,19 @@ static struct origin add_item(
 	return o;
 }
 
+/* Without its secrets. */
+static void add_smarthost(struct buffer *b, const struct smarthost *h)
+{
+	const bool is_v6 = h->is_address && !ip_is_v4(&h->address);
+	buffer_add(b, is_v6 ? VIEW("[") : VIEW_NONE);
+	if (h->is_address)
+		ip_add(b, &h->address);
+	else
+		buffer_add(b, h->name.name);
+	text_add(b, "{}:{}{}", text_string(is_v6 ? "]" : ""), text_number(h->port),
+		text_string(h->user.length ? ", with a login" : ""));
+}
+
 /* The one value of a setting that is no list; nothing when there is none. */
 static void add_value(struct buffer *b, const struct config *c, const struct setting *s)
 {
@@ -124,6 +137,8 @@ static void add_value(struct buffer *b, const struct config *c, const struct set
 		text_add_escaped(b, c->certificate);
 	else if (s->id == SETTING_CERTIFICATEKEY)
 		text_add_escaped(b, c->certificate_key);
+	else if (s->id == SETTING_SMARTHOST && c->smarthost.port)
+		add_smarthost(b, &c->smarthost);
 }
 
 /* --- for people --------------------------------------------------------------------------- */

@@ -263,6 +263,17 @@ static void read_file_path(struct reader *r, const struct setting *s, struct vie
 		reader_complain(r, s, &line);
 }
 
+static void read_smarthost(struct reader *r, const struct setting *s)
+{
+	struct line line;
+	if (!one_line(r, s, &line) || smarthost_parse(line.text, r->arena, &r->config->smarthost))
+		return;
+	r->config->smarthost = (struct smarthost){0};
+	/* the line may hold a password: it is not repeated */
+	findings_add(r->findings, FINDING_ERROR, reader_file(s), line.number, s->remedy,
+		"is not right here");
+}
+
 bool mailboxes_split(struct view template, struct view *before_out, struct view *after_out)
 {
 	const size_t at = view_search(template, VIEW("/LOCALPART/"));
@@ -288,6 +299,7 @@ static bool read_settings(struct reader *r)
 	read_mailboxes(r, setting_get(SETTING_MAILBOXES));
 	read_file_path(r, setting_get(SETTING_CERTIFICATE), &r->config->certificate);
 	read_file_path(r, setting_get(SETTING_CERTIFICATEKEY), &r->config->certificate_key);
+	read_smarthost(r, setting_get(SETTING_SMARTHOST));
 	if (!lists_read(r))
 		return false;
 	read_postmaster(r, setting_get(SETTING_POSTMASTER));

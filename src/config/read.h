@@ -22,6 +22,7 @@
 #include "config/denyfrom.h"
 #include "config/finding.h"
 #include "config/settings.h"
+#include "config/smarthost.h"
 #include "config/users.h"
 
 /* The arena of a configuration: 100,000 users, aliases and denyfrom lines fit. */
@@ -98,6 +99,7 @@ struct config {
 	struct view certificate; /* paths; empty: those in the directory keys */
 	struct view certificate_key;
 	uint64_t numbers[SETTING_COUNT];
+	struct smarthost smarthost;
 	struct config_domain *domains;
 	uint32_t domain_count;
 	struct config_network *networks;

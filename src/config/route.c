@@ -241,20 +241,13 @@ static struct route_verdict unknown_user(const struct address *path, struct aren
 	return v;
 }
 
-static struct route_verdict relay_denied(
-	enum route_side side, const struct address *path, struct arena *a)
+static struct route_verdict relay_denied(const struct address *path, struct arena *a)
 {
-	const char *plain = "This server takes mail for its own addresses only";
-	struct view text = VIEW("Mail cannot be sent from here to other hosts yet");
 	struct buffer b = buffer_new(TEXT_MAX);
-	/* In this stage mail cannot leave; F-5's order is kept for when it can. */
-	if (side == ROUTE_OUTSIDE) {
-		address_add(&b, path);
-		text = SAY(a, plain,
-			"This server takes mail for its own addresses only, and <{}> is none of "
-			"them",
-			text_raw(buffer_view(&b)));
-	}
+	address_add(&b, path);
+	const struct view text = SAY(a, "This server takes mail for its own addresses only",
+		"This server takes mail for its own addresses only, and <{}> is none of them",
+		text_raw(buffer_view(&b)));
 	buffer_free(&b);
 	return refuse("relay-denied", 550, "5.7.1", text);
 }
@@ -296,6 +289,21 @@ static struct route_verdict verdict_of(
 	return unknown_user(path, a);
 }
 
+/* Law 3: out>out never passes. */
+static struct route_verdict judge_remote(const struct route_facts *facts,
+	const struct address *path, uint32_t number, struct route_set *set, struct arena *a)
+{
+	if (facts->side == ROUTE_OUTSIDE)
+		return relay_denied(path, a);
+	if (!path->is_literal && !domain_is_full(path->domain))
+		return refuse("relay-not-full", 550, "5.1.2",
+			VIEW("This address has no full domain, such as example.org"));
+	struct route_verdict v = verdict_of(route_set_add_remote(set, path, number), path, a);
+	if (v.accepted)
+		v.rule = VIEW("relay");
+	return v;
+}
+
 static struct route_verdict judge(const struct snapshot *s, const struct route_facts *facts,
 	const struct route_recipient *recipient, bool own, struct route_set *set, struct arena *a)
 {
@@ -313,7 +321,7 @@ static struct route_verdict judge(const struct snapshot *s, const struct route_f
 			return v;
 	}
 	if (!own)
-		return relay_denied(facts->side, path, a);
+		return judge_remote(facts, path, recipient->number, set, a);
 	const struct name name = name_find(s, path->local_plain, path->domain);
 	const enum expand_result result = route_expand(s, name, recipient->number, set);
 	struct route_verdict v = verdict_of(result, path, a);
@@ -339,13 +347,21 @@ void route_add_user(struct buffer *b, const struct snapshot *s, uint32_t user)
 	text_add(b, "{}@{}", text_raw(s->users[user].name), text_raw(main_domain(s).name));
 }
 
+void route_add_mailbox(struct buffer *b, const struct snapshot *s, const struct route_mailbox *m)
+{
+	if (m->remote)
+		address_add(b, m->remote);
+	else
+		route_add_user(b, s, m->user);
+}
+
 void route_add_destination(struct buffer *b, const struct address *remote)
 {
 	if (!remote->is_literal) {
 		buffer_add(b, remote->domain.name);
 		return;
 	}
-	buffer_add_octet(b, '[');
+	buffer_add(b, ip_is_v4(&remote->literal) ? VIEW("[") : VIEW("[IPv6:"));
 	ip_add(b, &remote->literal);
 	buffer_add_octet(b, ']');
 }

@@ -12,11 +12,11 @@
  *	route_author		the same for From and Sender in the content
  *	route_verify		VRFY
  *
- * In this stage mail for the site's own domains is taken and all else is 550 5.7.1, for inside
- * clients too. `%`, `!`, quoted and source routes never change the class of a mail.
+ * Mail for the site's own domains is taken from everybody, mail for others from inside only (law 3).
+ * `%`, `!`, quoted and source routes never change the class of a mail.
  *
- * Every verdict carries the rule that fired, for the log. Rules: "accepted", "postmaster",
- * "denyfrom:LINE", "helo-not-full", "relay-denied", "route-percent", "route-bang", "route-quoted",
+ * Every verdict carries the rule that fired, for the log. Rules: "accepted", "postmaster", "relay",
+ * "denyfrom:LINE", "helo-not-full", "relay-denied", "relay-not-full", "route-percent", "route-bang", "route-quoted",
  * "route-source", "sender-not-own", "sender-not-of-site", "unknown-user", "no-postmaster", "alias-deep", "alias-large",
  * "alias-loop", "alias-dangling", "forward-not-possible", "too-many-mailboxes", "no-address",
  * "vrfy-stranger", "memory".
@@ -68,13 +68,14 @@ struct route_verdict route_mail(const struct snapshot *s, const struct route_fac
 struct route_verdict route_author(const struct snapshot *s, const struct route_facts *facts,
 	const struct address *author, struct arena *a);
 
-/* The mailboxes of one envelope, each once, however many recipients and aliases name it (F-15). It
- * lives in the transaction's arena. */
+/* The mailboxes of one envelope, and the addresses elsewhere, each once, however many recipients and
+ * aliases name it (F-15). It lives in the transaction's arena. */
 #define ROUTE_MAILBOXES_MAX 10000
 #define ROUTE_STEPS_MAX 100000 /* destinations looked at for one recipient */
 struct route_mailbox {
-	uint32_t user; /* index in the snapshot */
+	uint32_t user; /* index in the snapshot; not of an address elsewhere */
 	uint32_t recipient; /* the number that the caller gave to route_rcpt */
+	const struct address *remote; /* elsewhere; null: a mailbox of ours. Borrowed */
 };
 struct route_set {
 	struct arena *arena;
@@ -107,6 +108,8 @@ struct route_verdict route_verify(const struct snapshot *s, const struct route_f
 
 /* name@domain, with the first own domain: the address of a user, for Delivered-To. */
 void route_add_user(struct buffer *b, const struct snapshot *s, uint32_t user);
+/* The same of either kind. */
+void route_add_mailbox(struct buffer *b, const struct snapshot *s, const struct route_mailbox *m);
 /* Where mail for an address elsewhere goes, as an envelope's target (mail/envelope.h). */
 void route_add_destination(struct buffer *b, const struct address *remote);
 

@@ -9,14 +9,34 @@ struct route_set route_set_new(struct arena *a)
 	return (struct route_set){.arena = a, .max = ROUTE_MAILBOXES_MAX};
 }
 
-/* The slot of `user`: free (0) or holding its index in mailboxes, plus 1. Slots are a power of two
- * and at most half full. */
-static uint32_t *find_slot(const struct route_set *set, uint32_t user)
+static uint32_t hash_text(uint32_t h, struct view v)
 {
-	uint32_t at = user * 2654435761u;
-	for (;; at++) {
+	for (size_t i = 0; i < v.length; i++)
+		h = (h ^ v.at[i]) * 16777619u;
+	return h;
+}
+
+static uint32_t hash_of(const struct route_mailbox *m)
+{
+	if (!m->remote)
+		return m->user * 2654435761u;
+	return hash_text(hash_text(2166136261u, m->remote->local_plain), m->remote->domain.name);
+}
+
+static bool is_same(const struct route_mailbox *a, const struct route_mailbox *b)
+{
+	if (a->remote && b->remote)
+		return address_equal(a->remote, b->remote);
+	return !a->remote && !b->remote && a->user == b->user;
+}
+
+/* The slot of `m`: free (0) or holding its index in mailboxes, plus 1. Slots are a power of two
+ * and at most half full. */
+static uint32_t *find_slot(const struct route_set *set, const struct route_mailbox *m)
+{
+	for (uint32_t at = hash_of(m);; at++) {
 		uint32_t *slot = &set->slots[at & (set->slot_count - 1)];
-		if (*slot == 0 || set->mailboxes[*slot - 1].user == user)
+		if (*slot == 0 || is_same(&set->mailboxes[*slot - 1], m))
 			return slot;
 	}
 }
@@ -27,7 +47,7 @@ static void fill_slots(struct route_set *set)
 	for (uint32_t i = 0; i < set->slot_count; i++)
 		set->slots[i] = 0;
 	for (uint32_t i = 0; i < set->count; i++)
-		*find_slot(set, set->mailboxes[i].user) = i + 1;
+		*find_slot(set, &set->mailboxes[i]) = i + 1;
 }
 
 static bool grow(struct route_set *set)
@@ -47,17 +67,25 @@ static bool grow(struct route_set *set)
 	return true;
 }
 
-static enum expand_result add_mailbox(struct route_set *set, uint32_t user, uint32_t recipient)
+static enum expand_result add(struct route_set *set, const struct route_mailbox *m)
 {
-	if (set->slot_count && *find_slot(set, user))
+	if (set->slot_count && *find_slot(set, m))
 		return EXPAND_OK;
 	if (set->count >= set->max)
 		return EXPAND_FULL;
 	if (set->count == set->capacity && !grow(set))
 		return EXPAND_MEMORY;
-	set->mailboxes[set->count++] = (struct route_mailbox){user, recipient};
-	*find_slot(set, user) = set->count;
+	set->mailboxes[set->count++] = *m;
+	*find_slot(set, m) = set->count;
 	return EXPAND_OK;
+}
+
+enum expand_result route_set_add_remote(
+	struct route_set *set, const struct address *remote, uint32_t recipient)
+{
+	return add(
+		set, &(struct route_mailbox){
+			     .user = SNAPSHOT_NOT_FOUND, .recipient = recipient, .remote = remote});
 }
 
 void route_set_take_back(struct route_set *set, uint32_t count)
@@ -96,7 +124,8 @@ static enum expand_result enter(struct walk *w, struct name name)
 	switch (name.kind) {
 	case NAME_USER:
 		w->has_reached = true;
-		return add_mailbox(w->set, name.index, w->recipient);
+		return add(w->set,
+			&(struct route_mailbox){.user = name.index, .recipient = w->recipient});
 	case NAME_ALIAS:
 		if (is_on_stack(w, name.index))
 			return EXPAND_OK; /* the loop ends here; what else it holds is taken */

@@ -23,5 +23,8 @@ enum expand_result {
 /* Adds the mailboxes that `name` means to `set`; anything but EXPAND_OK leaves it as it was. */
 must_use enum expand_result route_expand(
 	const struct snapshot *s, struct name name, uint32_t recipient, struct route_set *set);
+/* Adds an address elsewhere, which must live as long as the set: EXPAND_OK, EXPAND_FULL, EXPAND_MEMORY. */
+must_use enum expand_result route_set_add_remote(
+	struct route_set *set, const struct address *remote, uint32_t recipient);
 
 #endif

@@ -392,12 +392,97 @@ static const struct setting settings[SETTING_COUNT] = {
 			   "cde0d742d6998aa554a92d890f8184c698cfac8a26fa59875a990c03e576343c\n",
 		.note = "Seldom needed: a site whose own zones are signed without a parent.",
 	},
+	{
+		.id = SETTING_SMARTHOST,
+		.name = "smarthost",
+		.kind = SETTING_KIND_HOST,
+		SMALL,
+		.secret = true,
+		.help = "The server by which all mail for other hosts leaves, for those whose "
+			"provider "
+			"wants it so.",
+		.absent = "mail goes straight to the hosts that the DNS names",
+		.format =
+			"One line: host, host:port, or host:port name password. The host is a full "
+			"name or an address (IPv6 in brackets).",
+		.remedy = "write host:port name password, such as mail.example.net:587 hana secret",
+		.example = "mail.example.net:587 hana secret\n",
+		.note = "Without a port it is 587 with a login and 25 without. A login is sent "
+			"only under "
+			"TLS, to a host whose certificate bears this name; on port 465 TLS begins "
+			"at once. "
+			"Keep the file readable by root alone.",
+	},
+	{
+		.id = SETTING_QUEUELIFE,
+		.name = "queuelife",
+		.kind = SETTING_KIND_DURATION,
+		.number = 5 * DAY,
+		.min = 60,
+		.max = 30 * DAY,
+		SMALL,
+		.help = "How long mail for another host is tried before it goes back to its "
+			"sender.",
+		.format = "A number with s, m, h or d.",
+		.remedy = "write a time from 1m to 30d, such as 5d",
+		.example = "3d\n",
+	},
+	{
+		.id = SETTING_DELAYWARNING,
+		.name = "delaywarning",
+		.kind = SETTING_KIND_DURATION,
+		.number = 4 * HOUR,
+		.min = 0,
+		.max = 30 * DAY,
+		SMALL,
+		.help = "After what time a sender is told that a mail is still under way.",
+		.format = "A number with s, m, h or d; 0 never tells.",
+		.remedy = "write a time from 0 to 30d, such as 4h",
+		.example = "1d\n",
+	},
+	{
+		.id = SETTING_RETRYFIRST,
+		.name = "retryfirst",
+		.kind = SETTING_KIND_DURATION,
+		.number = 120,
+		.min = 1,
+		.max = DAY,
+		SMALL,
+		.help = "After what time a host that could not be reached is tried again, or a "
+			"mail that "
+			"it put off.",
+		.format = "A number with s, m, h or d. Each further time is twice as long.",
+		.remedy = "write a time from 1s to 1d, such as 2m",
+		.example = "10m\n",
+	},
+	{
+		.id = SETTING_RETRYLAST,
+		.name = "retrylast",
+		.kind = SETTING_KIND_DURATION,
+		.number = HOUR,
+		.min = 1,
+		.max = DAY,
+		SMALL,
+		.help = "The longest time between two attempts.",
+		.format = "A number with s, m, h or d.",
+		.remedy = "write a time from 1s to 1d, such as 1h",
+		.example = "4h\n",
+	},
 };
 
 const struct setting *setting_get(enum setting_id id)
 {
 	must((size_t)id < SETTING_COUNT && settings[id].id == id);
 	return &settings[id];
+}
+
+const struct setting *setting_secret(unsigned n)
+{
+	for (size_t i = 0; i < SETTING_COUNT; i++)
+		if (settings[i].secret && n-- == 0)
+			return &settings[i];
+	must(false);
+	return NULL;
 }
 
 const struct setting *setting_find(struct view name)
@@ -463,6 +548,8 @@ const char *setting_kind_name(enum setting_kind kind)
 		return "path";
 	case SETTING_KIND_FILE:
 		return "file";
+	case SETTING_KIND_HOST:
+		return "host";
 	case SETTING_KIND_NUMBER:
 		return "number";
 	case SETTING_KIND_SIZE:

@@ -33,8 +33,13 @@ enum setting_id {
 	SETTING_CERTIFICATEKEY,
 	SETTING_NAMESERVERS,
 	SETTING_TRUSTANCHORS,
+	SETTING_SMARTHOST,
+	SETTING_QUEUELIFE,
+	SETTING_DELAYWARNING,
+	SETTING_RETRYFIRST,
+	SETTING_RETRYLAST,
 };
-#define SETTING_COUNT 22
+#define SETTING_COUNT 27
 
 /* How the file reads. Numbers, sizes, durations and switches are one value, kept in config.numbers[]. */
 enum setting_kind {
@@ -42,6 +47,7 @@ enum setting_kind {
 	SETTING_KIND_NAME, /* one local name or address of our own */
 	SETTING_KIND_PATH, /* one path with LOCALPART in it */
 	SETTING_KIND_FILE, /* one path of a file */
+	SETTING_KIND_HOST, /* one host with port and login */
 	SETTING_KIND_NUMBER, /* digits */
 	SETTING_KIND_SIZE, /* octets, or with K, M, G (of 1024) */
 	SETTING_KIND_DURATION, /* with s, m, h, d; kept in seconds */
@@ -66,6 +72,12 @@ struct setting {
 	uint32_t lines_max; /* of the file, comments included */
 	bool secret; /* values are never printed */
 };
+
+/* Settings with secrets, whose files are readable by root alone: the parent opens them for the reader, in
+ * the order of the table. */
+#define SETTING_SECRETS 2
+/* The n-th of them, n < SETTING_SECRETS. */
+const struct setting *setting_secret(unsigned n);
 
 /* Longest line of any file, in octets without its end. */
 #define SETTING_LINE_MAX 8192

@@ -55,11 +55,35 @@ static struct network take_network(struct cursor *c)
 	return n;
 }
 
+static bool take_bool(struct cursor *c)
+{
+	const uint8_t octet = cursor_u8(c);
+	if (octet > 1)
+		cursor_fail(c);
+	return octet == 1;
+}
+
 static void read_site(struct snapshot *s, struct cursor *c)
 {
 	s->servername = take_domain(c);
 	s->postmaster = take_local(c);
 	s->postmaster_domain = take_domain(c);
+	s->has_smarthost = take_bool(c);
+}
+
+static void read_smarthost(struct snapshot *s, struct cursor *c)
+{
+	struct smarthost *h = &s->smarthost;
+	h->name = take_domain(c);
+	h->is_address = take_bool(c);
+	if (!view_copy(cursor_take(c, sizeof h->address.octets), h->address.octets,
+		    sizeof h->address.octets))
+		cursor_fail(c);
+	h->port = cursor_u16(c);
+	h->user = take_bytes(c, SMARTHOST_WORD_MAX);
+	h->password = take_bytes(c, SMARTHOST_WORD_MAX);
+	if ((h->port != 0) != (h->is_address || h->name.name.length != 0))
+		cursor_fail(c);
 }
 
 static void read_numbers(struct snapshot *s, struct cursor *c)
@@ -227,6 +251,7 @@ static const struct {
 	{SNAPSHOT_DENYFROM, read_denyfrom},
 	{SNAPSHOT_MAILBOXES, read_mailboxes},
 	{SNAPSHOT_RESOLVING, read_resolving},
+	{SNAPSHOT_SMARTHOST, read_smarthost},
 };
 
 static bool read_section(struct snapshot *s, uint32_t id, struct view section)

@@ -18,7 +18,7 @@
 #include "config/read.h"
 
 enum snapshot_section {
-	SNAPSHOT_SITE = 1, /* servername, postmaster */
+	SNAPSHOT_SITE = 1, /* servername, postmaster, whether there is a smarthost */
 	SNAPSHOT_NUMBERS = 2, /* limits and times */
 	SNAPSHOT_DOMAINS = 4,
 	SNAPSHOT_NETWORKS = 8,
@@ -28,9 +28,10 @@ enum snapshot_section {
 	SNAPSHOT_DENYFROM = 128,
 	SNAPSHOT_MAILBOXES = 256, /* the template */
 	SNAPSHOT_RESOLVING = 512, /* name servers, trust anchors */
+	SNAPSHOT_SMARTHOST = 1024, /* with its password; secret */
 };
-#define SNAPSHOT_ALL 1023
-#define SNAPSHOT_SECTIONS 10
+#define SNAPSHOT_ALL 2047
+#define SNAPSHOT_SECTIONS 11
 
 #define SNAPSHOT_FOR_SMTPD                                                         \
 	(SNAPSHOT_SITE | SNAPSHOT_NUMBERS | SNAPSHOT_DOMAINS | SNAPSHOT_NETWORKS | \
@@ -47,6 +48,7 @@ enum snapshot_section {
 #define SNAPSHOT_FOR_RESOLVE (SNAPSHOT_SITE | SNAPSHOT_RESOLVING)
 #define SNAPSHOT_FOR_REPORT \
 	(SNAPSHOT_SITE | SNAPSHOT_NUMBERS | SNAPSHOT_DOMAINS | SNAPSHOT_USERS | SNAPSHOT_ALIASES)
+#define SNAPSHOT_FOR_RELAY (SNAPSHOT_SITE | SNAPSHOT_NUMBERS | SNAPSHOT_SMARTHOST)
 
 #define SNAPSHOT_VERSION 2
 #define SNAPSHOT_MAX ((size_t)256 << 20) /* octets */
@@ -62,6 +64,8 @@ struct snapshot {
 	struct domain servername;
 	struct view postmaster; /* local name; empty: none yet */
 	struct domain postmaster_domain;
+	bool has_smarthost;
+	struct smarthost smarthost;
 	uint64_t numbers[SETTING_COUNT];
 	const struct domain *domains; /* sorted */
 	uint32_t domain_count;

@@ -14,6 +14,18 @@ static void add_site(struct buffer *b, const struct config *c)
 	add_bytes(b, c->servername.name);
 	add_bytes(b, c->postmaster);
 	add_bytes(b, c->postmaster_domain.name);
+	buffer_add_octet(b, c->smarthost.port != 0);
+}
+
+static void add_smarthost(struct buffer *b, const struct config *c)
+{
+	const struct smarthost *h = &c->smarthost;
+	add_bytes(b, h->name.name);
+	buffer_add_octet(b, h->is_address);
+	buffer_add(b, view_of(h->address.octets, sizeof h->address.octets));
+	buffer_add_u16(b, h->port);
+	add_bytes(b, h->user);
+	add_bytes(b, h->password);
 }
 
 static void add_numbers(struct buffer *b, const struct config *c)
@@ -164,6 +176,7 @@ static const struct {
 	{SNAPSHOT_DENYFROM, add_denyfrom},
 	{SNAPSHOT_MAILBOXES, add_mailboxes},
 	{SNAPSHOT_RESOLVING, add_resolving},
+	{SNAPSHOT_SMARTHOST, add_smarthost},
 };
 
 void snapshot_encode(

@@ -14,7 +14,12 @@
 #include <unistd.h>
 
 /* Descriptors of sekisho-config, see its main.c. */
-enum { READER_DIRECTORY = 3, READER_USERS = 4, READER_SANDBOX = 5, READER_FIRST_OUT = 6 };
+enum {
+	READER_DIRECTORY = 3,
+	READER_SANDBOX = 4,
+	READER_FIRST_SECRET = 5,
+	READER_FIRST_OUT = READER_FIRST_SECRET + SETTING_SECRETS
+};
 
 enum run_kind {
 	RUN_READER, /* sekisho-config */
@@ -39,6 +44,12 @@ static void close_fd(int *fd)
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
+}
+
+static void close_all(int *secrets)
+{
+	for (unsigned i = 0; i < SETTING_SECRETS; i++)
+		close_fd(&secrets[i]);
 }
 
 static void run_free(struct configuration_run **at)
@@ -68,8 +79,8 @@ static bool place_descriptors(const int *fds, int count)
 	return close_range((unsigned)(READER_DIRECTORY + count), ~0u, 0) == 0;
 }
 
-_Noreturn static void exec_reader(
-	struct serve *s, const struct configuration_run *run, int log, int users, int sandbox)
+_Noreturn static void exec_reader(struct serve *s, const struct configuration_run *run, int log,
+	int sandbox, const int *secrets)
 {
 	char generation[24];
 	char name[256];
@@ -79,8 +90,9 @@ _Noreturn static void exec_reader(
 	must(view_to_text(buffer_view(&b), generation, sizeof generation));
 	buffer_clear(&b);
 	text_add(&b, "{}/sekisho-config", text_raw(view_text(s->options.programs)));
-	int fds[READER_FIRST_OUT - READER_DIRECTORY + PROGRAM_IDS] = {
-		s->config_directory, users, sandbox};
+	int fds[READER_FIRST_OUT - READER_DIRECTORY + PROGRAM_IDS] = {s->config_directory, sandbox};
+	for (int i = 0; i < SETTING_SECRETS; i++)
+		fds[READER_FIRST_SECRET - READER_DIRECTORY + i] = secrets[i];
 	for (int i = 1; i < PROGRAM_IDS; i++)
 		fds[READER_FIRST_OUT - READER_DIRECTORY + i - 1] = run->out[i];
 	if (!view_to_text(buffer_view(&b), path, sizeof path) ||
@@ -121,10 +133,13 @@ static struct configuration_run *start_reader(struct serve *s)
 	run->generation = s->generation + 1;
 	for (size_t i = 0; i < PROGRAM_IDS; i++)
 		run->out[i] = i ? memfd_create("snapshot", MFD_CLOEXEC | MFD_ALLOW_SEALING) : -1;
-	int users = openat(s->config_directory, "users", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int secrets[SETTING_SECRETS];
+	for (unsigned i = 0; i < SETTING_SECRETS; i++)
+		secrets[i] = openat(s->config_directory, setting_secret(i)->name,
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	int sandbox = sandbox_file(s);
 	if (sandbox < 0 || pipe2(log, O_CLOEXEC) != 0) {
-		close_fd(&users);
+		close_all(secrets);
 		close_fd(&sandbox);
 		run_free(&run);
 		return NULL;
@@ -132,9 +147,9 @@ static struct configuration_run *start_reader(struct serve *s)
 	log_flush();
 	run->pid = fork();
 	if (run->pid == 0)
-		exec_reader(s, run, log[1], users, sandbox);
+		exec_reader(s, run, log[1], sandbox, secrets);
 	close(log[1]);
-	close_fd(&users);
+	close_all(secrets);
 	close_fd(&sandbox);
 	run->log = log_pipe_new(s->loop, log[0], VIEW("config"));
 	if (run->pid < 0)

@@ -101,6 +101,14 @@ static const struct program_row rows[] = {
 		.workers_default = 1, .workers_max = 1, .sections = SNAPSHOT_FOR_REPORT,
 	},
 	{
+		.id = PROGRAM_RELAY, .name = "relay", .kind = PROGRAM_FACE,
+		.purpose = "mail for other hosts, over SMTP and TLS",
+		.user = "sekisho-relay", .root = SANDBOX_ROOT_EMPTY,
+		.calls = SANDBOX_CALLS_CONNECT,
+		.limits = {FACE_FILES, 4096 * MIB, NO_FILE},
+		.workers_default = 1, .workers_max = 1, .sections = SNAPSHOT_FOR_RELAY,
+	},
+	{
 		.id = PROGRAM_CONFIG, .name = "config", .kind = PROGRAM_SHORT_LIVED,
 		.purpose = "reads and checks the configuration, writes the snapshot",
 		.user = "sekisho-config", .root = SANDBOX_ROOT_DIRECTORY,
@@ -125,6 +133,8 @@ static const struct program_pair pairs[] = {
 	{PROGRAM_POPD, PROGRAM_GATE, "any-gate"},
 	{PROGRAM_SPOOL, PROGRAM_DELIVER, "spool-deliver"},
 	{PROGRAM_SPOOL, PROGRAM_REPORT, "spool-report"},
+	{PROGRAM_SPOOL, PROGRAM_RELAY, "spool-relay"},
+	{PROGRAM_RELAY, PROGRAM_RESOLVE, "any-resolve"},
 	{PROGRAM_DELIVER, PROGRAM_GATE, "any-gate"},
 	{PROGRAM_AUTH, PROGRAM_GATE, "any-gate"},
 	{PROGRAM_AUTH, PROGRAM_MAILBOX, "auth-mailbox"},
@@ -295,6 +305,8 @@ static const char *section_name(uint32_t bit)
 		return "mailboxes";
 	case SNAPSHOT_RESOLVING:
 		return "resolving";
+	case SNAPSHOT_SMARTHOST:
+		return "smarthost";
 	}
 	return "unknown";
 }

@@ -24,6 +24,7 @@ srv_setup() {
 	echo 50M >"$1/config/sizelimit"
 	echo $((SESSIONS * 2 + 100)) >"$1/config/sessionlimit" # an eighth is for strangers
 	echo $((SESSIONS * 2 + 100)) >"$1/config/clientlimit"
+	echo 127.0.0.1:$SINK_PORT >"$1/config/smarthost"
 	{ echo; seq 1 200; } | sed 's/$/user:!/' >"$1/config/users"
 }
 
@@ -34,3 +35,5 @@ srv_start() {
 
 # Nothing in the spool that is not delivered and recorded.
 srv_empty() { [ "$(sekisho queue --state "$1/state" --config "$1/config" --json 2>/dev/null | tr -d ' \n')" = "[]" ]; }
+
+srv_defer() { echo 127.0.0.1:$DEAD_PORT >"$1/config/smarthost"; }

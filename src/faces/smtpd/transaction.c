@@ -41,8 +41,10 @@ void transaction_free(struct transaction **at)
 static size_t envelope_cost(const struct session *s, const struct smtp_ask *ask, struct view path,
 	const struct route_mailbox *m)
 {
-	const struct view name = s->transaction->generation->snapshot->users[m->user].name;
-	return ENVELOPE_RECIPIENT_FIXED + name.length + path.length + ask->recipient->orcpt.length;
+	const size_t target =
+		m->remote ? ENVELOPE_DESTINATION_MAX
+			  : s->transaction->generation->snapshot->users[m->user].name.length;
+	return ENVELOPE_RECIPIENT_FIXED + target + path.length + ask->recipient->orcpt.length;
 }
 
 struct route_verdict transaction_add_recipient(
@@ -185,6 +187,16 @@ static struct view path_text(struct arena *a, const struct address *address)
 	return ok ? copy : VIEW_NONE;
 }
 
+static struct view destination_text(struct arena *a, const struct address *remote)
+{
+	struct buffer text = buffer_new(ENVELOPE_DESTINATION_MAX);
+	struct view copy = VIEW_NONE;
+	route_add_destination(&text, remote);
+	const bool ok = arena_copy(a, buffer_view(&text), &copy);
+	buffer_free(&text);
+	return ok ? copy : VIEW_NONE;
+}
+
 /* The recipients as the client named them, by their number. */
 static const struct smtp_recipient **recipients_by_number(
 	struct arena *a, const struct smtp_mail *mail)
@@ -212,11 +224,15 @@ static bool fill_recipients(struct session *s, struct envelope *e)
 		const struct smtp_recipient *r = given[m->recipient];
 		if (!paths[m->recipient].length)
 			paths[m->recipient] = path_text(&t->arena, &r->forward_path);
-		e->recipients[i] = (struct envelope_recipient){.kind = ENVELOPE_LOCAL,
+		e->recipients[i] = (struct envelope_recipient){
+			.kind = m->remote ? ENVELOPE_REMOTE : ENVELOPE_LOCAL,
 			.notify = (uint16_t)r->notify,
-			.target = t->generation->snapshot->users[m->user].name,
+			.target = m->remote ? destination_text(&t->arena, m->remote)
+					    : t->generation->snapshot->users[m->user].name,
 			.forward_path = paths[m->recipient],
 			.orcpt = r->orcpt};
+		if (!e->recipients[i].target.length)
+			return false; /* no memory for it */
 	}
 	e->recipient_count = t->mailboxes.count;
 	return true;

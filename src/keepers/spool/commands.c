@@ -12,19 +12,44 @@ static uint32_t count_state(const struct spool_entry *entry, enum spool_state st
 	return n;
 }
 
-/* When the mailbox's trouble is tried again, in seconds from now; -1: it has none. */
-static int64_t next_try_s(const struct spoold *d, const struct lane *lane)
+/* Why a recipient waits, and when it is tried again: seconds from now; -1: nothing is known, or it goes on. */
+struct wait {
+	struct view reason;
+	int64_t next_s;
+};
+
+static struct wait wait_in_lane(const struct spoold *d, const struct lane *lane, struct view logged)
 {
 	const uint64_t now_ms = loop_now_ms(d->program->loop);
 	if (!lane || !lane->in_trouble)
-		return -1;
-	return lane->due_ms > now_ms ? (int64_t)((lane->due_ms - now_ms + 999) / 1000) : 0;
+		return (struct wait){logged, -1};
+	return (struct wait){view_of(lane->reason, lane->reason_length),
+		lane->due_ms > now_ms ? (int64_t)((lane->due_ms - now_ms + 999) / 1000) : 0};
 }
 
-/* Why it waits: the mailbox's trouble, else what the log says. */
-static struct view reason_of(const struct lane *lane, struct view logged)
+/* The destination's trouble, or its own time. */
+static struct wait wait_elsewhere(const struct spoold *d, struct view target,
+	const struct spool_recipient *r, struct view logged)
 {
-	return lane && lane->in_trouble ? view_of(lane->reason, lane->reason_length) : logged;
+	const uint32_t now_s = remote_now_s(d);
+	struct schedule_facts facts;
+	if (schedule_look(d->schedule, remote_destination(d, target), &facts) && facts.down_until_s)
+		return (struct wait){facts.reason.length ? facts.reason : logged,
+			facts.down_until_s > now_s ? facts.down_until_s - now_s : 0};
+	if (r->state != SPOOL_DEFERRED)
+		return (struct wait){logged, -1};
+	const int64_t ahead_s = r->next_attempt_s - clock_wall_s();
+	return (struct wait){logged, ahead_s > 0 ? ahead_s : 0};
+}
+
+static struct wait wait_of(const struct spoold *d, const struct envelope_recipient *r,
+	const struct spool_recipient *state, struct view logged)
+{
+	if (spool_state_is_final((enum spool_state)state->state))
+		return (struct wait){VIEW_NONE, -1};
+	if (r->kind == ENVELOPE_REMOTE)
+		return wait_elsewhere(d, r->target, state, logged);
+	return wait_in_lane(d, lane_find(d, r->target), logged);
 }
 
 static bool read_envelope(struct spoold *d, struct spool_id id, struct buffer *form,
@@ -49,24 +74,28 @@ static void add_reason(struct spoold *d, const struct spool_entry *entry, struct
 			return;
 }
 
-static void add_json_recipient(const struct spoold *d, struct buffer *b,
-	const struct envelope_recipient *r, uint8_t state, struct view logged)
+static const char *kind_name(const struct envelope_recipient *r)
 {
-	const struct lane *lane = lane_find(d, r->target);
-	const bool is_final = spool_state_is_final((enum spool_state)state);
-	const int64_t next_s = is_final ? -1 : next_try_s(d, lane);
-	buffer_add(b, VIEW("{\"mailbox\":"));
+	return r->kind == ENVELOPE_REMOTE ? "destination" : "mailbox";
+}
+
+static void add_json_recipient(const struct spoold *d, struct buffer *b,
+	const struct envelope_recipient *r, const struct spool_recipient *state, struct view logged)
+{
+	const struct wait wait = wait_of(d, r, state, logged);
+	text_add(b, "{\"{}\":", text_string(kind_name(r)));
 	text_add_json(b, r->target);
 	buffer_add(b, VIEW(",\"forward_path\":"));
 	text_add_json(b, r->forward_path);
-	text_add(b, ",\"state\":\"{}\",\"reason\":",
-		text_string(spool_state_name((enum spool_state)state)));
-	text_add_json(b, is_final ? VIEW_NONE : reason_of(lane, logged));
+	text_add(b, ",\"state\":\"{}\",\"attempts\":{},\"reason\":",
+		text_string(spool_state_name((enum spool_state)state->state)),
+		text_number(state->attempts & ~ATTEMPTS_WARNED));
+	text_add_json(b, wait.reason);
 	buffer_add(b, VIEW(",\"next_try_s\":"));
-	if (next_s < 0)
+	if (wait.next_s < 0)
 		buffer_add(b, VIEW("null}"));
 	else
-		text_add(b, "{}}", text_signed(next_s));
+		text_add(b, "{}}", text_signed(wait.next_s));
 }
 
 static void add_json(const struct spoold *d, struct buffer *b, const struct spool_entry *entry,
@@ -85,7 +114,7 @@ static void add_json(const struct spoold *d, struct buffer *b, const struct spoo
 	for (uint32_t i = 0; i < e->recipient_count && i < entry->recipient_count; i++) {
 		if (i)
 			buffer_add_octet(b, ',');
-		add_json_recipient(d, b, &e->recipients[i], entry->recipients[i].state, logged);
+		add_json_recipient(d, b, &e->recipients[i], &entry->recipients[i], logged);
 	}
 	buffer_add(b, VIEW("]}"));
 }
@@ -101,16 +130,15 @@ static void add_line(const struct spoold *d, struct buffer *b, const struct spoo
 		const enum spool_state state = (enum spool_state)entry->recipients[i].state;
 		if (spool_state_is_final(state))
 			continue;
-		const struct lane *lane = lane_find(d, e->recipients[i].target);
-		const struct view reason = reason_of(lane, logged);
-		const int64_t next_s = next_try_s(d, lane);
-		text_add(b, "    {} <{}> mailbox {}\n", text_string(spool_state_name(state)),
-			text_view(e->recipients[i].forward_path),
-			text_view(e->recipients[i].target));
-		if (reason.length)
-			text_add(b, "        {}\n", text_view(reason));
-		if (next_s >= 0)
-			text_add(b, "        next try in {} s\n", text_signed(next_s));
+		const struct envelope_recipient *r = &e->recipients[i];
+		const struct wait wait = wait_of(d, r, &entry->recipients[i], logged);
+		text_add(b, "    {} <{}> {} {}\n", text_string(spool_state_name(state)),
+			text_view(r->forward_path), text_string(kind_name(r)),
+			text_view(r->target));
+		if (wait.reason.length)
+			text_add(b, "        {}\n", text_view(wait.reason));
+		if (wait.next_s >= 0)
+			text_add(b, "        next try in {} s\n", text_signed(wait.next_s));
 	}
 }
 
@@ -173,7 +201,9 @@ static void say_status(struct spoold *d, uint32_t stream)
 	text_add(&b, "segments_abandoned={}\nsegments_corrupt={}\nbatches={}\nfailures={}\n",
 		text_number(s.segments_abandoned), text_number(s.segments_corrupt),
 		text_number(s.batches), text_number(s.failures));
-	text_add(&b, "mailboxes_in_trouble={}\n", text_number(count_trouble(d)));
+	text_add(&b, "mailboxes_in_trouble={}\ndestinations={}\ndestinations_in_trouble={}\n",
+		text_number(count_trouble(d)), text_number(schedule_destinations(d->schedule)),
+		text_number(schedule_down(d->schedule)));
 	text_add(&b, "last_error={}\nrefusing={}\nfree_octets={}\n",
 		text_string(error_name(s.last_error)), text_number(s.messages_refused),
 		text_number(d->free_octets));

@@ -46,6 +46,7 @@ static void outcomes(struct spoold *d)
 		if (outcome.kind == SPOOL_FINISHED)
 			continue;
 		receive_outcome(d, &outcome);
+		reports_outcome(d, &outcome);
 		if (outcome.kind == SPOOL_ACCEPTED)
 			outgoing_accepted(d, &outcome);
 	}
@@ -64,6 +65,7 @@ static void batch_done(void *context)
 	outcomes(d);
 	results_settle(d);
 	receive_retry(d);
+	reports_retry(d);
 	spoold_check_drained(d);
 }
 

@@ -1,5 +1,7 @@
 #include "keepers/spool/spoold.h"
 
+#include "base/random.h"
+
 #define TICK_MS 1000u
 #define FINALS_OCTETS_MAX (256u << 20)
 
@@ -10,10 +12,14 @@ struct spoold *spoold_new(struct program *program)
 		.early_deliver = -1,
 		.limits = spool_limits_default,
 		.outgoing = streams_new(OUTGOING_MAX),
+		.departing = streams_new(DEPARTING_MAX),
+		.reports = streams_new(REPORT_STREAMS_MAX),
+		.schedule = schedule_new(&schedule_limits_default, random_u64()),
 		.names = buffer_new(65536),
 		.finals = buffer_new(FINALS_OCTETS_MAX)};
 	d->limits.recipients_per_message = ENVELOPE_RECIPIENTS_MAX;
 	d->last_pending = &d->first_pending;
+	d->last_report = &d->first_report;
 	for (size_t i = 0; i < SMTPD_WORKERS_MAX; i++) {
 		d->receivers[i].spoold = d;
 		d->receivers[i].streams = streams_new(RECEIVE_STREAMS_MAX);
@@ -65,6 +71,10 @@ static void tick(void *context)
 	scan_tick(d);
 	scan_pump(d);
 	lanes_tick(d);
+	remote_tick(d);
+	expiry_tick(d);
+	reports_retry(d);
+	reports_pump(d);
 	timer_set(d->tick, TICK_MS);
 }
 
@@ -81,7 +91,8 @@ void spoold_go(struct spoold *d)
 
 void spoold_check_drained(struct spoold *d)
 {
-	if (d->drained || !d->program->draining || !receive_is_quiet(d) || !outgoing_is_quiet(d))
+	if (d->drained || !d->program->draining || !receive_is_quiet(d) || !outgoing_is_quiet(d) ||
+		!reports_are_quiet(d))
 		return;
 	if (!spool_is_clean(d->spool)) {
 		spool_flush(d->spool);
@@ -99,6 +110,8 @@ void spoold_free(struct spoold **at)
 	receive_end(d);
 	results_end(d);
 	outgoing_lost(d);
+	relay_side_end(d);
+	reports_end(d);
 	workers_free(&d->pool); /* what was out has come back */
 	lanes_end(d);
 	if (d->tick)
@@ -107,6 +120,9 @@ void spoold_free(struct spoold **at)
 	watch_free(&d->pool_watch);
 	spool_free(&d->spool);
 	streams_free(&d->outgoing);
+	streams_free(&d->departing);
+	streams_free(&d->reports);
+	schedule_free(&d->schedule);
 	for (size_t i = 0; i < SMTPD_WORKERS_MAX; i++)
 		streams_free(&d->receivers[i].streams);
 	buffer_free(&d->names);

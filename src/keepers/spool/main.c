@@ -16,6 +16,7 @@ static const char *on_config(struct program *p, uint64_t generation, int fd)
 		return "spool cannot read its snapshot";
 	snapshot_drop(&d->snapshot);
 	d->snapshot = snapshot;
+	remote_config(d);
 	return NULL;
 }
 
@@ -30,6 +31,10 @@ static void on_peer(
 		results_connect(d, fd);
 	else if (id == PROGRAM_DELIVER && d->early_deliver < 0)
 		d->early_deliver = fd;
+	else if (id == PROGRAM_RELAY)
+		relay_side_connect(d, fd);
+	else if (id == PROGRAM_REPORT)
+		reports_connect(d, fd);
 	else
 		close(fd);
 }

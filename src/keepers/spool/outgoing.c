@@ -13,33 +13,51 @@ bool outgoing_has_room(const struct spoold *d)
 	       d->outgoing_octets < OUTGOING_OCTETS_MAX;
 }
 
-static struct outgoing *outgoing_new(
-	struct spoold *d, const struct spool_entry *entry, uint32_t recipients)
+/* Where it is kept, what counts it, and whom it is said to. */
+static struct streams *table_of(struct outgoing *o)
+{
+	return o->destination ? &o->spoold->departing : &o->spoold->outgoing;
+}
+
+static uint64_t *octets_of(struct outgoing *o)
+{
+	return o->destination ? &o->spoold->departing_octets : &o->spoold->outgoing_octets;
+}
+
+static struct channel *channel_of(const struct outgoing *o)
+{
+	return o->destination ? o->spoold->relay : o->spoold->deliver;
+}
+
+struct outgoing *outgoing_new(struct spoold *d, const struct spool_entry *entry,
+	uint32_t recipients, struct schedule_destination *destination)
 {
 	struct outgoing *o = memory_new(1, sizeof *o);
+	const uint64_t large = destination ? RELAY_CREDIT_LARGE : DELIVER_CREDIT_LARGE;
 	*o = (struct outgoing){.spoold = d,
+		.destination = destination,
 		.id = entry->id,
 		.octets = entry->content_octets,
-		.credit = DELIVER_CREDIT_FIRST,
+		.credit = destination ? RELAY_CREDIT_FIRST : DELIVER_CREDIT_FIRST,
 		.envelope = buffer_new(RECEIVE_ENVELOPE_MAX),
 		.chunk = buffer_new(READ_STEP),
+		.trouble = buffer_new(SCHEDULE_REASON_MAX),
 		.recipients = memory_new(recipients, sizeof *o->recipients)};
-	o->weight = o->octets < DELIVER_CREDIT_LARGE ? o->octets : DELIVER_CREDIT_LARGE;
-	d->outgoing_octets += o->weight;
+	o->weight = o->octets < large ? o->octets : large;
+	*octets_of(o) += o->weight;
 	do
 		o->number = ++d->last_stream;
-	while (o->number == 0 || streams_get(&d->outgoing, o->number));
-	must(streams_put(&d->outgoing, o->number, o) == ERROR_NONE);
+	while (o->number == 0 || streams_get(table_of(o), o->number));
+	must(streams_put(table_of(o), o->number, o) == ERROR_NONE);
 	return o;
 }
 
-/* Out of the table; the memory stays while a job has it. */
-static void leave(struct outgoing *o)
+void outgoing_leave(struct outgoing *o)
 {
 	struct spoold *d = o->spoold;
 	if (!o->over) {
-		streams_take(&d->outgoing, o->number);
-		d->outgoing_octets -= o->weight;
+		streams_take(table_of(o), o->number);
+		*octets_of(o) -= o->weight;
 	}
 	o->over = true;
 	if (o->reading)
@@ -48,6 +66,7 @@ static void leave(struct outgoing *o)
 		spool_read_end(d->spool, &o->where);
 	buffer_free(&o->envelope);
 	buffer_free(&o->chunk);
+	buffer_free(&o->trouble);
 	memory_free(o->recipients);
 	memory_free(o);
 	spoold_check_drained(d);
@@ -81,7 +100,7 @@ static uint32_t how_of(const struct spoold *d, const struct spool_recipient *r)
 
 /* --- sending ------------------------------------------------------------------------------ */
 
-static void send_begin(
+static void begin_delivery(
 	struct outgoing *o, const struct spool_entry *entry, const struct envelope *e)
 {
 	struct spoold *d = o->spoold;
@@ -97,7 +116,6 @@ static void send_begin(
 	if (o->recipients[0].is_probe)
 		o->how |= DELIVER_AGAIN;
 	heard_of(o);
-	o->begun = true;
 	channel_say(d->deliver, DELIVER_BEGIN, o->number, frame_number(o->id.value),
 		frame_number(spool_birth(d->spool)), frame_number(entry->content_octets),
 		frame_number((uint64_t)entry->arrival_s), frame_number(o->how),
@@ -105,12 +123,23 @@ static void send_begin(
 	buffer_free(&list);
 }
 
+static void send_begin(
+	struct outgoing *o, const struct spool_entry *entry, const struct envelope *e)
+{
+	o->begun = true;
+	if (o->destination)
+		departing_begin(o, entry, e);
+	else
+		begin_delivery(o, entry, e);
+}
+
 static void send_octets(struct outgoing *o, struct view octets)
 {
 	o->sum = crc32c(o->sum, octets);
 	while (octets.length) {
 		const struct view part = view_first(octets, DELIVER_CHUNK_MAX);
-		channel_say(o->spoold->deliver, DELIVER_CONTENT, o->number, frame_bytes(part));
+		channel_say(channel_of(o), o->destination ? RELAY_CONTENT : DELIVER_CONTENT,
+			o->number, frame_bytes(part));
 		octets = view_from(octets, part.length);
 		o->offset += part.length;
 		o->credit -= part.length;
@@ -122,7 +151,8 @@ static void send_end(struct outgoing *o, bool whole)
 	if (o->ended)
 		return;
 	o->ended = true;
-	channel_say(o->spoold->deliver, DELIVER_END, o->number, frame_number(whole));
+	channel_say(channel_of(o), o->destination ? RELAY_END : DELIVER_END, o->number,
+		frame_number(whole));
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
@@ -154,7 +184,10 @@ static void put_aside(struct outgoing *o)
 		scan_unreadable(o->spoold, o->id, o->recipients[i].number);
 		outgoing_answered(o, &o->recipients[i]);
 	}
-	leave(o);
+	if (o->destination)
+		departing_end(o, SCHEDULE_SILENT, VIEW_NONE);
+	else
+		outgoing_leave(o);
 }
 
 static void unreadable(struct outgoing *o, enum error error)
@@ -168,6 +201,14 @@ static void unreadable(struct outgoing *o, enum error error)
 		put_aside(o);
 }
 
+static bool holds(const struct outgoing *o, const struct envelope *e)
+{
+	for (uint32_t i = 0; i < o->recipient_count; i++)
+		if (o->recipients[i].number >= e->recipient_count)
+			return false;
+	return true;
+}
+
 /* The envelope has come from disk; the recipient may have ended meanwhile. */
 static bool begin(struct outgoing *o)
 {
@@ -175,8 +216,7 @@ static bool begin(struct outgoing *o)
 	struct envelope e;
 	struct outgoing_recipient *r = &o->recipients[0];
 	const struct spool_entry *entry = spool_find(o->spoold->spool, o->id);
-	const bool good =
-		envelope_read(buffer_view(&o->envelope), &a, &e) && r->number < e.recipient_count;
+	const bool good = envelope_read(buffer_view(&o->envelope), &a, &e) && holds(o, &e);
 	const bool is_open = entry && !spool_state_is_final(
 					      (enum spool_state)entry->recipients[r->number].state);
 	if (good && is_open)
@@ -185,11 +225,13 @@ static bool begin(struct outgoing *o)
 	buffer_free(&o->envelope);
 	if (o->begun)
 		return true;
-	if (is_open) {
+	if (is_open)
 		unreadable(o, ERROR_CORRUPT);
-	} else {
+	else if (o->destination)
+		departing_end(o, SCHEDULE_SILENT, VIEW_NONE);
+	else {
 		outgoing_answered(o, r);
-		leave(o);
+		outgoing_leave(o);
 	}
 	return false;
 }
@@ -200,7 +242,7 @@ static void read_done(void *context)
 	struct spoold *d = o->spoold;
 	o->reading = false;
 	if (o->over) {
-		leave(o);
+		outgoing_leave(o);
 		return;
 	}
 	if (o->error)
@@ -208,6 +250,7 @@ static void read_done(void *context)
 	else if (o->begun || begin(o))
 		read_on(o);
 	lanes_pump(d);
+	remote_pump(d);
 }
 
 /* Sends what was read and reads the next piece, as far as credit goes. */
@@ -226,8 +269,7 @@ static void read_on(struct outgoing *o)
 	}
 	if (o->credit < READ_STEP && o->credit < o->octets - o->offset)
 		return; /* more will come than that */
-	o->reading =
-		disk_work_submit(o->spoold, read_job, read_done, o, o->recipients[0].lane->key);
+	o->reading = disk_work_submit(o->spoold, read_job, read_done, o, o->key);
 	if (!o->reading)
 		unreadable(o, ERROR_LIMIT);
 }
@@ -245,15 +287,46 @@ void outgoing_from_lane(struct lane *lane)
 		lane_sent(lane, lane->in_trouble);
 		return;
 	}
-	struct outgoing *o = outgoing_new(d, entry, 1);
+	struct outgoing *o = outgoing_new(d, entry, 1, NULL);
 	add(o, lane, mail.recipient);
 	o->waits = true;
+	o->key = lane->key;
 	lane->unbegun++;
-	must(spool_read_begin(d->spool, mail.id, &o->where) == ERROR_NONE);
+	outgoing_read(o);
+}
+
+void outgoing_read(struct outgoing *o)
+{
+	struct spoold *d = o->spoold;
+	must(spool_read_begin(d->spool, o->id, &o->where) == ERROR_NONE);
 	o->pinned = true;
-	o->reading = disk_work_submit(d, read_job, read_done, o, lane->key);
+	o->reading = disk_work_submit(d, read_job, read_done, o, o->key);
 	if (!o->reading)
 		unreadable(o, ERROR_LIMIT);
+}
+
+void outgoing_send(struct outgoing *o, const struct spool_entry *entry, const struct envelope *e,
+	struct view content)
+{
+	send_begin(o, entry, e);
+	send_octets(o, content);
+	send_end(o, true);
+}
+
+/* One of several goes by the schedule, which puts those of one destination together. */
+static void accepted_remote(struct spoold *d, const struct spool_entry *entry,
+	const struct envelope *e, uint32_t i, struct view content)
+{
+	struct schedule_destination *destination;
+	spool_note(d->spool, entry->id, i, NOTE_REMOTE, 0);
+	const bool at_hand = e->recipient_count == 1 && entry->content_octets == content.length &&
+			     content.length <= RELAY_CREDIT_FIRST && scan_is_done(d) &&
+			     departing_has_room(d);
+	if (at_hand && schedule_pass(d->schedule, remote_destination(d, e->recipients[i].target),
+			       remote_now_s(d), &destination))
+		departing_at_hand(d, entry, e, i, destination, content);
+	else
+		remote_add(d, e->recipients[i].target, entry, i);
 }
 
 /* A mailbox that has nothing waiting gets it at once; the others when their turn comes. */
@@ -271,8 +344,14 @@ void outgoing_accepted(struct spoold *d, const struct spool_outcome *outcome)
 	const bool at_hand = entry->content_octets == outcome->content.length &&
 			     entry->content_octets <= DELIVER_CREDIT_FIRST && scan_is_done(d) &&
 			     outgoing_has_room(d);
-	struct outgoing *o = at_hand ? outgoing_new(d, entry, e.recipient_count) : NULL;
+	struct outgoing *o = at_hand ? outgoing_new(d, entry, e.recipient_count, NULL) : NULL;
 	for (uint32_t i = 0; i < e.recipient_count && i < entry->recipient_count; i++) {
+		if (e.recipients[i].notify & ENVELOPE_NOTIFY_SUCCESS)
+			spool_note(d->spool, entry->id, i, NOTE_SUCCESS, 0);
+		if (e.recipients[i].kind == ENVELOPE_REMOTE) {
+			accepted_remote(d, entry, &e, i, outcome->content);
+			continue;
+		}
 		struct lane *lane = lane_get(d, e.recipients[i].target);
 		if (o && lane_is_free(lane))
 			add(o, lane, i);
@@ -280,15 +359,14 @@ void outgoing_accepted(struct spoold *d, const struct spool_outcome *outcome)
 			lane_add(lane, entry->id, i);
 	}
 	if (o && o->recipient_count) {
-		send_begin(o, entry, &e);
-		send_octets(o, outcome->content);
-		send_end(o, true);
+		outgoing_send(o, entry, &e, outcome->content);
 	} else if (o) {
-		leave(o);
+		outgoing_leave(o);
 	}
 	arena_reset(&a);
 	if (!at_hand)
 		lanes_pump(d);
+	remote_pump(d);
 }
 
 /* --- what becomes of it ------------------------------------------------------------------- */
@@ -297,6 +375,14 @@ struct outgoing *outgoing_find(const struct spoold *d, uint32_t number)
 {
 	struct outgoing *o = streams_get(&d->outgoing, number);
 	return o && o->begun ? o : NULL;
+}
+
+struct outgoing_recipient *outgoing_recipient(struct outgoing *o, uint32_t number)
+{
+	for (uint32_t i = 0; i < o->recipient_count; i++)
+		if (o->recipients[i].number == number && !o->recipients[i].answered)
+			return &o->recipients[i];
+	return NULL;
 }
 
 void outgoing_credit(struct outgoing *o, uint64_t octets)
@@ -313,7 +399,8 @@ void outgoing_answered(struct outgoing *o, struct outgoing_recipient *r)
 	heard_of(o);
 	r->answered = true;
 	o->unanswered--;
-	lane_sent(r->lane, r->is_probe);
+	if (r->lane)
+		lane_sent(r->lane, r->is_probe);
 	r->lane = NULL;
 	if (!o->unanswered && o->begun)
 		send_end(o, false);
@@ -321,7 +408,7 @@ void outgoing_answered(struct outgoing *o, struct outgoing_recipient *r)
 
 void outgoing_finished(struct outgoing *o)
 {
-	leave(o);
+	outgoing_leave(o);
 }
 
 static void lose(void *context, uint32_t number, void *item)
@@ -337,7 +424,7 @@ static void lose(void *context, uint32_t number, void *item)
 		lane_add(r->lane, o->id, r->number);
 		outgoing_answered(o, r);
 	}
-	leave(o);
+	outgoing_leave(o);
 }
 
 void outgoing_lost(struct spoold *d)
@@ -347,5 +434,5 @@ void outgoing_lost(struct spoold *d)
 
 bool outgoing_is_quiet(const struct spoold *d)
 {
-	return streams_count(&d->outgoing) == 0;
+	return streams_count(&d->outgoing) == 0 && streams_count(&d->departing) == 0;
 }

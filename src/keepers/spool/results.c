@@ -17,7 +17,7 @@ static bool is_open(const struct spoold *d, struct spool_id id, uint32_t recipie
 }
 
 /* A state that is not final and finds no room is not needed: it only spares work after a crash. */
-static void set_state(
+void results_set(
 	struct spoold *d, struct spool_id id, uint32_t recipient, const struct spool_change *change)
 {
 	if (!is_open(d, id, recipient))
@@ -100,14 +100,6 @@ void results_settle(struct spoold *d)
 
 /* --- one recipient ------------------------------------------------------------------------ */
 
-static struct outgoing_recipient *find(struct outgoing *o, uint32_t number)
-{
-	for (uint32_t i = 0; i < o->recipient_count; i++)
-		if (o->recipients[i].number == number && !o->recipients[i].answered)
-			return &o->recipients[i];
-	return NULL;
-}
-
 /* Its own log's trouble is not the mailbox's: nobody waits behind it. */
 static void defer(struct spoold *d, struct outgoing *o, struct outgoing_recipient *r,
 	struct view reason, struct spool_change *change)
@@ -126,7 +118,7 @@ static void defer(struct spoold *d, struct outgoing *o, struct outgoing_recipien
 
 static void on_result(struct spoold *d, struct outgoing *o, const struct frame *frame)
 {
-	struct outgoing_recipient *r = find(o, (uint32_t)frame->values[0].number);
+	struct outgoing_recipient *r = outgoing_recipient(o, (uint32_t)frame->values[0].number);
 	const struct view text = frame->values[3].bytes;
 	struct spool_change change = {.state = SPOOL_PLACED};
 	if (!r) {
@@ -151,7 +143,7 @@ static void on_result(struct spoold *d, struct outgoing *o, const struct frame *
 		break_off(d, "an outcome that there is not");
 		return;
 	}
-	set_state(d, o->id, r->number, &change);
+	results_set(d, o->id, r->number, &change);
 	outgoing_answered(o, r);
 }
 
@@ -177,8 +169,24 @@ static void on_lost(struct spoold *d, struct spool_id id, uint32_t recipient)
 	if (!entry || recipient >= entry->recipient_count ||
 		entry->recipients[recipient].state != SPOOL_PLACED)
 		return;
-	set_state(d, id, recipient, &change);
+	results_set(d, id, recipient, &change);
 	scan_again(d, id, recipient);
+}
+
+/* A report of success comes after the fact: were it to wait, a file could come back that its reader has
+ * removed. */
+static void on_delivered(struct spoold *d, struct spool_id id, uint32_t recipient)
+{
+	const struct report_line line = {
+		.index = recipient, .action = DSN_DELIVERED, .status = VIEW("2.0.0")};
+	const struct spool_entry *entry = spool_find(d->spool, id);
+	if (entry && recipient < entry->recipient_count &&
+		entry->recipients[recipient].state == SPOOL_PLACED &&
+		entry->recipients[recipient].notes & NOTE_SUCCESS &&
+		!reports_add(d, id, REPORT_NOTHING, &line))
+		log_warning("too many reports wait: a sender does not hear of success",
+			fact_hex("id", id.value));
+	results_set(d, id, recipient, &(struct spool_change){.state = SPOOL_DELIVERED});
 }
 
 static void on_pairs(struct spoold *d, struct view pairs, bool lost)
@@ -190,9 +198,9 @@ static void on_pairs(struct spoold *d, struct view pairs, bool lost)
 		if (lost)
 			on_lost(d, id, recipient);
 		else
-			set_state(
-				d, id, recipient, &(struct spool_change){.state = SPOOL_DELIVERED});
+			on_delivered(d, id, recipient);
 	}
+	reports_close(d);
 	if (lost)
 		scan_pump(d);
 }

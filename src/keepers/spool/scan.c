@@ -138,6 +138,12 @@ static void into_lanes(struct spoold *d, const struct spool_entry *entry, const 
 		spool_note(d->spool, entry->id, i, 0, NOTE_LOOSE);
 		if (!is_open(r))
 			continue;
+		if (e->recipients[i].notify & ENVELOPE_NOTIFY_SUCCESS)
+			spool_note(d->spool, entry->id, i, NOTE_SUCCESS, 0);
+		if (e->recipients[i].kind == ENVELOPE_REMOTE) {
+			remote_add(d, e->recipients[i].target, entry, i);
+			continue;
+		}
 		if (r->notes & NOTE_DOUBTFUL && d->expecting)
 			expect_one(&d->names, e->recipients[i].target);
 		if (d->names.length > EXPECT_OCTETS)
@@ -181,6 +187,7 @@ static void done(void *context)
 	expect_say(d, &d->names);
 	scan_pump(d);
 	lanes_pump(d);
+	remote_pump(d);
 	spoold_check_drained(d);
 }
 

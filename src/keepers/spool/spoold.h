@@ -8,13 +8,18 @@
  *	receive.c	smtpd's streams: content in, ACCEPTED out after the sync (law 1)
  *	scan.c		recipients that nobody has (after a start, a loss) into their lanes
  *	lanes.c		a lane per mailbox: its mail in order, its trouble, its retry times
- *	outgoing.c	streams to deliver: content out, under credit
+ *	remote.c	mail for other hosts: into the schedule (store/schedule.h) and out of it
+ *	outgoing.c	streams to deliver and relay: content out, under credit
+ *	departing.c	those to relay: what is told at their beginning and learned at their end
+ *	expiry.c	mail that is under way for too long: its sender is told, at last it goes back
+ *	reports.c	reports to senders: what `report` is told, and its mail into the log
  *	results.c	what deliver answers, and what of it goes to the log
+ *	relay_side.c	the same of relay
  *	commands.c	`sekisho queue`, `sekisho status`
  *
  * A recipient that is not final is with exactly one of these: noted as NOTE_LOOSE (nobody has it: scan
- * picks it up), in its mailbox's lane, in an outgoing stream, or placed and waiting for deliver's bulk
- * sync. It never looks into a content. One thread; what blocks goes to the pool.
+ * picks it up), in its mailbox's lane or in the schedule, in an outgoing stream, or placed and waiting
+ * for deliver's bulk sync. It never looks into a content. One thread; what blocks goes to the pool.
  */
 #ifndef KEEPERS_SPOOL_SPOOLD_H
 #define KEEPERS_SPOOL_SPOOLD_H
@@ -25,8 +30,12 @@
 #include "channels/program.h"
 #include "channels/smtpd_spool.h"
 #include "channels/spool_deliver.h"
+#include "channels/spool_relay.h"
+#include "channels/spool_report.h"
 #include "config/snapshot.h"
+#include "mail/dsn.h"
 #include "mail/envelope.h"
+#include "store/schedule.h"
 #include "store/spool.h"
 
 #define SMTPD_WORKERS_MAX 16
@@ -40,6 +49,9 @@
 #define OUTGOING_OCTETS_MAX ((uint64_t)32 << 20) /* of contents, each counted up to its credit */
 #define LANE_OUT_MAX 256u
 #define PROBES_MAX 256u
+/* And to relay. A dead destination holds one of them for as long as it takes to find out. */
+#define DEPARTING_MAX 4096u
+#define DEPARTING_OCTETS_MAX ((uint64_t)64 << 20)
 
 /* Notes of a recipient (store/spool.h: spool_note). */
 enum {
@@ -47,7 +59,13 @@ enum {
 	NOTE_HANDED = 2, /* deliver had it, perhaps: there may be a file */
 	NOTE_DOUBTFUL = 4, /* of an earlier boot, and nobody has looked yet: a file may be torn */
 	NOTE_UNREADABLE = 8, /* the log's disk does not give it: tried again now and then */
+	NOTE_REMOTE = 16, /* its target is elsewhere */
+	NOTE_SUCCESS = 32, /* its sender wants to hear of success (RFC 3461 §4.1) */
+	NOTE_REPORTING = 64, /* reports.c has it */
 };
+
+/* A bit of a recipient's attempts in the log: its sender has been told of the delay. */
+#define ATTEMPTS_WARNED 0x8000u
 
 #define ENVELOPE_ARENA_MAX (8u << 20)
 
@@ -92,14 +110,17 @@ struct lane {
 
 struct outgoing_recipient {
 	uint32_t number; /* in the envelope */
-	struct lane *lane;
+	struct lane *lane; /* null to relay */
 	bool answered;
 	bool is_probe;
+	bool again; /* to relay: goes back into the schedule at the end */
 };
 
-/* A message, or part of its recipients, on its way to deliver. */
+/* A message, or part of its recipients, on its way to deliver or relay. */
 struct outgoing {
 	struct spoold *spoold;
+	struct schedule_destination *destination; /* null to deliver */
+	uint64_t key; /* of its jobs */
 	uint32_t number; /* of the stream */
 	struct spool_id id;
 	struct spool_where where;
@@ -120,6 +141,7 @@ struct outgoing {
 	uint32_t recipient_count;
 	uint32_t unanswered;
 	uint32_t sum; /* of the content sent so far */
+	struct buffer trouble; /* to relay: what was said of the destination */
 	enum error error;
 };
 
@@ -181,6 +203,19 @@ struct spoold {
 	struct streams outgoing; /* struct outgoing, by the number of their stream */
 	uint32_t last_stream;
 	uint64_t outgoing_octets;
+	struct channel *relay;
+	struct streams departing; /* struct outgoing, to relay */
+	uint64_t departing_octets;
+	struct schedule *schedule;
+	uint32_t retry_last_s;
+	struct spool_id warned; /* up to here senders have been told of delays */
+	struct channel *report;
+	struct streams reports; /* struct report, at work */
+	struct report *first_report; /* those that wait for a place */
+	struct report **last_report;
+	struct report *newest_report; /* still being added to */
+	uint32_t reports_count;
+	uint32_t last_report_number;
 	struct lane *lanes[LANE_SLOTS];
 	uint32_t lane_count;
 	uint64_t waiting; /* mail in all lanes */
@@ -287,8 +322,94 @@ void outgoing_lost(struct spoold *d);
 bool outgoing_is_quiet(const struct spoold *d);
 /* Null when deliver was told of no such stream. */
 struct outgoing *outgoing_find(const struct spoold *d, uint32_t number);
+/* Null when it has been answered, or is not of this stream. */
+struct outgoing_recipient *outgoing_recipient(struct outgoing *o, uint32_t number);
+/* A new stream to deliver (destination null) or relay, with room for that many recipients. */
+struct outgoing *outgoing_new(struct spoold *d, const struct spool_entry *entry,
+	uint32_t recipients, struct schedule_destination *destination);
+/* Reads envelope and content from disk, and begins. */
+void outgoing_read(struct outgoing *o);
+/* Begins with what is at hand. */
+void outgoing_send(struct outgoing *o, const struct spool_entry *entry, const struct envelope *e,
+	struct view content);
+/* Out of the table; freed once no job has it. */
+void outgoing_leave(struct outgoing *o);
+
+/* departing.c: outgoing streams to relay */
+bool departing_has_room(const struct spoold *d);
+struct outgoing *departing_find(const struct spoold *d, uint32_t number);
+/* Recipients that the schedule gave out, read from disk. */
+void departing_from_schedule(struct spoold *d, const struct schedule_work *work);
+/* A message that has just become durable, for one recipient, who may go. */
+void departing_at_hand(struct spoold *d, const struct spool_entry *entry, const struct envelope *e,
+	uint32_t recipient, struct schedule_destination *destination, struct view content);
+void departing_begin(struct outgoing *o, const struct spool_entry *entry, const struct envelope *e);
+/* Ends the work: those that go on go back into the schedule. */
+void departing_end(struct outgoing *o, enum schedule_health health, struct view reason);
+/* relay is gone. */
+void departing_lost(struct spoold *d);
+
+/* remote.c */
+uint32_t remote_now_s(const struct spoold *d);
+/* A recipient elsewhere that nobody has; it goes when its time has come. `target`: its envelope's. */
+void remote_add(
+	struct spoold *d, struct view target, const struct spool_entry *entry, uint32_t recipient);
+/* The same of one that was on its way to `destination`. */
+void remote_again(struct spoold *d, struct view destination, const struct spool_entry *entry,
+	uint32_t recipient);
+/* The schedule's name for an envelope's target. */
+struct view remote_destination(const struct spoold *d, struct view target);
+/* There is a new snapshot. */
+void remote_config(struct spoold *d);
+/* Sends what may be sent. */
+void remote_pump(struct spoold *d);
+/* About once a second. */
+void remote_tick(struct spoold *d);
+
+/* expiry.c */
+/* Whether it is under way for longer than the site wants. */
+bool expiry_is_over(const struct spoold *d, const struct spool_entry *entry);
+/* About once a second: warnings and ends. */
+void expiry_tick(struct spoold *d);
+
+/* reports.c */
+#define REPORTS_MAX 10000u /* that wait or are at work */
+enum report_after {
+	REPORT_FAILED, /* the recipients have failed, once the report is in the log */
+	REPORT_WARNED, /* they wait on */
+	REPORT_NOTHING, /* they are done already */
+};
+struct report_line {
+	uint32_t index; /* in the envelope */
+	enum dsn_action action;
+	struct view status;
+	struct view host; /* these as channels/spool_report.h says */
+	struct view address;
+	struct view reply;
+	struct view reason;
+	int64_t until_s; /* of a delay */
+};
+/* What became of a recipient, for its sender. Recipients of one message that are added one after another
+ * go into one report; then reports_close. False: too many reports wait; later. */
+must_use bool reports_add(struct spoold *d, struct spool_id id, enum report_after after,
+	const struct report_line *line);
+void reports_close(struct spoold *d);
+void reports_connect(struct spoold *d, int fd);
+void reports_pump(struct spoold *d);
+void reports_outcome(struct spoold *d, const struct spool_outcome *outcome);
+/* Tries those again that found the batch full, or the disk. */
+void reports_retry(struct spoold *d);
+bool reports_are_quiet(const struct spoold *d);
+void reports_end(struct spoold *d);
+
+/* relay_side.c */
+void relay_side_connect(struct spoold *d, int fd);
+void relay_side_end(struct spoold *d);
 
 /* results.c */
+/* What became of a recipient, into the log; again later if that is full and it is final. */
+void results_set(struct spoold *d, struct spool_id id, uint32_t recipient,
+	const struct spool_change *change);
 void results_connect(struct spoold *d, int fd);
 /* After a batch: gives final states to the log that it could not take before, and answers a mark
  * whose states are durable. */

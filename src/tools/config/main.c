@@ -3,11 +3,11 @@
  * a snapshot for each program, with just what that program may see (DESIGN §1). Confined before it
  * reads the first octet of the configuration.
  *
- *	sekisho-config GENERATION STATE NAME	descriptors: 3 the directory, 4 the users file (may be
- *						missing), 5 the sandbox, 6… a memory file for each
- *						program of channels/peers.h in order; that of `config`
- *						itself gets what the parent goes by
- *						(config/parent_facts.h)
+ *	sekisho-config GENERATION STATE NAME	descriptors: 3 the directory, 4 the sandbox, 5… the files
+ *						of settings with secrets (each may be missing), then
+ *						a memory file for each program of channels/peers.h in
+ *						order; that of `config` itself gets what the parent
+ *						goes by (config/parent_facts.h)
  *
  * Exit 0: snapshots written. 1: the configuration has errors, told on the log.
  */
@@ -25,7 +25,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FD_DIRECTORY = 3, FD_USERS = 4, FD_SANDBOX = 5, FD_FIRST_OUT = 6 };
+enum {
+	FD_DIRECTORY = 3,
+	FD_SANDBOX = 4,
+	FD_FIRST_SECRET = 5,
+	FD_FIRST_OUT = FD_FIRST_SECRET + SETTING_SECRETS
+};
 
 static const unsigned sections[PROGRAM_IDS] = {
 	[PROGRAM_SMTPD] = SNAPSHOT_FOR_SMTPD,
@@ -38,6 +43,7 @@ static const unsigned sections[PROGRAM_IDS] = {
 	[PROGRAM_KEYS] = SNAPSHOT_FOR_KEYS,
 	[PROGRAM_RESOLVE] = SNAPSHOT_FOR_RESOLVE,
 	[PROGRAM_REPORT] = SNAPSHOT_FOR_REPORT,
+	[PROGRAM_RELAY] = SNAPSHOT_FOR_RELAY,
 };
 
 static bool confine(void)
@@ -62,11 +68,11 @@ static bool confine(void)
 	return false;
 }
 
-/* `users` may be read by few; the parent opened it for us. */
-static enum error read_users(struct buffer *out)
+/* It may be read by few; the parent opened it for us. */
+static enum error read_secret(int fd, struct buffer *out)
 {
 	struct stat facts;
-	if (fstat(FD_USERS, &facts) != 0)
+	if (fstat(fd, &facts) != 0)
 		return ERROR_MISSING;
 	for (;;) {
 		uint8_t *room =
@@ -74,7 +80,7 @@ static enum error read_users(struct buffer *out)
 		const size_t step = 65536 < buffer_left(out) ? 65536 : buffer_left(out);
 		if (!room || step == 0)
 			return ERROR_LIMIT;
-		const ssize_t n = pread(FD_USERS, room, step, (off_t)out->length);
+		const ssize_t n = pread(fd, room, step, (off_t)out->length);
 		if (n < 0)
 			return ERROR_IO;
 		if (n == 0)
@@ -88,8 +94,9 @@ static struct config_files plain;
 static enum error read_file(void *context, struct view name, struct buffer *out)
 {
 	(void)context;
-	if (view_equal(name, VIEW("users")))
-		return read_users(out);
+	for (unsigned i = 0; i < SETTING_SECRETS; i++)
+		if (view_equal(name, view_text(setting_secret(i)->name)))
+			return read_secret(FD_FIRST_SECRET + (int)i, out);
 	return plain.read(plain.context, name, out);
 }
 

@@ -93,7 +93,7 @@ static void add_outcome(struct buffer *b, const struct snapshot *s, const struct
 	buffer_add(b, VIEW("would be accepted for: "));
 	for (uint32_t i = 0; i < e->mailboxes.count; i++) {
 		buffer_add(b, i ? VIEW(", ") : VIEW(""));
-		route_add_user(b, s, e->mailboxes.mailboxes[i].user);
+		route_add_mailbox(b, s, &e->mailboxes.mailboxes[i]);
 	}
 	buffer_add_octet(b, '\n');
 }
@@ -141,7 +141,7 @@ void explain_answer_json(struct buffer *b, const struct snapshot *s, const struc
 	buffer_add(b, VIEW("],\"mailboxes\":["));
 	for (uint32_t i = 0; e->accepted && i < e->mailboxes.count; i++) {
 		buffer_clear(&one);
-		route_add_user(&one, s, e->mailboxes.mailboxes[i].user);
+		route_add_mailbox(&one, s, &e->mailboxes.mailboxes[i]);
 		buffer_add(b, i ? VIEW(",") : VIEW(""));
 		text_add_json(b, buffer_view(&one));
 	}

@@ -36,9 +36,14 @@ static struct route_facts facts_of(const struct snapshot *s, const char *client,
 
 static void print_set(struct buffer *b, const struct snapshot *s, const struct route_set *set)
 {
-	for (uint32_t i = 0; i < set->count; i++)
-		text_add(b, "{}{}", text_string(i ? " " : ""),
-			text_view(s->users[set->mailboxes[i].user].name));
+	for (uint32_t i = 0; i < set->count; i++) {
+		const struct route_mailbox *m = &set->mailboxes[i];
+		buffer_add(b, view_text(i ? " " : ""));
+		if (m->remote)
+			route_add_mailbox(b, s, m);
+		else
+			text_add(b, "{}", text_view(s->users[m->user].name));
+	}
 }
 
 static void clients(void **state)
@@ -131,7 +136,12 @@ static void recipients(void **state)
 		{"<\"\"@example.test>", "198.51.100.1", 550, "5.1.3", "no-address", "out>in", ""},
 		/* Relay. */
 		{"<x@other.example>", "198.51.100.1", 550, "5.7.1", "relay-denied", "out>out", ""},
-		{"<x@other.example>", "10.1.2.3", 550, "5.7.1", "relay-denied", "in>out", ""},
+		{"<x@other.example>", "10.1.2.3", 250, "2.1.5", "relay", "in>out",
+			"x@other.example"},
+		{"<\"a b\"@Other.Example>", "10.1.2.3", 250, "2.1.5", "relay", "in>out",
+			"\"a b\"@Other.Example"},
+		{"<x@[192.0.2.9]>", "10.1.2.3", 250, "2.1.5", "relay", "in>out", "x@[192.0.2.9]"},
+		{"<x@other>", "10.1.2.3", 550, "5.1.2", "relay-not-full", "in>out", ""},
 		{"<x@sub.example.test>", "198.51.100.1", 550, "5.7.1", "relay-denied", "out>out",
 			""},
 		{"<x@xexample.test>", "198.51.100.1", 550, "5.7.1", "relay-denied", "out>out", ""},

@@ -1,0 +1,145 @@
+#include "faces/relay/relay.h"
+
+static uint32_t slot_of(struct view name)
+{
+	uint32_t h = 2166136261u;
+	for (size_t i = 0; i < name.length; i++)
+		h = (h ^ name.at[i]) * 16777619u;
+	return h % DESTINATION_SLOTS;
+}
+
+struct destination *destination_get(struct relayd *d, struct view name)
+{
+	struct destination **slot = &d->destinations[slot_of(name)];
+	struct destination *at = *slot;
+	while (at && !view_equal(at->name, name))
+		at = at->chain;
+	if (at)
+		return destination_hold(at);
+	at = memory_new(1, sizeof *at + name.length);
+	must(view_copy(name, at + 1, name.length));
+	at->relayd = d;
+	at->name = view_of(at + 1, name.length);
+	at->users = 1;
+	at->arena = arena_new(DEPARTURE_MEMORY_MAX);
+	at->chain = *slot;
+	*slot = at;
+	return at;
+}
+
+struct destination *destination_hold(struct destination *at)
+{
+	at->users++;
+	return at;
+}
+
+void destination_drop(struct destination **where)
+{
+	struct destination *at = *where;
+	*where = NULL;
+	if (!at || --at->users)
+		return;
+	struct destination **link = &at->relayd->destinations[slot_of(at->name)];
+	while (*link != at)
+		link = &(*link)->chain;
+	*link = at->chain;
+	arena_reset(&at->arena);
+	memory_free(at);
+}
+
+/* --- idle sessions ------------------------------------------------------------------------ */
+
+void destination_add_idle(struct destination *at, struct session *s)
+{
+	must(!s->is_idle);
+	s->is_idle = true;
+	s->idle_before = NULL;
+	s->idle_next = at->idle;
+	if (at->idle)
+		at->idle->idle_before = s;
+	at->idle = s;
+	at->idle_count++;
+}
+
+void destination_remove_idle(struct destination *at, struct session *s)
+{
+	if (!s->is_idle)
+		return;
+	if (s->idle_before)
+		s->idle_before->idle_next = s->idle_next;
+	else
+		at->idle = s->idle_next;
+	if (s->idle_next)
+		s->idle_next->idle_before = s->idle_before;
+	s->is_idle = false;
+	at->idle_count--;
+}
+
+struct session *destination_take_idle(struct destination *at)
+{
+	struct session *s = at->idle;
+	if (s)
+		destination_remove_idle(at, s);
+	return s;
+}
+
+/* --- hosts -------------------------------------------------------------------------------- */
+
+/* Each that waits goes on, or ends; new ones may come to wait meanwhile. */
+static void answered(struct resolve_question *q, const struct resolve_answer *answer)
+{
+	struct destination *at = q->context;
+	struct departure *p = at->waiting;
+	at->waiting = NULL;
+	at->hosts_until_ms = 0;
+	if (answer->outcome == LOOKUP_OK) {
+		arena_reset(&at->arena);
+		if (hosts_copy(&answer->hosts, &at->arena, &at->hosts))
+			at->hosts_until_ms = loop_now_ms(at->relayd->program->loop) + HOSTS_KEPT_MS;
+	}
+	while (p) {
+		struct departure *next = p->next;
+		p->next = NULL;
+		attempt_hosts(p, answer);
+		p = next;
+	}
+	destination_drop(&at);
+}
+
+bool destination_knows_hosts(const struct destination *at)
+{
+	return at->hosts_until_ms > loop_now_ms(at->relayd->program->loop);
+}
+
+static bool ask(struct destination *at)
+{
+	const struct smarthost *smarthost = &at->relayd->snapshot->smarthost;
+	struct resolve_client *resolve = at->relayd->resolve;
+	at->question = (struct resolve_question){.answered = answered, .context = at};
+	if (smarthost->port)
+		return resolve_client_addresses(
+			resolve, &at->question, smarthost->name.name, smarthost->port);
+	return resolve_client_hosts(resolve, &at->question, at->name);
+}
+
+bool destination_ask(struct destination *at, struct departure *p)
+{
+	if (!at->question.stream) {
+		if (!ask(at))
+			return false;
+		destination_hold(at);
+	}
+	p->next = at->waiting;
+	at->waiting = p;
+	return true;
+}
+
+void destination_forget(struct destination *at, struct departure *p)
+{
+	for (struct departure **link = &at->waiting; *link; link = &(*link)->next)
+		if (*link == p) {
+			*link = p->next;
+			p->next = NULL;
+			return;
+		}
+}

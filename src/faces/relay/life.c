@@ -1,0 +1,118 @@
+#include "faces/relay/relay.h"
+
+#include "base/text.h"
+
+#define TICK_MS 1000u
+
+struct relayd *relayd_new(struct program *program)
+{
+	struct relayd *d = memory_new(1, sizeof *d);
+	d->program = program;
+	d->departures = streams_new(DEPARTURES_MAX);
+	d->resolve = resolve_client_new(program);
+	return d;
+}
+
+void relayd_warm(struct relayd *d)
+{
+	tls_warm();
+	d->tls = tls_client_new();
+	if (!tls_client_trust_file(d->tls, TLS_AUTHORITIES_FILE))
+		log_warning("no authorities for certificates: a smarthost with a login cannot be "
+			    "verified; "
+			    "install the package ca-certificates",
+			fact_text("file", TLS_AUTHORITIES_FILE));
+}
+
+static void each_session(struct relayd *d, void (*act)(struct session *s, uint64_t now_ms))
+{
+	const uint64_t now_ms = loop_now_ms(d->program->loop);
+	struct session *s = d->sessions;
+	while (s) {
+		struct session *next =
+			s->all_next; /* acting may free this one, and open others in front */
+		act(s, now_ms);
+		s = next;
+	}
+}
+
+static void tick(void *context)
+{
+	struct relayd *d = context;
+	each_session(d, session_tick);
+	timer_set(d->tick, TICK_MS);
+}
+
+static void quit_idle(struct session *s, uint64_t now_ms)
+{
+	(void)now_ms;
+	if (s->is_idle)
+		session_quit(s);
+}
+
+/* Sessions that are at work go on as they began. */
+void relayd_config(struct relayd *d, struct snapshot *snapshot)
+{
+	snapshot_drop(&d->snapshot);
+	d->snapshot = snapshot;
+	for (size_t i = 0; i < DESTINATION_SLOTS; i++)
+		for (struct destination *at = d->destinations[i]; at; at = at->chain)
+			at->hosts_until_ms = 0;
+	each_session(d, quit_idle);
+}
+
+void relayd_go(struct relayd *d)
+{
+	d->tick = timer_new(d->program->loop, tick, d);
+	timer_set(d->tick, TICK_MS);
+}
+
+void relayd_drain(struct relayd *d)
+{
+	each_session(d, quit_idle);
+	relayd_check_drained(d);
+}
+
+void relayd_check_drained(struct relayd *d)
+{
+	if (d->drained || !d->program->draining || streams_count(&d->departures) ||
+		d->session_count)
+		return;
+	d->drained = true;
+	program_drained(d->program);
+}
+
+static void drop(struct session *s, uint64_t now_ms)
+{
+	(void)now_ms;
+	session_drop(s);
+}
+
+void relayd_free(struct relayd **at)
+{
+	struct relayd *d = *at;
+	if (!d)
+		return;
+	spool_side_end(d);
+	each_session(d, drop);
+	for (size_t i = 0; i < DESTINATION_SLOTS; i++)
+		must(!d->destinations[i]);
+	resolve_client_free(&d->resolve);
+	timer_free(&d->tick);
+	tls_client_free(&d->tls);
+	streams_free(&d->departures);
+	snapshot_drop(&d->snapshot);
+	memory_free(d);
+	*at = NULL;
+}
+
+void relayd_status(struct relayd *d, uint32_t stream)
+{
+	struct buffer b = buffer_new(1024);
+	text_add(&b, "departures={}\nsessions={}\nsessions_all={}\nmails={}\n",
+		text_number(streams_count(&d->departures)), text_number(d->session_count),
+		text_number(d->counts.sessions), text_number(d->counts.mails));
+	program_output(d->program, stream, buffer_view(&b));
+	buffer_free(&b);
+	program_done(d->program, stream, 0);
+}

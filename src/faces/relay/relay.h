@@ -1,0 +1,237 @@
+/*
+ * relay, a face: mail for other hosts, over SMTP (DESIGN §1). `spool` says what to send and to which
+ * destination; `resolve` says which hosts serve that; here is who talks to them. Nothing is kept: what
+ * has had no RESULT when this program dies is handed out anew. Files:
+ *
+ *	main.c		what the parent hands over
+ *	life.c		the program's state: made, freed; the tick; drain
+ *	spool_side.c	the channel to spool: departures come in, results go out
+ *	destination.c	a destination: its hosts, sessions that are idle, departures that wait for either
+ *	attempt.c	one departure on its way through the hosts, until one answers
+ *	trouble.c	who said what, for spool and the log
+ *	session.c	a connection to a host: the protocol machine, content, deadlines
+ *	security.c	what TLS a host must speak (RFC 7672), and is asked for
+ *	results.c	what the machine's results mean to spool
+ *
+ * A departure has one attempt; an attempt takes an idle session of its destination, or opens a new one to
+ * the first host, then the next, until one is ready for mail. A session serves one departure after
+ * another. One thread; nothing blocks.
+ */
+#ifndef FACES_RELAY_RELAY_H
+#define FACES_RELAY_RELAY_H
+
+#include "base/connection.h"
+#include "base/dial.h"
+#include "base/log.h"
+#include "base/streams.h"
+#include "base/tls_client.h"
+#include "channels/program.h"
+#include "channels/spool_relay.h"
+#include "config/snapshot.h"
+#include "faces/shared/resolve_client.h"
+#include "mail/envelope.h"
+#include "mail/hosts.h"
+#include "protocol/smtp_client.h"
+
+#define DEPARTURES_MAX 8192u
+#define SESSIONS_MAX 8192u
+#define DESTINATION_SLOTS 4096u
+#define HOSTS_KEPT_MS 30000u /* monotonic: what `resolve` said of a destination */
+#define IDLE_MS 10000u /* monotonic: how long a session waits for the next mail */
+#define IDLE_MAX 40u /* such sessions of one destination */
+#define SESSION_MAILS_MAX 1000u /* mails over one connection */
+#define DIAL_MS 30000u /* monotonic: to connect to one host, all its addresses */
+#define DEPARTURE_MEMORY_MAX (2u << 20)
+
+struct relayd;
+struct departure;
+struct session;
+
+struct destination {
+	struct destination *chain; /* of the hash */
+	struct relayd *relayd;
+	struct view name;
+	uint32_t users; /* departures, sessions and the question: 0 frees it */
+	struct resolve_question question;
+	struct arena arena; /* of `hosts` */
+	struct hosts hosts;
+	uint64_t hosts_until_ms; /* 0: not known */
+	struct departure *waiting; /* for `hosts` */
+	struct session *idle; /* the latest first */
+	uint32_t idle_count;
+};
+
+/* Who said what, or why nobody did: of a RESULT, and of the last host that did not take a departure. The
+ * views lie in `storage`, or are static. */
+struct trouble {
+	struct view status;
+	struct view host;
+	struct view address;
+	struct view reply;
+	struct view reason;
+	bool is_final; /* a reply of 5xx */
+	struct buffer storage;
+};
+
+struct departure {
+	struct relayd *relayd;
+	uint32_t number; /* of the stream */
+	uint64_t id;
+	uint64_t octets; /* of the content */
+	uint32_t flags; /* enum envelope_flags */
+	struct arena arena; /* paths and recipients */
+	struct view reverse_path;
+	struct view envid;
+	uint32_t *indices; /* in the envelope */
+	struct smtp_client_recipient *recipients;
+	uint32_t count;
+	struct destination *destination;
+	struct departure *next; /* of those that wait for hosts */
+	struct session *session; /* null: none */
+	struct buffer content; /* not yet given to the machine */
+	uint64_t taken; /* octets given to it since the last CREDIT */
+	bool is_wanted; /* the host wants content: credit was given */
+	bool ended; /* END was said */
+	bool whole; /* and that was all of it */
+	bool answered; /* each recipient has its RESULT: END is waited for */
+	bool is_begun; /* content was given to the machine: it cannot be given again */
+	/* the attempt */
+	struct arena hosts_arena; /* of `hosts` */
+	struct hosts hosts;
+	uint32_t next_host;
+	bool all_final; /* so far each host has refused for good */
+	enum relay_health health; /* said with FINISHED */
+	struct trouble trouble;
+};
+
+struct session {
+	struct relayd *relayd;
+	struct session *all_next; /* of all */
+	struct session *all_before;
+	struct destination *destination;
+	struct session *idle_next;
+	struct session *idle_before;
+	bool is_idle;
+	struct departure *departure; /* null: none */
+	struct snapshot *snapshot; /* the machine's settings point into it */
+	struct host host; /* its views live in `arena` */
+	struct domain canonical; /* of the destination, the same */
+	bool has_mx;
+	struct arena arena;
+	struct ip address; /* when `has_address` */
+	bool has_address;
+	struct dial *dial; /* null: not under way */
+	struct connection *connection; /* null: not yet */
+	struct smtp_client *client; /* as `connection` */
+	uint32_t mails; /* that were given to it */
+	uint64_t deadline_ms; /* monotonic */
+	bool in_clear; /* TLS has failed on an earlier connection, and need not be */
+	bool tls_begun;
+	bool tls_done;
+};
+
+struct relayd {
+	struct program *program;
+	struct snapshot *snapshot;
+	struct channel *spool;
+	struct resolve_client *resolve;
+	struct tls_client *tls;
+	struct timer *tick;
+	struct streams departures; /* by the number of their stream */
+	struct destination *destinations[DESTINATION_SLOTS];
+	struct session *sessions; /* all */
+	uint32_t session_count;
+	bool drained;
+	struct {
+		uint64_t sessions;
+		uint64_t mails;
+	} counts;
+};
+
+/* life.c */
+struct relayd *relayd_new(struct program *program);
+void relayd_free(struct relayd **d);
+/* Before the sandbox: reads the authorities that vouch for certificates. */
+void relayd_warm(struct relayd *d);
+/* Takes the snapshot over. */
+void relayd_config(struct relayd *d, struct snapshot *snapshot);
+void relayd_go(struct relayd *d);
+void relayd_drain(struct relayd *d);
+void relayd_check_drained(struct relayd *d);
+void relayd_status(struct relayd *d, uint32_t stream);
+
+/* spool_side.c */
+void spool_side_connect(struct relayd *d, int fd);
+void spool_side_end(struct relayd *d);
+/* The host takes content: credit for it, once. */
+void spool_side_want(struct departure *p);
+/* So many octets of it have gone on. */
+void spool_side_passed(struct departure *p, size_t octets);
+/* The RESULT of its recipient number `index`. */
+void spool_side_result(struct departure *p, uint32_t index, enum relay_outcome outcome,
+	const struct trouble *trouble);
+/* All have had theirs: FINISHED goes out once END has come, and `p` is no more. */
+void spool_side_finish(struct departure *p, enum relay_health health);
+
+/* destination.c */
+struct destination *destination_get(struct relayd *d, struct view name);
+struct destination *destination_hold(struct destination *at);
+void destination_drop(struct destination **at);
+/* An idle session, or null. */
+struct session *destination_take_idle(struct destination *at);
+void destination_add_idle(struct destination *at, struct session *s);
+void destination_remove_idle(struct destination *at, struct session *s);
+bool destination_knows_hosts(const struct destination *at);
+/* `p` waits for the hosts and hears of them by attempt_hosts; false: they cannot be asked for. */
+must_use bool destination_ask(struct destination *at, struct departure *p);
+/* `p` waits no more. */
+void destination_forget(struct destination *at, struct departure *p);
+
+/* attempt.c */
+/* A departure has come. */
+void attempt_begin(struct departure *p);
+/* Not by an idle session. */
+void attempt_anew(struct departure *p);
+/* What resolve has said. */
+void attempt_hosts(struct departure *p, const struct resolve_answer *answer);
+/* Its session has ended, and nothing of it has gone out: `trouble` says why. The next host, or the end. */
+void attempt_next(struct departure *p);
+/* It is not wanted any more. */
+void attempt_forget(struct departure *p);
+
+/* trouble.c */
+/* `reason` null: what was said is all. */
+void trouble_of_session(struct trouble *t, const struct session *s,
+	const struct smtp_client_said *said, const char *reason);
+/* `status` is static; `reason` is copied. */
+void trouble_of_ours(struct trouble *t, const char *status, struct view reason);
+void trouble_free(struct trouble *t);
+/* The line in the log of one recipient, or of all (null). */
+void trouble_log(const struct trouble *t, const struct departure *p,
+	const struct smtp_client_recipient *recipient, enum relay_outcome outcome);
+
+/* session.c */
+/* Opens a connection to that host for `p`, which is told by attempt_next if nothing comes of it. */
+void session_open(struct departure *p, const struct host *host, bool in_clear);
+/* An idle session gets the departure. */
+void session_take(struct session *s, struct departure *p);
+/* Content has come for its departure, or its end. */
+void session_content(struct session *s);
+/* The connection goes; its departure, if it has one, is let go. */
+void session_drop(struct session *s);
+/* About once a second: deadlines. */
+void session_tick(struct session *s, uint64_t now_ms);
+/* Says QUIT; it is idle. */
+void session_quit(struct session *s);
+
+/* security.c */
+/* What the machine is told. */
+enum smtp_client_tls security_of(const struct session *s);
+/* TLS begins on the session's connection; false: there is no memory. */
+must_use bool security_start(struct session *s);
+
+/* results.c */
+/* The machine has results for the session's departure, which is let go. */
+void results_take(struct session *s);
+
+#endif

@@ -1,0 +1,101 @@
+#include "faces/relay/relay.h"
+
+#include "base/text.h"
+
+#define TROUBLE_OCTETS_MAX 4096u
+
+void trouble_free(struct trouble *t)
+{
+	buffer_free(&t->storage);
+	*t = (struct trouble){0};
+}
+
+static struct view keep(const struct buffer *b, size_t from)
+{
+	return view_from(buffer_view(b), from);
+}
+
+/* The views point into `storage`, which does not move any more. */
+static void fill(struct trouble *t, struct view host, const struct ip *address,
+	const struct smtp_client_said *said, struct view reason)
+{
+	trouble_free(t);
+	t->storage = buffer_new(TROUBLE_OCTETS_MAX);
+	if (!buffer_room(&t->storage, TROUBLE_OCTETS_MAX))
+		return;
+	struct buffer *b = &t->storage;
+	size_t from = b->length;
+	if (said && said->enhanced.class)
+		text_add(b, "{}.{}.{}", text_number(said->enhanced.class),
+			text_number(said->enhanced.subject), text_number(said->enhanced.detail));
+	t->status = keep(b, from);
+	from = b->length;
+	buffer_add(b, view_first(host, RELAY_HOST_MAX));
+	t->host = keep(b, from);
+	from = b->length;
+	if (address)
+		ip_add(b, address);
+	t->address = keep(b, from);
+	from = b->length;
+	if (said && said->code)
+		text_add(b, "{} {}{}{}", text_number(said->code), text_raw(t->status),
+			text_string(t->status.length ? " " : ""), text_raw(said->text));
+	t->reply = keep(b, from);
+	from = b->length;
+	buffer_add(b, view_first(reason.length || !said ? reason : said->text, RELAY_REASON_MAX));
+	t->reason = keep(b, from);
+	t->is_final = said && said->code >= 500;
+}
+
+void trouble_of_session(struct trouble *t, const struct session *s,
+	const struct smtp_client_said *said, const char *reason)
+{
+	fill(t, s->host.name.name, s->has_address ? &s->address : NULL, said,
+		reason ? view_text(reason) : VIEW_NONE);
+}
+
+void trouble_of_ours(struct trouble *t, const char *status, struct view reason)
+{
+	fill(t, VIEW_NONE, NULL, NULL, reason);
+	t->status = view_text(status);
+}
+
+static const char *outcome_text(enum relay_outcome outcome)
+{
+	switch (outcome) {
+	case RELAY_SENT:
+	case RELAY_RELAYED:
+		return "sent";
+	case RELAY_DEFERRED:
+		return "deferred";
+	case RELAY_AGAIN:
+		return "again";
+	case RELAY_HELD:
+		return "held";
+	case RELAY_REFUSED:
+		return "refused";
+	}
+	return "unknown";
+}
+
+void trouble_log(const struct trouble *t, const struct departure *p,
+	const struct smtp_client_recipient *r, enum relay_outcome outcome)
+{
+	struct fact facts[12] = {fact_hex("id", p->id), fact_text("outcome", outcome_text(outcome)),
+		fact_view("destination", p->destination->name),
+		r ? fact_view("forward_path", r->forward_path)
+		  : fact_number("recipients", p->count),
+		fact_view("host", t->host), fact_view("address", t->address),
+		fact_view("reply", t->reply)};
+	size_t n = 7;
+	if (t->reason.length && !t->reply.length)
+		facts[n++] = fact_view("reason", t->reason);
+	if (p->session) {
+		const struct tls_session *tls = connection_tls(p->session->connection);
+		facts[n++] = fact_text("tls", tls ? tls_session_facts(tls).version : "none");
+		if (tls)
+			facts[n++] = fact_text(
+				"verified", tls_verify_name(tls_session_facts(tls).verified));
+	}
+	log_write(LOG_INFO, "mail relayed", facts);
+}

@@ -1,0 +1,78 @@
+#include "keepers/spool/spoold.h"
+
+#include "base/clock.h"
+
+/* A monotonic clock of seconds that is never 0. */
+uint32_t remote_now_s(const struct spoold *d)
+{
+	return (uint32_t)(loop_now_ms(d->program->loop) / 1000) + 1;
+}
+
+/* The log has wall clock times, which may have jumped since: never later than the schedule allows. */
+static uint32_t due_s(const struct spoold *d, const struct spool_recipient *r)
+{
+	const int64_t ahead_s = r->next_attempt_s - clock_wall_s();
+	const int64_t most_s = d->retry_last_s;
+	if (r->state != SPOOL_DEFERRED || ahead_s <= 0)
+		return 0;
+	return remote_now_s(d) + (uint32_t)(ahead_s < most_s ? ahead_s : most_s);
+}
+
+/* With a smarthost there is one destination, and it has no name. */
+#define SMARTHOST VIEW("*")
+
+struct view remote_destination(const struct spoold *d, struct view target)
+{
+	return d->snapshot->has_smarthost ? SMARTHOST : target;
+}
+
+static void add(struct spoold *d, struct view destination, const struct spool_entry *entry,
+	uint32_t recipient)
+{
+	const struct spool_recipient *r = &entry->recipients[recipient];
+	if (!spool_state_is_final((enum spool_state)r->state))
+		schedule_add(d->schedule, destination, entry->id, recipient, due_s(d, r),
+			remote_now_s(d));
+}
+
+void remote_add(
+	struct spoold *d, struct view target, const struct spool_entry *entry, uint32_t recipient)
+{
+	spool_note(d->spool, entry->id, recipient, NOTE_REMOTE, 0);
+	add(d, remote_destination(d, target), entry, recipient);
+}
+
+/* The smarthost may have come or gone meanwhile: then its envelope says where it goes now. */
+void remote_again(struct spoold *d, struct view destination, const struct spool_entry *entry,
+	uint32_t recipient)
+{
+	if (view_equal(destination, SMARTHOST) == d->snapshot->has_smarthost)
+		add(d, destination, entry, recipient);
+	else
+		scan_again(d, entry->id, recipient);
+}
+
+void remote_config(struct spoold *d)
+{
+	struct schedule_limits limits = schedule_limits_default;
+	limits.first_s = (uint32_t)d->snapshot->numbers[SETTING_RETRYFIRST];
+	limits.last_s = (uint32_t)d->snapshot->numbers[SETTING_RETRYLAST];
+	if (limits.last_s < limits.first_s)
+		limits.last_s = limits.first_s;
+	d->retry_last_s = limits.last_s;
+	schedule_set_limits(d->schedule, &limits);
+}
+
+/* Not before scan is done: what it finds is older than what has come meanwhile. */
+void remote_pump(struct spoold *d)
+{
+	struct schedule_work work;
+	while (scan_is_done(d) && departing_has_room(d) &&
+		schedule_take(d->schedule, remote_now_s(d), &work))
+		departing_from_schedule(d, &work);
+}
+
+void remote_tick(struct spoold *d)
+{
+	remote_pump(d);
+}
