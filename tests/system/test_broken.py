@@ -65,7 +65,8 @@ def test_each_who_speaks_nonsense_to_a_peer_is_started_anew():
     for program, peer in (('smtpd', 'spool'), ('spool', 'smtpd'), ('spool', 'deliver'), ('deliver', 'spool'),
                           ('deliver', 'mailbox'), ('mailbox', 'popd'), ('popd', 'auth'), ('auth', 'gate'),
                           ('gate', 'deliver'), ('keys', 'smtpd'), ('smtpd', 'keys'), ('auth', 'mailbox'),
-                          ('resolve', 'smtpd'), ('smtpd', 'resolve')):
+                          ('resolve', 'smtpd'), ('smtpd', 'resolve'), ('spool', 'report'), ('report', 'spool'),
+                          ('spool', 'relay'), ('relay', 'spool'), ('relay', 'resolve'), ('resolve', 'relay')):
         nonsense(program, peer)
 
 
