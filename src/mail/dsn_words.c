@@ -216,14 +216,15 @@ static const struct dsn_words words[DSN_TONGUES] = {
 			[DSN_EXPANDED] = "Your mail was passed on"},
 		.hello = "This is the mail server {}.",
 		.action = {[DSN_FAILED] = "Your mail could not be delivered to:",
-			[DSN_DELAYED] = "Your mail did not reach these addresses yet. You need not "
-					"send it again: "
-					"it is tried on, and you will be told if it fails in the "
-					"end.",
+			[DSN_DELAYED] =
+				("Your mail did not reach these addresses yet. You need not "
+				 "send it again: "
+				 "it is tried on, and you will be told if it fails in the "
+				 "end."),
 			[DSN_DELIVERED] = "Your mail was delivered to:",
-			[DSN_RELAYED] = "Your mail was passed on to the next server, which does "
-					"not tell what "
-					"becomes of it, for:",
+			[DSN_RELAYED] = ("Your mail was passed on to the next server, which does "
+					 "not tell what "
+					 "becomes of it, for:"),
 			[DSN_EXPANDED] = "Your mail was passed on to the members of:"},
 		.until = "It will be tried until {}.",
 		.said = "The server {} said:",
@@ -258,13 +259,13 @@ static const struct dsn_words words[DSN_TONGUES] = {
 		.hello = "こちらはメールサーバー {} です。",
 		.action = {[DSN_FAILED] = "次の宛先に、メールをお届けできませんでした。",
 			[DSN_DELAYED] =
-				"次の宛先に、まだメールをお届けできていません。送り直す必要はあり"
-				"ません。引き続き配達を試み、最後までお届けできないときは改めてお"
-				"知らせします。",
+				("次の宛先に、まだメールをお届けできていません。送り直す必要はあり"
+				 "ません。引き続き配達を試み、最後までお届けできないときは改めてお"
+				 "知らせします。"),
 			[DSN_DELIVERED] = "次の宛先に、メールをお届けしました。",
 			[DSN_RELAYED] =
-				"次の宛先へのメールを、次のサーバーに渡しました。そのサーバーは、"
-				"その後どうなったかを知らせません。",
+				("次の宛先へのメールを、次のサーバーに渡しました。そのサーバーは、"
+				 "その後どうなったかを知らせません。"),
 			[DSN_EXPANDED] = "次の宛先の参加者に、メールを送りました。"},
 		.until = "配達を試みる期限: {}",
 		.said = "サーバー {} の応答:",

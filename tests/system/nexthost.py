@@ -10,7 +10,8 @@ GOOD = {'greeting': b'220 next.test ESMTP\r\n', 'EHLO': b'250-next.test\r\n250-P
 
 
 class Mail:
-    def __init__(self, sender):
+    def __init__(self, secure, sender):
+        self.secure = secure
         self.sender = sender
         self.recipients = []
         self.content = b''
@@ -18,13 +19,17 @@ class Mail:
 
 class NextHost:
     """replies: step → octets; or a function of the command line that gives them. None: closes the connection.
-    A number among the octets' place: sleeps so many seconds first."""
+    A number among the octets' place: sleeps so many seconds first. tls: an ssl context; STARTTLS is offered."""
 
-    def __init__(self, replies=None, port=PORT, address='127.0.0.1'):
-        self.replies = dict(GOOD, **(replies or {}))
+    def __init__(self, replies=None, port=PORT, address='127.0.0.1', tls=None):
+        self.replies = dict(GOOD, **({'EHLO': b'250-next.test\r\n250-PIPELINING\r\n250-STARTTLS\r\n250 8BITMIME\r\n',
+                                      'STAR': b'220 2.0.0 go on\r\n'} if tls else {}))
+        self.replies.update(replies or {})
+        self.tls = tls
         self.mails = []
         self.commands = []
         self.connections = 0
+        self.secured = 0
         self.most = 0
         self.open = 0
         self.lock = threading.Lock()
@@ -61,7 +66,7 @@ class NextHost:
 
     def serve(self, s):
         try:
-            self.talk(s, s.makefile('rb'))
+            self.talk(s, s.makefile('rb'), False)
         except (OSError, ConnectionError):
             pass
         finally:
@@ -83,9 +88,9 @@ class NextHost:
         s.sendall(what)
         return None if what.startswith(b'421') else what
 
-    def talk(self, s, lines):
+    def talk(self, s, lines, secure):
         mail = None
-        if not self.reply(s, 'greeting'):
+        if not secure and not self.reply(s, 'greeting'):
             return
         for line in lines:
             with self.lock:
@@ -95,7 +100,15 @@ class NextHost:
                 s.sendall(b'500 5.5.1 what?\r\n')
                 continue
             if step == 'MAIL':
-                mail = Mail(line[line.index(b'<') + 1:line.index(b'>')].decode())
+                mail = Mail(secure, line[line.index(b'<') + 1:line.index(b'>')].decode())
+            if step == 'STAR':
+                if self.reply(s, step):
+                    s = self.tls.wrap_socket(s, server_side=True)
+                    with self.lock:
+                        self.sockets.append(s)
+                    self.secured += 1
+                    self.talk(s, s.makefile('rb'), True)
+                return
             if step == 'DATA' and not mail.recipients:
                 s.sendall(b'554 5.5.1 nobody is there to read it\r\n')
                 continue

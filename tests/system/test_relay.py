@@ -159,6 +159,31 @@ def test_delay_and_end():
         gone(h)
 
 
+def test_queue_is_changed():
+    """retry now, give back, delete: by id and by domain; others stay as they are"""
+    with house(files=dict(FILES, retryfirst='1h\n', retrylast='1h\n')) as h:
+        ids = {}
+        for name in ('first', 'second', 'third'):
+            send(h, to=name + '@other.test')
+        until(lambda: any(r['attempts'] for r in recipients_of_all(h)), 'one was tried')
+        for m in h.json('queue'):
+            ids[m['recipients'][0]['forward_path'].split('@')[0]] = m['id']
+        equal(set(ids), {'first', 'second', 'third'})
+        contains(h.tool('queue', 'delete', ids['second']), '1 recipients deleted')
+        contains(h.tool('queue', 'return', ids['third']), '1 recipients returned')
+        report = h.messages('hana', 1)[0]
+        contains(report, b'third@other.test')
+        contains(report, b'taken it out of the queue')
+        until(lambda: len(h.json('queue')) == 1, 'one is left')
+        contains(h.tool('queue', 'delete', 'ffff', code=1) + h.error, 'no mail of that id')
+        h.tool('queue', 'return', code=64)
+        with NextHost() as n:
+            h.tool('queue', 'retry')
+            until(lambda: len(n.mails) == 1, 'the first has arrived')
+            equal(n.mails[0].recipients, ['first@other.test'])
+        gone(h)
+
+
 def test_success_is_told():
     """RFC 3461: NOTIFY=SUCCESS: the next host knows nothing of DSN, so we say that it was relayed"""
     with house() as h, NextHost() as n:

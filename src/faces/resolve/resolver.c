@@ -279,15 +279,17 @@ static struct under_way *under_way_new(struct resolver *r, struct query *q)
 static void start(struct under_way *u, struct ub_ctx *ctx)
 {
 	const char *name = u->query->name[0] ? u->query->name : ".";
-	bool answered = false;
+	bool *answered = memory_new(1, sizeof *answered); /* `u` may be gone before it is read */
 	int id = 0;
 	link_out(u);
 	link_in(u, &u->resolver->started);
 	u->ctx = ctx;
-	u->answered_inside = &answered;
+	u->answered_inside = answered;
 	const int rc =
 		ub_resolve_event(ctx, name, (int)u->query->type, CLASS_IN, u, on_answer, &id);
-	if (answered)
+	const bool is_over = *answered;
+	memory_free(answered);
+	if (is_over)
 		return;
 	u->answered_inside = NULL;
 	u->id = id;

@@ -216,6 +216,8 @@ void spoold_command(struct program *p, uint32_t stream, struct view words)
 {
 	struct spoold *d = p->draining ? NULL : p->state;
 	const struct view verb = program_word(words, 0);
+	if (d && view_equal(verb, VIEW("queue")) && changes_command(d, stream, words))
+		return;
 	if (d && view_equal(verb, VIEW("queue")))
 		list_queue(d, stream, view_equal(program_word(words, 1), VIEW("--json")));
 	else if (d && view_equal(verb, VIEW("status")))

@@ -18,30 +18,6 @@ static bool waits(const struct spool_recipient *r)
 	       !spool_state_is_final((enum spool_state)r->state);
 }
 
-/* --- which are on their way just now ------------------------------------------------------- */
-
-struct search {
-	struct spool_id id;
-	uint32_t recipient;
-	bool found;
-};
-
-static void search_one(void *context, uint32_t number, void *item)
-{
-	struct search *s = context;
-	const struct outgoing *o = item;
-	(void)number;
-	for (uint32_t i = 0; o->id.value == s->id.value && i < o->recipient_count; i++)
-		s->found = s->found || o->recipients[i].number == s->recipient;
-}
-
-static bool is_departing(const struct spoold *d, struct spool_id id, uint32_t recipient)
-{
-	struct search s = {id, recipient, false};
-	streams_each(&d->departing, search_one, &s);
-	return s.found;
-}
-
 /* --- telling ------------------------------------------------------------------------------- */
 
 static struct view reason_of(
@@ -84,7 +60,7 @@ static bool end(struct spoold *d, const struct spool_entry *entry)
 	const struct report_line line = {.action = DSN_FAILED, .status = VIEW("5.4.7")};
 	bool told = false;
 	for (uint32_t i = 0; i < entry->recipient_count; i++)
-		if (waits(&entry->recipients[i]) && !is_departing(d, entry->id, i))
+		if (waits(&entry->recipients[i]) && !outgoing_has(d, entry->id, i))
 			told = tell(d, entry, i, REPORT_FAILED, line) || told;
 	return told;
 }

@@ -236,6 +236,14 @@ void lanes_tick(struct spoold *d)
 	lanes_pump(d);
 }
 
+void lanes_hurry(struct spoold *d)
+{
+	for (size_t i = 0; i < LANE_SLOTS; i++)
+		for (struct lane *lane = d->lanes[i]; lane; lane = lane->chain)
+			lane->due_ms = 0;
+	lanes_tick(d);
+}
+
 /* --- sending ------------------------------------------------------------------------------ */
 
 /* One of each, in turn: nobody waits for another's thousands. Tries of those in trouble never take

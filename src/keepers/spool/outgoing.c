@@ -432,6 +432,29 @@ void outgoing_lost(struct spoold *d)
 	streams_each(&d->outgoing, lose, d);
 }
 
+struct search {
+	struct spool_id id;
+	uint32_t recipient;
+	bool found;
+};
+
+static void search_one(void *context, uint32_t number, void *item)
+{
+	struct search *s = context;
+	const struct outgoing *o = item;
+	(void)number;
+	for (uint32_t i = 0; o->id.value == s->id.value && i < o->recipient_count; i++)
+		s->found = s->found || o->recipients[i].number == s->recipient;
+}
+
+bool outgoing_has(const struct spoold *d, struct spool_id id, uint32_t recipient)
+{
+	struct search s = {id, recipient, false};
+	streams_each(&d->outgoing, search_one, &s);
+	streams_each(&d->departing, search_one, &s);
+	return s.found;
+}
+
 bool outgoing_is_quiet(const struct spoold *d)
 {
 	return streams_count(&d->outgoing) == 0 && streams_count(&d->departing) == 0;

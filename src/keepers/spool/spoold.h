@@ -16,6 +16,7 @@
  *	results.c	what deliver answers, and what of it goes to the log
  *	relay_side.c	the same of relay
  *	commands.c	`sekisho queue`, `sekisho status`
+ *	changes.c	`sekisho queue retry`, `return`, `delete`
  *
  * A recipient that is not final is with exactly one of these: noted as NOTE_LOOSE (nobody has it: scan
  * picks it up), in its mailbox's lane or in the schedule, in an outgoing stream, or placed and waiting
@@ -304,6 +305,8 @@ void lane_worked(struct lane *lane);
 void lanes_pump(struct spoold *d);
 /* Those in trouble whose time has come; about once a second. */
 void lanes_tick(struct spoold *d);
+/* The time of all that are in trouble has come. */
+void lanes_hurry(struct spoold *d);
 void lanes_end(struct spoold *d);
 
 /* outgoing.c */
@@ -320,6 +323,8 @@ void outgoing_finished(struct outgoing *o);
 /* deliver is gone: everything unanswered goes back into its lane. */
 void outgoing_lost(struct spoold *d);
 bool outgoing_is_quiet(const struct spoold *d);
+/* Whether that recipient is on its way just now; looks through all streams. */
+bool outgoing_has(const struct spoold *d, struct spool_id id, uint32_t recipient);
 /* Null when deliver was told of no such stream. */
 struct outgoing *outgoing_find(const struct spoold *d, uint32_t number);
 /* Null when it has been answered, or is not of this stream. */
@@ -415,6 +420,10 @@ void results_connect(struct spoold *d, int fd);
  * whose states are durable. */
 void results_settle(struct spoold *d);
 void results_end(struct spoold *d);
+
+/* changes.c */
+/* `sekisho queue retry|return|delete`; false: it is none of these. */
+bool changes_command(struct spoold *d, uint32_t stream, struct view words);
 
 /* commands.c */
 void spoold_command(struct program *p, uint32_t stream, struct view words);

@@ -70,12 +70,18 @@ static const struct command rows[] = {
 	},
 	{
 		.name = "queue",
-		.usage = "",
-		.summary = "list the mail that is accepted and not yet delivered",
+		.usage = "[retry [DOMAIN] | return ID | delete ID]",
+		.summary = "list the mail that is accepted and not yet delivered, or change it",
 		.text = "Prints each mail that the running server has accepted and not finished:\n"
-			"its id, age, size and reverse-path, and the recipients that are open.\n",
-		.example = "  sekisho queue --json\n",
+			"its id, age, size and reverse-path, and the recipients that are open.\n"
+			"\n"
+			"retry [DOMAIN]  what waits, or waits for that domain, is tried now\n"
+			"return ID       goes back to its sender, who is told\n"
+			"delete ID       is gone, and nobody is told\n",
+		.example = "  sekisho queue --json\n"
+			   "  sekisho queue retry example.org\n",
 		.options = {{"--json", NULL, "one JSON array"}},
+		.words_max = 2,
 		.run = run_queue,
 	},
 	{

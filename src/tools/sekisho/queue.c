@@ -27,12 +27,39 @@ static void print(void *context, struct view octets)
 	say_octets(octets);
 }
 
+static bool is_change(const struct call *call)
+{
+	const struct view verb = call_word(call, 0);
+	if (view_equal(verb, VIEW("retry")))
+		return true;
+	return call->word_count == 2 &&
+	       (view_equal(verb, VIEW("return")) || view_equal(verb, VIEW("delete")));
+}
+
+static void add_words(struct buffer *b, const struct call *call)
+{
+	buffer_add(b, VIEW("queue"));
+	for (unsigned i = 0; i < call->word_count; i++) {
+		buffer_add_octet(b, 0);
+		buffer_add(b, call_word(call, i));
+	}
+	if (call_has(call, VIEW("--json")))
+		buffer_add(b, VIEW("\0--json"));
+}
+
 int run_queue(const struct call *call)
 {
 	const bool json = call_has(call, VIEW("--json"));
 	struct printing p = {.held = buffer_new(HELD_MAX)};
-	const int code = ask_all(call->state, VIEW("spool"),
-		json ? VIEW("queue\0--json") : VIEW("queue"), print, &p);
+	struct buffer words = buffer_new(ASK_WORDS_MAX);
+	if (call->word_count && (json || !is_change(call))) {
+		say_trouble("queue takes retry [DOMAIN], return ID or delete ID; see sekisho queue "
+			    "--help");
+		return EXIT_USAGE;
+	}
+	add_words(&words, call);
+	const int code = ask_all(call->state, VIEW("spool"), buffer_view(&words), print, &p);
+	buffer_free(&words);
 	if (!p.is_flowing)
 		say_to(code == EXIT_FINE ? STDOUT_FILENO : STDERR_FILENO, buffer_view(&p.held));
 	if (code == EXIT_FINE && !p.some && !json)
