@@ -229,7 +229,7 @@ def test_the_spools_disk_fails_to_sync():
             equal(set(codes) & {451, 452} != set(), True, 'something was refused')
             accepted = [0] + [n for n, code in zip(range(1, 30), codes) if code == 250]
             disk.mend()
-            until(lambda: attempt(h, 100, 700000) == 250, 'it is taken again', 30)
+            until(lambda: attempt(h, 100, 700000) == 250, 'it is taken again', 60)
             check_all_there(h, accepted + [100])
             equal(set(numbers(h, 'hana')) - set(accepted) <= set(range(100, 101)), True, 'refused mail is back')
             crash(h)

@@ -177,6 +177,7 @@ def test_anchors_that_do_not_fit():
     with dns.Names(zones()) as old:
         anchor = old.anchor
     with dns.Names(zones()) as names, House({'nameservers': 'recursive\n', 'trustanchors': anchor + '\n'}) as house:
+        until(lambda: house.tool('resolve', 'two.example', code=None) and house.code == 0, 'it is found', 60)
         two = hosts(house, 'two.example')
         equal((names_of(two), two['mx_secure'], two['hosts'][0]['tlsa']),
               (['mx1.example', 'mx2.example'], False, 'none'))

@@ -373,8 +373,8 @@ def test_who_vanished_is_noticed():
     """each connection is asked for a sign of life after a minute of silence"""
     with House() as h:
         d = h.pop('hana')
-        found = run('ss', '-tnoH', 'state', 'established', 'sport = :2110')
-        equal(bool(re.search(r'timer:\(keepalive,(1min|5\d)', found)), True, found)
+        look = lambda: run('ss', '-tnoH', 'state', 'established', 'sport = :2110')
+        until(lambda: re.search(r'timer:\(keepalive,(1min|5\d)', look()), 'the timer is set')
         d.ok('QUIT')
 
 

@@ -56,6 +56,16 @@ SETTINGS = {
                      [(t, 'write a whole record') for t in ('example.org', '. IN DS 1 2 3 xyz', '. IN A 192.0.2.1')]),
     'certificate': ([('/a/b.pem', '/a/b.pem')], [('keys/b.pem', 'write an absolute path')]),
     'certificatekey': ([('/a/b.key', '/a/b.key')], [('b.key', 'write an absolute path')]),
+    'smarthost': ([('mail.example.net', 'mail.example.net:25'), ('192.0.2.7:2525', '192.0.2.7:2525'),
+                   ('[2001:db8::7]:65535', '[2001:db8::7]:65535'),
+                   ('mail.example.net hana secret', 'mail.example.net:587, with a login')],
+                  [(t, 'write host:port name password') for t in
+                   ('mail', 'mail.example.net:0', 'mail.example.net:65536', 'mail.example.net hana',
+                    'mail.example.net hana secret more', '[2001:db8::7')]),
+    'queuelife': ([('1m', '1m'), ('30d', '30d')], [(t, 'write a time from 1m to 30d') for t in ('59s', '31d', '5')]),
+    'delaywarning': ([('0', '0'), ('30d', '30d')], [(t, 'write a time from 0 to 30d') for t in ('31d', '4')]),
+    'retryfirst': ([('1s', '1s'), ('1d', '1d')], [(t, 'write a time from 1s to 1d') for t in ('0', '2d', '7')]),
+    'retrylast': ([('1s', '1s'), ('1d', '1d')], [(t, 'write a time from 1s to 1d') for t in ('0', '2d', '7')]),
 }
 AROUND = {'servername': NAME, 'domains': 'example.test', 'users': 'hana:!\ntaro:!', 'aliases': 'office: hana',
           'certificate': '/a.pem', 'certificatekey': '/a.key'}
