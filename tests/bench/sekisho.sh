@@ -19,7 +19,7 @@ srv_setup() {
 	chown sekisho-deliver:sekisho-mail "$1/mail"
 	chmod 2770 "$1/mail"
 	echo "mx.$DOMAIN" >"$1/config/servername"
-	echo "$DOMAIN" >"$1/config/domains"
+	printf "%s\nload.test\n" "$DOMAIN" >"$1/config/domains" # the load comes from there, and leaves as a sender of the site
 	echo "$1/mail/LOCALPART/" >"$1/config/mailboxes"
 	echo 50M >"$1/config/sizelimit"
 	echo $((SESSIONS * 2 + 100)) >"$1/config/sessionlimit" # an eighth is for strangers
