@@ -1,5 +1,6 @@
 """Mail for other hosts: relay beside a next host that is good, bad, slow, dead, or comes back."""
 import os
+import signal
 import time
 
 from house import House, LOCAL, STRANGER, contains, equal, mail, until
@@ -182,6 +183,63 @@ def test_queue_is_changed():
             until(lambda: len(n.mails) == 1, 'the first has arrived')
             equal(n.mails[0].recipients, ['first@other.test'])
         gone(h)
+
+
+def test_a_warning_holds_nothing_up():
+    """while a warning cannot be written, the mail that it speaks of is tried on, and goes"""
+    with house(files=dict(FILES, delaywarning='1s\n')) as h:
+        h.kill('report', signal.SIGSTOP)
+        try:
+            send(h)
+            until(lambda: any(r['attempts'] >= 3 for r in recipients_of_all(h)), 'it was tried after that was due')
+            with NextHost() as n:
+                until(lambda: n.mails, 'it has arrived')
+        finally:
+            h.kill('report', signal.SIGCONT)
+        gone(h)
+
+
+def test_a_wrong_login_returns_nothing():
+    """a smarthost that refuses our login: mail waits until the setting is right, and does not go back"""
+    offer = {'EHLO': b'250-next.test\r\n250 AUTH PLAIN\r\n', 'AUTH': b'535 5.7.8 not this password\r\n'}
+    with House(files=dict(FILES, smarthost='127.0.0.1:%d hana wrong\n' % PORT)) as h:
+        with NextHost(offer) as n:
+            send(h)
+            until(lambda: '535 5.7.8' in (recipients(h).get(OUT) or {'reason': ''})['reason'], 'it waits')
+            n.replies['AUTH'] = b'235 2.7.0 welcome\r\n'
+            until(lambda: n.mails, 'it has arrived')
+            equal(any(c.startswith('AUTH PLAIN ') for c in n.commands), True)
+        gone(h)
+        equal(h.files('hana'), [])
+
+
+def test_a_mail_that_is_not_whole_any_more():
+    """the log's disk has changed an octet: nothing of it arrives, and it is not tried over and over"""
+    with house() as h:
+        send(h, content=mail(sender=SENDER, body='an octet of this line will change'))
+        until(lambda: any(r['attempts'] for r in recipients_of_all(h)), 'it was tried')
+        spoil(os.path.join(h.state, 'spool'), b'an octet of this line')
+        with NextHost() as n:
+            h.wait_log('mail in the spool cannot be read')
+            time.sleep(4)
+            equal(n.mails, [])
+            equal(n.connections <= 2, True, '%d connections' % n.connections)
+            equal(len(h.json('queue')), 1)
+
+
+def spoil(spool, text):
+    """changes an octet of that text in the spool's segments"""
+    for name in os.listdir(spool):
+        path = os.path.join(spool, name)
+        if not name.startswith('segment'):
+            continue
+        with open(path, 'r+b') as f:
+            at = f.read().find(text)
+            if at >= 0:
+                f.seek(at)
+                f.write(b'A')
+                return
+    raise AssertionError('the text is not there')
 
 
 def test_success_is_told():

@@ -47,7 +47,7 @@ static void go(struct departure *p, const struct hosts *hosts)
 		return;
 	}
 	trouble_of_ours(&p->trouble, "4.3.1", VIEW("there is no memory for it"));
-	end_with(p, RELAY_HELD, RELAY_SILENT);
+	end_with(p, RELAY_HELD, RELAY_FAILS); /* not at once again */
 }
 
 void attempt_hosts(struct departure *p, const struct resolve_answer *answer)

@@ -69,7 +69,7 @@ struct trouble {
 	struct view address;
 	struct view reply;
 	struct view reason;
-	bool is_final; /* a reply of 5xx */
+	bool is_final; /* the host serves nobody: 5xx to greeting or EHLO. Not to STARTTLS or a login */
 	struct buffer storage;
 };
 
@@ -89,12 +89,12 @@ struct departure {
 	struct departure *next; /* of those that wait for hosts */
 	struct session *session; /* null: none */
 	struct buffer content; /* not yet given to the machine */
-	uint64_t taken; /* octets given to it since the last CREDIT */
+	uint64_t given; /* octets, to the machine */
+	uint64_t taken; /* of those, since the last CREDIT */
 	bool is_wanted; /* the host wants content: credit was given */
 	bool ended; /* END was said */
 	bool whole; /* and that was all of it */
 	bool answered; /* each recipient has its RESULT: END is waited for */
-	bool is_begun; /* content was given to the machine: it cannot be given again */
 	/* the attempt */
 	struct arena hosts_arena; /* of `hosts` */
 	struct hosts hosts;

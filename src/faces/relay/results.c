@@ -46,7 +46,7 @@ static bool is_untouched(const struct session *s)
 	for (uint32_t i = 0; i < p->count; i++)
 		if (smtp_client_result(s->client, i)->outcome != SMTP_CLIENT_LOST)
 			return false;
-	return !p->is_begun;
+	return !p->given;
 }
 
 static void say_all(struct session *s, enum relay_health health)

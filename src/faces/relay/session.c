@@ -68,26 +68,31 @@ static void give_mail(struct session *s)
 					    .recipient_count = p->count});
 }
 
+/* What may be given of it now. The last octet waits for END: only then is it sure that the mail is whole. */
+static struct view content_at_hand(const struct departure *p)
+{
+	const struct view there = buffer_view(&p->content);
+	if (p->ended || p->given + there.length < p->octets)
+		return there;
+	return view_first(there, there.length ? there.length - 1 : 0);
+}
+
 /* True: step again. */
 static bool give_content(struct session *s)
 {
 	struct departure *p = s->departure;
-	struct cursor c = cursor_of(buffer_view(&p->content));
-	const size_t there = cursor_left(&c);
+	const struct view there = content_at_hand(p);
+	struct cursor c = cursor_of(there);
 	spool_side_want(p);
-	if (connection_unsent(s->connection) > OUT_HIGH)
-		return false; /* until it has drained */
-	if (!there && !p->ended)
-		return false; /* until spool has sent more */
-	if (!there) {
-		smtp_client_content_failed(
-			s->client, p->whole ? "the mail was shorter than it should be"
-					    : "the mail could not be read");
+	if (p->ended && (!p->whole || !there.length)) {
+		smtp_client_content_failed(s->client, "the mail could not be read");
 		return true;
 	}
+	if (!there.length || connection_unsent(s->connection) > OUT_HIGH)
+		return false; /* until spool has sent more, or the connection has drained */
 	(void)smtp_client_content(s->client, &c, connection_out(s->connection));
-	const size_t used = there - cursor_left(&c);
-	p->is_begun = p->is_begun || used > 0;
+	const size_t used = there.length - cursor_left(&c);
+	p->given += used;
 	buffer_drop(&p->content, used);
 	spool_side_passed(p, used);
 	return used > 0;

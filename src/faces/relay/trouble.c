@@ -44,7 +44,9 @@ static void fill(struct trouble *t, struct view host, const struct ip *address,
 	from = b->length;
 	buffer_add(b, view_first(reason.length || !said ? reason : said->text, RELAY_REASON_MAX));
 	t->reason = keep(b, from);
-	t->is_final = said && said->code >= 500;
+	t->is_final = said && said->code >= 500 &&
+		      (said->command == SMTP_CLIENT_CONNECT || said->command == SMTP_CLIENT_EHLO ||
+			      said->command == SMTP_CLIENT_HELO);
 }
 
 void trouble_of_session(struct trouble *t, const struct session *s,

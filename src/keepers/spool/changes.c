@@ -60,8 +60,9 @@ static void change(struct spoold *d, uint32_t stream, struct view id_text, bool 
 		under_way += outcome == OUTCOME_UNDER_WAY;
 	}
 	reports_close(d);
-	log_info(deletes ? "the queue: deleted" : "the queue: returned", fact_view("id", id_text),
-		fact_number("recipients", done));
+	if (entry)
+		log_info(deletes ? "the queue: deleted" : "the queue: returned",
+			fact_view("id", id_text), fact_number("recipients", done));
 	if (!entry)
 		buffer_add(&b, VIEW("there is no mail of that id in the queue\n"));
 	else

@@ -73,6 +73,12 @@ void departing_begin(struct outgoing *o, const struct spool_entry *entry, const 
 
 /* --- the end ------------------------------------------------------------------------------ */
 
+/* Who was not answered was not tried. */
+static bool goes_on(const struct outgoing_recipient *r)
+{
+	return r->again || !r->answered;
+}
+
 void departing_end(struct outgoing *o, enum schedule_health health, struct view reason)
 {
 	struct spoold *d = o->spoold;
@@ -82,7 +88,7 @@ void departing_end(struct outgoing *o, enum schedule_health health, struct view 
 	/* first the destination: what goes back may not be sent while it is thought to be well */
 	schedule_end(d->schedule, o->destination, health, reason, remote_now_s(d));
 	for (uint32_t i = 0; i < o->recipient_count; i++)
-		if (o->recipients[i].again && entry)
+		if (entry && goes_on(&o->recipients[i]))
 			remote_again(d, buffer_view(&name), entry, o->recipients[i].number);
 	buffer_free(&name);
 	outgoing_leave(o);
@@ -93,16 +99,7 @@ static void lose(void *context, uint32_t number, void *item)
 {
 	(void)context;
 	(void)number;
-	struct outgoing *o = item;
-	o->begun = false; /* there is nobody to say END to */
-	for (uint32_t i = 0; i < o->recipient_count; i++) {
-		struct outgoing_recipient *r = &o->recipients[i];
-		if (r->answered)
-			continue;
-		r->again = true;
-		outgoing_answered(o, r);
-	}
-	departing_end(o, SCHEDULE_SILENT, VIEW_NONE);
+	departing_end(item, SCHEDULE_SILENT, VIEW_NONE);
 }
 
 void departing_lost(struct spoold *d)

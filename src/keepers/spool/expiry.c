@@ -86,7 +86,8 @@ static void end_all(struct spoold *d)
 {
 	unsigned told = 0;
 	const struct spool_entry *e = spool_oldest(d->spool);
-	for (; e && expiry_is_over(d, e) && told < TOLD_A_TICK; e = e->newer)
+	for (; e && expiry_is_over(d, e) && told < TOLD_A_TICK && d->reports_count < REPORTS_MAX;
+		e = e->newer)
 		told += end(d, e);
 }
 

@@ -71,7 +71,7 @@ static void tick(void *context)
 	scan_tick(d);
 	scan_pump(d);
 	lanes_tick(d);
-	remote_tick(d);
+	remote_pump(d);
 	expiry_tick(d);
 	reports_retry(d);
 	reports_pump(d);

@@ -73,7 +73,9 @@ static void put_off(struct spoold *d, struct outgoing *o, struct outgoing_recipi
 	const struct spool_entry *entry = spool_find(d->spool, o->id);
 	struct report_line line = line_of(frame, DSN_FAILED);
 	line.status = VIEW("5.4.7");
-	if (entry && expiry_is_over(d, entry))
+	if (o->error) /* our own log's trouble, not the host's */
+		scan_unreadable(d, o->id, r->number);
+	else if (entry && expiry_is_over(d, entry))
 		fail(d, o, r, &line, reason);
 	else
 		defer(d, o, r, frame->values[1].number == RELAY_DEFERRED, reason);

@@ -71,8 +71,3 @@ void remote_pump(struct spoold *d)
 		schedule_take(d->schedule, remote_now_s(d), &work))
 		departing_from_schedule(d, &work);
 }
-
-void remote_tick(struct spoold *d)
-{
-	remote_pump(d);
-}

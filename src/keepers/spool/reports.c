@@ -109,7 +109,8 @@ static void settle_one(struct report *r, uint32_t index, struct view reason)
 	struct spoold *d = r->spoold;
 	const struct spool_entry *entry = spool_find(d->spool, r->id);
 	struct spool_change change = {.state = SPOOL_FAILED, .reason = reason};
-	spool_note(d->spool, r->id, index, 0, NOTE_REPORTING);
+	if (r->after == REPORT_FAILED)
+		spool_note(d->spool, r->id, index, 0, NOTE_REPORTING);
 	if (r->after == REPORT_NOTHING || !entry)
 		return;
 	if (r->after == REPORT_WARNED) {
@@ -143,10 +144,9 @@ static void give_up(struct report *r, const char *why, enum error error)
 {
 	struct spoold *d = r->spoold;
 	log_error(why, fact_hex("id", r->id.value), fact_error(error));
-	for (uint32_t i = 0; i < r->count; i++) {
+	for (uint32_t i = 0; r->after == REPORT_FAILED && i < r->count; i++) {
 		spool_note(d->spool, r->id, r->indices[i], 0, NOTE_REPORTING);
-		if (r->after == REPORT_FAILED)
-			scan_unreadable(d, r->id, r->indices[i]);
+		scan_unreadable(d, r->id, r->indices[i]);
 	}
 	report_free(r);
 }
@@ -340,7 +340,8 @@ bool reports_add(struct spoold *d, struct spool_id id, enum report_after after,
 	if (!r)
 		return false;
 	add_line(r, line);
-	spool_note(d->spool, id, line->index, NOTE_REPORTING, 0);
+	if (after == REPORT_FAILED) /* the others go on meanwhile */
+		spool_note(d->spool, id, line->index, NOTE_REPORTING, 0);
 	return true;
 }
 
@@ -385,9 +386,7 @@ static void said(void *context, const struct frame *frame)
 	must(r != NULL); /* the rows' states allow no other */
 	switch ((enum spool_report_code)frame->row->code) {
 	case REPORT_NONE:
-		log_info("nobody is told", fact_hex("id", r->id.value),
-			fact_view("why", frame->values[0].bytes));
-		finish(r);
+		finish(r); /* `report` has logged why */
 		return;
 	case REPORT_WANT:
 		r->want = (uint32_t)frame->values[0].number;

@@ -62,7 +62,7 @@ enum {
 	NOTE_UNREADABLE = 8, /* the log's disk does not give it: tried again now and then */
 	NOTE_REMOTE = 16, /* its target is elsewhere */
 	NOTE_SUCCESS = 32, /* its sender wants to hear of success (RFC 3461 §4.1) */
-	NOTE_REPORTING = 64, /* reports.c has it */
+	NOTE_REPORTING = 64, /* it has failed, once reports.c has its report in the log */
 };
 
 /* A bit of a recipient's attempts in the log: its sender has been told of the delay. */
@@ -368,8 +368,6 @@ struct view remote_destination(const struct spoold *d, struct view target);
 void remote_config(struct spoold *d);
 /* Sends what may be sent. */
 void remote_pump(struct spoold *d);
-/* About once a second. */
-void remote_tick(struct spoold *d);
 
 /* expiry.c */
 /* Whether it is under way for longer than the site wants. */
