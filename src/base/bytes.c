@@ -51,6 +51,14 @@ bool view_equal(struct view a, struct view b)
 	return a.length == b.length && (a.length == 0 || memcmp(a.at, b.at, a.length) == 0);
 }
 
+uint64_t view_hash(struct view v)
+{
+	uint64_t h = 14695981039346656037u;
+	for (size_t i = 0; i < v.length; i++)
+		h = (h ^ v.at[i]) * 1099511628211u;
+	return h;
+}
+
 bool view_equal_nocase(struct view a, struct view b)
 {
 	if (a.length != b.length)

@@ -50,6 +50,8 @@ bool view_is_empty(struct view v);
 bool view_equal(struct view a, struct view b);
 /* ASCII letters compare without case; all other octets as they are. */
 bool view_equal_nocase(struct view a, struct view b);
+/* FNV-1a, 64 bits: for tables, and against accidents. Whoever chooses the octets can make them collide. */
+uint64_t view_hash(struct view v);
 /* In time that depends on the lengths only. */
 bool view_equal_secret(struct view a, struct view b);
 /* <0, 0, >0 as by octets, shorter first. */

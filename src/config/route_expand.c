@@ -9,18 +9,11 @@ struct route_set route_set_new(struct arena *a)
 	return (struct route_set){.arena = a, .max = ROUTE_MAILBOXES_MAX};
 }
 
-static uint32_t hash_text(uint32_t h, struct view v)
-{
-	for (size_t i = 0; i < v.length; i++)
-		h = (h ^ v.at[i]) * 16777619u;
-	return h;
-}
-
 static uint32_t hash_of(const struct route_mailbox *m)
 {
 	if (!m->remote)
 		return m->user * 2654435761u;
-	return hash_text(hash_text(2166136261u, m->remote->local_plain), m->remote->domain.name);
+	return (uint32_t)(view_hash(m->remote->local_plain) ^ view_hash(m->remote->domain.name));
 }
 
 static bool is_same(const struct route_mailbox *a, const struct route_mailbox *b)

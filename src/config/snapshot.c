@@ -279,7 +279,7 @@ static bool read_blob(struct snapshot *s)
 	s->generation = cursor_u64(&c);
 	const uint64_t checksum = cursor_u64(&c);
 	if (cursor_failed(&c) || magic != SNAPSHOT_MAGIC || version != SNAPSHOT_VERSION ||
-		checksum != snapshot_checksum(cursor_rest(&c)))
+		checksum != view_hash(cursor_rest(&c)))
 		return false;
 	const uint32_t count = cursor_u32(&c);
 	if (count > SNAPSHOT_SECTIONS)

@@ -11,13 +11,4 @@
 #define SNAPSHOT_HEAD 24 /* octets before what the checksum covers */
 #define SNAPSHOT_CHECKSUM_AT 16
 
-/* FNV-1a: against accidents; the decoder does not trust what passes it. */
-static inline uint64_t snapshot_checksum(struct view v)
-{
-	uint64_t sum = 0xcbf29ce484222325u;
-	for (size_t i = 0; i < v.length; i++)
-		sum = (sum ^ v.at[i]) * 0x100000001b3u;
-	return sum;
-}
-
 #endif

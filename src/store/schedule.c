@@ -19,7 +19,7 @@ struct schedule_destination {
 	struct schedule_destination *next; /* of the ring of those that may send, or null */
 	struct schedule_destination *before;
 	struct view name;
-	uint32_t hash;
+	uint64_t hash;
 	struct ready *ready; /* a ring */
 	uint32_t first;
 	uint32_t count;
@@ -83,17 +83,9 @@ uint32_t schedule_delay_s(struct schedule *s, uint32_t attempts)
 
 /* --- destinations --------------------------------------------------------------------------- */
 
-static uint32_t hash_of(struct view name)
-{
-	uint32_t h = 2166136261u;
-	for (size_t i = 0; i < name.length; i++)
-		h = (h ^ name.at[i]) * 16777619u;
-	return h;
-}
-
 static struct schedule_destination *find(const struct schedule *s, struct view name)
 {
-	const uint32_t hash = hash_of(name);
+	const uint64_t hash = view_hash(name);
 	struct schedule_destination *d = s->slots[hash & (s->slot_count - 1)];
 	while (d && !(d->hash == hash && view_equal(d->name, name)))
 		d = d->chain;
@@ -127,7 +119,7 @@ static struct schedule_destination *get(struct schedule *s, struct view name)
 	d = memory_new(1, sizeof *d + name.length);
 	must(view_copy(name, d + 1, name.length));
 	d->name = view_of(d + 1, name.length);
-	d->hash = hash_of(name);
+	d->hash = view_hash(name);
 	d->window = 1;
 	struct schedule_destination **slot = &s->slots[d->hash & (s->slot_count - 1)];
 	d->chain = *slot;

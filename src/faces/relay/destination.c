@@ -2,10 +2,7 @@
 
 static uint32_t slot_of(struct view name)
 {
-	uint32_t h = 2166136261u;
-	for (size_t i = 0; i < name.length; i++)
-		h = (h ^ name.at[i]) * 16777619u;
-	return h % DESTINATION_SLOTS;
+	return (uint32_t)(view_hash(name) % DESTINATION_SLOTS);
 }
 
 struct destination *destination_get(struct relayd *d, struct view name)

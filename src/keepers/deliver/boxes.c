@@ -2,9 +2,7 @@
 
 static uint64_t hash_of(struct view name)
 {
-	uint64_t h = 14695981039346656037u;
-	for (size_t i = 0; i < name.length; i++)
-		h = (h ^ name.at[i]) * 1099511628211u;
+	const uint64_t h = view_hash(name);
 	return h ? h : 1;
 }
 

@@ -23,12 +23,10 @@ const char *visit_phase_name(enum visit_phase phase)
 	return "unknown";
 }
 
-/* FNV-1a; names are those of users, and a slow bucket is slow for its own only. */
+/* Names are those of users, and a slow bucket is slow for its own only. */
 uint64_t mailbox_hash(struct view mailbox)
 {
-	uint64_t h = 0xcbf29ce484222325u;
-	for (size_t i = 0; i < mailbox.length; i++)
-		h = (h ^ mailbox.at[i]) * 0x100000001b3u;
+	const uint64_t h = view_hash(mailbox);
 	return h ? h : 1;
 }
 

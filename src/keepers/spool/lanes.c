@@ -9,10 +9,7 @@
 
 static uint64_t key_of(struct view mailbox)
 {
-	uint64_t h = 14695981039346656037u;
-	for (size_t i = 0; i < mailbox.length; i++)
-		h = (h ^ mailbox.at[i]) * 1099511628211u;
-	return h | 1u << 16; /* never one of disk_work.c's own */
+	return view_hash(mailbox) | 1u << 16; /* never one of disk_work.c's own */
 }
 
 struct lane *lane_find(const struct spoold *d, struct view mailbox)

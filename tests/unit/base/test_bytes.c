@@ -74,6 +74,10 @@ static void test_view_compare(void **state)
 		assert_int_equal((back > 0) - (back < 0), -cases[i].order);
 	}
 	assert_true(view_equal(VIEW_NONE, VIEW("")));
+	/* as FNV's authors publish them */
+	assert_true(view_hash(VIEW_NONE) == 0xcbf29ce484222325u);
+	assert_true(view_hash(VIEW("a")) == 0xaf63dc4c8601ec8cu);
+	assert_true(view_hash(VIEW("foobar")) == 0x85944171f73967e8u);
 }
 
 /* Protects: prefixes and suffixes, the empty one included (domain suffixes rest on this). */
