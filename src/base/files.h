@@ -1,6 +1,7 @@
 /*
  * Small files and directories for the parent and the tools: read whole, replace as a whole and
- * durably, make a directory with owner and mode. Faces and keepers do not call these.
+ * durably, make a directory with owner and mode. Faces and keepers do not call these once they are in their
+ * sandbox; before it, relay reads the authorities for certificates (base/tls_client.h).
  */
 #ifndef BASE_FILES_H
 #define BASE_FILES_H
