@@ -82,28 +82,32 @@ one() {
 	return $code
 }
 
-# later NAME COMMAND...: starts it on what processors have to spare; later_end counts it as `one` does
+# later NAME COMMAND...: starts it on what processors have to spare; later_end counts each as `one` does
+later_names=() later_pids=() later_logs=()
 later() {
-	later_name=$1
-	later_log=$(mktemp)
+	later_names+=("$1")
+	later_logs+=("$(mktemp)")
 	shift
-	chrt --idle 0 "$@" >"$later_log" 2>&1 &
-	later_pid=$!
-	trap 'kill $later_pid' EXIT
+	chrt --idle 0 "$@" >"${later_logs[-1]}" 2>&1 &
+	later_pids+=($!)
+	trap 'kill "${later_pids[@]}"' EXIT
 }
 
 later_end() {
-	[ -n "${later_pid:-}" ] || return 0
-	one "$later_name" later_wait
+	local i
 	trap - EXIT
-	later_pid=
-	rm -f "$later_log"
+	for i in "${!later_pids[@]}"; do
+		one "${later_names[i]}" later_wait "${later_pids[i]}" "${later_logs[i]}"
+	done
+	[ "${#later_logs[@]}" = 0 ] || rm -f "${later_logs[@]}"
+	later_names=() later_pids=() later_logs=()
 }
 
+# later_wait PID LOG
 later_wait() {
 	local code=0
-	wait "$later_pid" || code=$?
-	cat "$later_log"
+	wait "$1" || code=$?
+	cat "$2"
 	return $code
 }
 
@@ -166,7 +170,7 @@ suite_checks() {
 		one "check $check" "tests/checks/$check"
 	done
 	one "build as released" build_release || return 0
-	one "check tidy" tests/checks/tidy build/tested
+	later "check tidy" tests/checks/tidy build/tested # beside what mostly waits
 	one "check documents" tests/checks/documents build/tested/meson-out/sekisho
 }
 
@@ -176,7 +180,7 @@ suite_sandbox() {
 }
 
 # Seeds of the simulator (SEEDS, default 20000), 300 of them with sanitizers; and faults that must be seen.
-# The many seeds run beside the suites that follow, which mostly wait.
+# The many seeds run beside the suites that follow.
 suite_simulator() {
 	one "build with sanitizers" build_asan || return 0
 	one "build as released" build_release || return 0

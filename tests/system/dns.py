@@ -23,6 +23,12 @@ ENV = dict(os.environ, LD_LIBRARY_PATH=os.path.join(FOREIGN, 'usr/lib/x86_64-lin
 A, NS, CNAME, SOA, PTR, MX, TXT, AAAA, TLSA = 1, 2, 5, 6, 12, 15, 16, 28, 52
 
 
+def root_addresses():
+    """all that a resolver may begin at, as `namespace` has made them local"""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'namespace')) as f:
+        return [a for words in re.findall(r'for root in (.*?);', f.read(), re.S) for a in words.split() if a != '\\']
+
+
 def program(name):
     for folder in ('usr/bin', 'usr/sbin'):
         path = os.path.join(FOREIGN, folder, name)
@@ -90,11 +96,12 @@ class Names:
     def start(self, zones):
         path = os.path.join(self.dir, 'nsd.conf')
         with open(path, 'w') as f:
-            f.write('server:\n  ip-address: %s\n  ip-address: %s\n  database: ""\n  username: ""\n  chroot: ""\n'
-                    '  zonesdir: "%s"\n  pidfile: "%s/pid"\n  xfrdfile: "%s/xfrd"\n  zonelistfile: "%s/list"\n'
+            f.write('server:\n' + ''.join('  ip-address: %s\n' % a for a in root_addresses() + [SERVER]))
+            f.write('  database: ""\n  username: ""\n  chroot: ""\n  zonesdir: "%s"\n'
+                    '  pidfile: "%s/pid"\n  xfrdfile: "%s/xfrd"\n  zonelistfile: "%s/list"\n'
                     '  xfrdir: "%s"\n  server-count: 1\n  minimal-responses: no\n'
                     'remote-control:\n  control-enable: no\n'
-                    % ((ROOT, SERVER) + (self.dir,) * 5))
+                    % ((self.dir,) * 5))
             for zone in zones:
                 f.write('zone:\n  name: "%s"\n  zonefile: "%s"\n' % (zone.name, zone.file))
         self.log = open(os.path.join(self.dir, 'log'), 'w')
