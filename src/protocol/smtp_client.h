@@ -135,7 +135,7 @@ struct smtp_client_recipient {
 	struct view orcpt; /* "rfc822;xtext" as it goes out, or empty */
 };
 
-/* A mail. All of it is kept until WANT_RESULTS. */
+/* A mail. What it points to is kept until WANT_RESULTS. */
 struct smtp_client_mail {
 	struct view reverse_path; /* "local@domain"; empty: the null path */
 	uint64_t size_octets; /* of the content, exactly */
@@ -217,7 +217,8 @@ void smtp_client_free(struct smtp_client **c);
 /* Goes as far as it can. */
 enum smtp_client_want smtp_client_step(
 	struct smtp_client *c, struct cursor *in, struct buffer *out);
-/* Begins a mail; only after WANT_MAIL, before anything else was stepped. Then step. */
+/* Begins a mail; only after WANT_MAIL, before anything else was stepped. Then step.
+ * `mail` itself is copied. */
 void smtp_client_mail(struct smtp_client *c, const struct smtp_client_mail *mail);
 /* After WANT_CONTENT: consumes of `content` what `out` has room for, never more than the mail's size.
  * What is left belongs to the next call. True while more is wanted; then step either way. */

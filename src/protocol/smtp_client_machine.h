@@ -29,7 +29,8 @@ enum client_stage {
 };
 
 struct client_transaction {
-	const struct smtp_client_mail *mail; /* null: none; the owner's */
+	const struct smtp_client_mail *mail; /* null: none, else `kept` */
+	struct smtp_client_mail kept; /* what it points to is the owner's */
 	struct client_attempt *attempts;
 	uint32_t count;
 	struct arena texts; /* of the results */

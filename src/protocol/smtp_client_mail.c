@@ -143,7 +143,8 @@ void smtp_client_mail(struct smtp_client *c, const struct smtp_client_mail *mail
 	client_enter(c, SMTP_CLIENT_STATE_ENVELOPE);
 	client_transaction_free(&c->t);
 	c->reply.utf8 = mail->smtputf8;
-	c->t.mail = mail;
+	c->t.kept = *mail;
+	c->t.mail = &c->t.kept;
 	c->t.count = mail->recipient_count;
 	c->t.attempts = memory_new(mail->recipient_count, sizeof *c->t.attempts);
 	c->t.left_octets = mail->size_octets;

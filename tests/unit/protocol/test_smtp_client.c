@@ -163,10 +163,14 @@ static void give_content(struct drive *d)
 static void give_mail(struct drive *d)
 {
 	d->content_at = 0;
-	if (d->given < d->count)
-		smtp_client_mail(d->client, &d->mails[d->given++]);
-	else
+	if (d->given < d->count) {
+		struct smtp_client_mail *gone_soon = memory_new(1, sizeof *gone_soon);
+		*gone_soon = d->mails[d->given++];
+		smtp_client_mail(d->client, gone_soon);
+		memory_free(gone_soon);
+	} else {
 		smtp_client_quit(d->client);
+	}
 }
 
 static void take_results(struct drive *d)
