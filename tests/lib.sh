@@ -3,7 +3,7 @@
 build_packages="gcc libc6-dev meson ninja-build pkg-config libevent-dev libssl-dev libgsasl-dev
 	libsodium-dev libidn2-dev libpsl-dev libseccomp-dev liblmdb-dev libcrypt-dev libunbound-dev"
 test_packages="libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14-dev
-	python3 iproute2 util-linux procps xfsprogs btrfs-progs swaks curl msmtp mpop fetchmail s-nail libnet-ssleay-perl gsasl openssl"
+	python3 iproute2 util-linux procps xfsprogs btrfs-progs swaks curl msmtp mpop fetchmail s-nail libnet-ssleay-perl gsasl openssl mailutils"
 
 # A password is asked for only when it must be, and somebody is there.
 as_root() {

@@ -17,6 +17,7 @@ ROOT = '198.41.0.4'  # a.root-servers.net, as every resolver knows it
 SERVER = '192.0.2.53'
 HANGS = '192.0.2.66'  # takes questions and never answers
 TRUNCATES = '192.0.2.67'  # says all by TCP only
+VALIDATES = '192.0.2.55'  # a resolver that validates, for other people's hosts
 RECURSES = '192.0.2.54'  # passes on to SERVER, as if it had asked around
 ENV = dict(os.environ, LD_LIBRARY_PATH=os.path.join(FOREIGN, 'usr/lib/x86_64-linux-gnu'))
 
@@ -125,6 +126,30 @@ class Names:
             self.process = None
             self.log.close()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Resolver:
+    """Unbound, which asks from the root down and validates, at VALIDATES"""
+
+    def __init__(self, names):
+        path = os.path.join(names.dir, 'unbound.conf')
+        with open(path, 'w') as f:
+            f.write('server:\n  directory: "%s"\n  interface: %s\n  access-control: 0.0.0.0/0 allow\n  trust-anchor: "%s"\n  chroot: ""\n'
+                    '  username: ""\n  pidfile: ""\n  use-syslog: no\n  module-config: "validator iterator"\n'
+                    '  do-ip6: no\n  root-hints: "%s/hints"\n  do-not-query-localhost: no\n  local-zone: "test." nodefault\n'
+                    'remote-control:\n  control-enable: no\n' % (names.dir, VALIDATES, names.anchor, names.dir))
+        with open(os.path.join(names.dir, 'hints'), 'w') as f:
+            f.write('. 3600 NS a.root-servers.net.\na.root-servers.net. 3600 A %s\n' % ROOT)
+        self.process = subprocess.Popen([program('unbound'), '-d', '-c', path], env=ENV, stdout=names.log,
+                                        stderr=names.log, stdin=subprocess.DEVNULL)
+        until(lambda: answers(VALIDATES) or self.process.poll() is not None, 'Unbound answers')
+        if self.process.poll() is not None:
+            with open(os.path.join(names.dir, 'log')) as f:
+                raise AssertionError('Unbound ended: ' + f.read()[-1000:])
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
 
 
 # --- messages ---------------------------------------------------------------

@@ -24,6 +24,7 @@ TARO = 'taro@example.test'
 PASSWORDS = {'hana': 'sakura saku', 'taro': 'pass the gate'}
 
 alive = []
+others = []  # other people's hosts that stand
 spoken = []  # of all dialogues of this test, for its failure
 
 
@@ -46,6 +47,8 @@ def last_words():
         lines += ['-- dialogue'] + dialog.lines[-14:]
     for house in alive:
         lines += ['-- log'] + house.log().rstrip().split('\n')[-16:]
+    for host in others:
+        lines += ['-- log of ' + host.name] + host.log().rstrip().split('\n')[-12:]
     return lines
 
 

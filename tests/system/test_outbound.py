@@ -15,13 +15,16 @@ FILES = {'retryfirst': '1s\n', 'retrylast': '2s\n'}
 
 
 class Certificate:
-    """signed by itself, for a name"""
+    """signed by itself, for a name; until: when it has expired"""
 
-    def __init__(self, name, days=30):
+    def __init__(self, name, until=None):
         self.dir = tempfile.mkdtemp(prefix='sekisho-cert-')
+        os.chmod(self.dir, 0o755)  # other people's servers read it
         self.file, self.key = os.path.join(self.dir, 'crt'), os.path.join(self.dir, 'key')
-        run('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', str(days),
+        run('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30',
             '-subj', '/CN=' + name, '-addext', 'subjectAltName=DNS:' + name, '-keyout', self.key, '-out', self.file)
+        if until:
+            expired(self.dir, self.file, self.key, name, until)
         der = ssl.PEM_cert_to_DER_cert(open(self.file).read())
         self.whole = hashlib.sha256(der).hexdigest()
         public = run('openssl', 'x509', '-in', self.file, '-noout', '-pubkey')
@@ -42,6 +45,19 @@ class Certificate:
 
     def __exit__(self, *unused):
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def expired(folder, file, key, name, until):
+    """in place of a certificate another for the same key"""
+    request, config = os.path.join(folder, 'request'), os.path.join(folder, 'ca.conf')
+    run('openssl', 'req', '-new', '-key', key, '-subj', '/CN=' + name, '-out', request)
+    for empty in ('index', 'index.attr'):
+        open(os.path.join(folder, empty), 'w').close()
+    with open(config, 'w') as f:
+        f.write('[ca]\ndefault_ca=c\n[c]\ndatabase=%s/index\nnew_certs_dir=%s\ndefault_md=sha256\npolicy=p\nrand_serial=yes\n'
+                '[p]\ncommonName=supplied\n' % (folder, folder))
+    run('openssl', 'ca', '-batch', '-selfsign', '-config', config, '-in', request, '-keyfile', key, '-startdate',
+        '20190101000000Z', '-enddate', until, '-notext', '-out', file)
 
 
 def names(lines, signed=True):

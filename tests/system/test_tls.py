@@ -3,6 +3,7 @@ import subprocess
 import threading
 
 from house import *
+from test_outbound import expired
 from test_pop3 import content, file_content, free, put, reset, retrieve, stuffed
 
 
@@ -190,17 +191,8 @@ def test_an_expired_certificate():
     """it is served, as some clients do not check, and the log warns"""
     with House(start=False, users=None) as h:
         keys = os.path.join(h.state, 'keys')
-        os.makedirs(keys, mode=0o700, exist_ok=True)
-        run('openssl', 'req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=' + NAME,
-            '-keyout', keys + '/key.pem', '-out', h.dir + '/request')
-        for name in ('index', 'index.attr'):
-            open(os.path.join(h.dir, name), 'w').close()
-        with open(h.dir + '/ca.conf', 'w') as f:
-            f.write('[ca]\ndefault_ca=c\n[c]\ndatabase=%s/index\nnew_certs_dir=%s\ndefault_md=sha256\npolicy=p\n'
-                    'rand_serial=yes\n[p]\ncommonName=supplied\n' % (h.dir, h.dir))
-        run('openssl', 'ca', '-batch', '-selfsign', '-config', h.dir + '/ca.conf', '-in', h.dir + '/request',
-            '-keyfile', keys + '/key.pem', '-startdate', '20190101000000Z', '-enddate', '20200101000000Z', '-notext',
-            '-out', keys + '/certificate.pem')
+        make_certificate(h, *KINDS['ec p-256'])
+        expired(h.dir, keys + '/certificate.pem', keys + '/key.pem', NAME, '20200101000000Z')
         h.start()
         h.wait_log('not valid now.*why=expired')
         contains(s_client(), 'New, TLSv1.3')
