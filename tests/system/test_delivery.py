@@ -110,9 +110,15 @@ def test_a_closed_mailbox_delays_only_itself():
         contains(h.tool('queue'), 'next try in')
         equal([status(h)[k] for k in ('messages', 'recipients', 'mailboxes_in_trouble')], [300, 300, 1])
         equal(len(re.findall('delivery deferred', h.log())) < 100, True)  # not each of them, again and again
+        held = [m['id'] for m in waiting[10:12]]
+        for i in held:
+            until(lambda: '1 recipients held' in h.tool('queue', 'hold', i, code=None), 'it is held')
         open_mailbox(h, 'hana')
-        h.messages('hana', 301, seconds=30)
-        equal(numbers(h, 'hana'), list(range(301)))
+        h.messages('hana', 299, seconds=30)
+        until(lambda: len(h.json('queue')) == 2, 'two are held')
+        contains(h.tool('queue', 'release', '--recipient', HANA), '2 recipients released')
+        h.messages('hana', 301)
+        equal(sorted(numbers(h, 'hana')), list(range(301)))
         until(lambda: queue_is_empty(h), 'the queue is empty')
 
 

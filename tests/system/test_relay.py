@@ -3,6 +3,7 @@ import os
 import signal
 import time
 
+from clock import Clock
 from house import House, LOCAL, STRANGER, contains, equal, mail, until
 from nexthost import NextHost, PORT
 
@@ -176,13 +177,66 @@ def test_queue_is_changed():
         contains(report, b'third@other.test')
         contains(report, b'taken it out of the queue')
         until(lambda: len(h.json('queue')) == 1, 'one is left')
-        contains(h.tool('queue', 'delete', 'ffff', code=1) + h.error, 'no mail of that id')
+        contains(h.tool('queue', 'delete', 'ffff', code=1) + h.error, 'no such mail in the queue')
         h.tool('queue', 'return', code=64)
         with NextHost() as n:
             h.tool('queue', 'retry')
             until(lambda: len(n.mails) == 1, 'the first has arrived')
             equal(n.mails[0].recipients, ['first@other.test'])
         gone(h)
+
+
+def test_held_back():
+    """what is held by id, sender, recipient or domain is left alone, over a restart and beyond its life, until it is
+    released; the rest goes"""
+    with house() as h:
+        for sender, to in ((SENDER, 'a@one.test'), (SENDER, 'b@one.test'), ('taro@example.test', 'c@two.test'), (SENDER, 'd@three.test')):
+            h.send(to=to, sender=sender, content=mail(sender=sender, to=to))
+        h.send(to=['e@two.test', 'f@three.test'], sender=SENDER, content=mail(sender=SENDER, to='e@two.test'))
+        until(lambda: len(recipients(h)) == 5 + 1 and any(r['attempts'] for r in recipients(h).values()), 'some was tried')
+        first = next(m['id'] for m in h.json('queue') if m['recipients'][0]['forward_path'] == 'a@one.test')
+        hold = lambda words, text: until(lambda: text in h.tool('queue', 'hold', *words, code=None) + h.error, text)
+        hold([first], '1 recipients held')
+        hold(['--sender', 'TARO@example.test'], '1 recipients held')
+        hold(['--recipient', 'd@three.test'], '1 recipients held')
+        contains(h.tool('queue', 'hold', first, code=1) + h.error, 'no such mail')  # held already
+        contains(h.tool('queue', 'hold', '--sender', 'nobody@example.test', code=1) + h.error, 'no such mail')
+        for words in (['hold'], ['release'], ['delete'], ['hold', 'a', 'b'], ['hold', '--json', first]):
+            h.tool('queue', *words, code=64)
+        equal(sorted(p for p, r in recipients(h).items() if r['state'] == 'held'), ['a@one.test', 'c@two.test', 'd@three.test'])
+        contains(h.tool('queue', first), 'held back by the postmaster')
+        equal(h.tool('queue', 'two.test').count('@two.test> '), 2)
+        equal([len(h.json('queue', *w)) for w in (['one.test'], ['--domain', 'Two.Test'], ['--recipient', 'e@two.test', '--sender', SENDER],
+                                                  ['nowhere.test'])], [2, 2, 1, 0])
+        h.restart()
+        with NextHost() as n:
+            until(lambda: len(n.mails) == 2, 'what is not held goes')
+            h.tool('queue', 'retry')
+            equal(sorted(r for m in n.mails for r in m.recipients), ['b@one.test', 'e@two.test', 'f@three.test'])
+            equal(len(h.json('queue')), 3)
+            contains(h.tool('queue', 'release', first), '1 recipients released')
+            until(lambda: len(n.mails) == 3, 'the first goes')
+            equal(n.mails[2].recipients, ['a@one.test'])
+            contains(h.tool('queue', 'return', 'two.test'), '1 recipients returned')
+            contains(h.messages('taro', 1)[0], b'c@two.test')
+            contains(h.tool('queue', 'release', '--all'), '1 recipients released')
+            until(lambda: len(n.mails) == 4, 'all have gone')
+        gone(h)
+
+
+def test_held_mail_does_not_expire():
+    """F-10: what the postmaster holds back is not given up meanwhile"""
+    with Clock() as clock, house(env=clock.env) as h:
+        send(h)
+        send(h, to='second@other.test')
+        until(lambda: 'held' in h.tool('queue', 'hold', '--recipient', OUT, code=None), 'it is held')
+        clock.go_by(6 * 24 * 3600)
+        until(lambda: list(recipients(h)) == [OUT], 'the other has gone back')
+        equal(recipients(h)[OUT]['state'], 'held')
+        clock.go_by(6 * 24 * 3600)
+        contains(h.tool('queue', 'release', OUT[OUT.index('@') + 1:]), '1 recipients released')
+        gone(h)
+        until(lambda: sum(b'Action: failed' in open(f, 'rb').read() for f in h.files('hana')) == 2, 'both have gone back')
 
 
 def test_a_warning_holds_nothing_up():

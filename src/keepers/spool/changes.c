@@ -2,87 +2,144 @@
 
 #include "base/text.h"
 
-static void answer(struct spoold *d, uint32_t stream, unsigned code, struct view text)
-{
-	program_output(d->program, stream, text);
-	program_done(d->program, stream, code);
-}
-
 /* --- retry -------------------------------------------------------------------------------- */
 
-static void retry(struct spoold *d, uint32_t stream, struct view domain)
+void changes_retry(struct spoold *d, uint32_t stream, struct view domain)
 {
 	schedule_hurry(d->schedule, domain.length ? remote_destination(d, domain) : VIEW_NONE,
 		remote_now_s(d));
 	if (!domain.length)
 		lanes_hurry(d);
 	remote_pump(d);
-	answer(d, stream, 0, VIEW("what waits is tried now\n"));
+	program_output(d->program, stream, VIEW("what waits is tried now\n"));
+	program_done(d->program, stream, 0);
 }
 
-/* --- return and delete -------------------------------------------------------------------- */
+/* --- one recipient ------------------------------------------------------------------------ */
 
-enum outcome { OUTCOME_DONE, OUTCOME_UNDER_WAY, OUTCOME_OVER };
+enum outcome { OUTCOME_DONE, OUTCOME_BUSY, OUTCOME_NOTHING };
 
-static enum outcome change_one(
-	struct spoold *d, const struct spool_entry *entry, uint32_t i, bool deletes)
+static enum outcome of_error(enum error error)
 {
-	const struct spool_recipient *r = &entry->recipients[i];
+	if (error == ERROR_PROTOCOL)
+		return OUTCOME_NOTHING;
+	return error ? OUTCOME_BUSY : OUTCOME_DONE;
+}
+
+typedef enum outcome change_one(struct spoold *d, const struct spool_entry *entry, uint32_t i,
+	const struct envelope_recipient *r);
+
+static enum outcome hold_one(struct spoold *d, const struct spool_entry *entry, uint32_t i,
+	const struct envelope_recipient *r)
+{
+	(void)r;
+	return of_error(held_hold(d, entry, i));
+}
+
+static enum outcome release_one(struct spoold *d, const struct spool_entry *entry, uint32_t i,
+	const struct envelope_recipient *r)
+{
+	(void)r;
+	return of_error(held_release(d, entry, i));
+}
+
+/* All that waits for its destination, or mailbox, goes with it. */
+static enum outcome retry_one(struct spoold *d, const struct spool_entry *entry, uint32_t i,
+	const struct envelope_recipient *r)
+{
+	if (held_is(&entry->recipients[i]))
+		return OUTCOME_NOTHING;
+	if (r->kind == ENVELOPE_REMOTE)
+		schedule_hurry(d->schedule, remote_destination(d, r->target), remote_now_s(d));
+	else
+		lanes_hurry_one(d, r->target);
+	return OUTCOME_DONE;
+}
+
+static enum outcome return_one(struct spoold *d, const struct spool_entry *entry, uint32_t i,
+	const struct envelope_recipient *r)
+{
+	(void)r;
 	const struct report_line line = {.index = i,
 		.action = DSN_FAILED,
 		.status = VIEW("5.7.0"),
 		.reason = VIEW("the postmaster of this server has taken it out of the queue")};
-	if (spool_state_is_final((enum spool_state)r->state))
-		return OUTCOME_OVER;
-	if (r->state == SPOOL_PLACED || r->notes & (NOTE_REPORTING | NOTE_LOOSE) ||
-		outgoing_has(d, entry->id, i))
-		return OUTCOME_UNDER_WAY;
-	if (!deletes)
-		return reports_add(d, entry->id, REPORT_FAILED, &line) ? OUTCOME_DONE
-								       : OUTCOME_UNDER_WAY;
+	return reports_add(d, entry->id, REPORT_FAILED, &line) ? OUTCOME_DONE : OUTCOME_BUSY;
+}
+
+static enum outcome delete_one(struct spoold *d, const struct spool_entry *entry, uint32_t i,
+	const struct envelope_recipient *r)
+{
+	(void)r;
 	results_set(d, entry->id, i,
 		&(struct spool_change){
 			.state = SPOOL_DROPPED, .reason = VIEW("deleted by the postmaster")});
 	return OUTCOME_DONE;
 }
 
-static void change(struct spoold *d, uint32_t stream, struct view id_text, bool deletes)
+/* --- a page of them ------------------------------------------------------------------------ */
+
+static const struct change {
+	const char *verb;
+	const char *past;
+	change_one *one;
+} changes[] = {
+	{"hold", "held", hold_one},
+	{"release", "released", release_one},
+	{"retry", "tried", retry_one},
+	{"return", "returned", return_one},
+	{"delete", "deleted", delete_one},
+};
+
+static const struct change *find(struct view verb)
 {
-	struct spool_id id;
-	uint32_t done = 0;
-	uint32_t under_way = 0;
-	struct buffer b = buffer_new(256);
-	const struct spool_entry *entry =
-		view_to_hex64(id_text, &id.value) ? spool_find(d->spool, id) : NULL;
-	for (uint32_t i = 0; entry && i < entry->recipient_count; i++) {
-		const enum outcome outcome = change_one(d, entry, i, deletes);
-		done += outcome == OUTCOME_DONE;
-		under_way += outcome == OUTCOME_UNDER_WAY;
-	}
-	reports_close(d);
-	if (entry)
-		log_info(deletes ? "the queue: deleted" : "the queue: returned",
-			fact_view("id", id_text), fact_number("recipients", done));
-	if (!entry)
-		buffer_add(&b, VIEW("there is no mail of that id in the queue\n"));
-	else
-		text_add(&b, "{} recipients {}{}\n", text_number(done),
-			text_string(deletes ? "deleted" : "returned"),
-			text_string(
-				under_way ? "; others are on their way just now, try again" : ""));
-	answer(d, stream, entry && !under_way ? 0 : 1, buffer_view(&b));
-	buffer_free(&b);
+	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+		if (view_equal(verb, view_text(changes[i].verb)))
+			return &changes[i];
+	return NULL;
 }
 
-bool changes_command(struct spoold *d, uint32_t stream, struct view words)
+bool changes_has(struct view verb)
 {
-	const struct view verb = program_word(words, 1);
-	const struct view what = program_word(words, 2);
-	if (view_equal(verb, VIEW("retry")))
-		retry(d, stream, what);
-	else if (view_equal(verb, VIEW("return")) || view_equal(verb, VIEW("delete")))
-		change(d, stream, what, view_equal(verb, VIEW("delete")));
-	else
-		return false;
-	return true;
+	return find(verb) != NULL;
 }
+
+/* What is on its way just now is nobody's to change; what is placed is in its mailbox. */
+static enum outcome apply(const struct change *change, struct spoold *d,
+	const struct spool_entry *entry, uint32_t i, const struct envelope_recipient *r)
+{
+	const struct spool_recipient *state = &entry->recipients[i];
+	if (spool_state_is_final((enum spool_state)state->state) || state->state == SPOOL_PLACED ||
+		(change->one == release_one && !held_is(state)))
+		return OUTCOME_NOTHING;
+	if (state->notes & (NOTE_REPORTING | NOTE_LOOSE) || outgoing_has(d, entry->id, i))
+		return OUTCOME_BUSY;
+	return change->one(d, entry, i, r);
+}
+
+static void change_each(struct page *p, const struct spool_entry *entry, const struct envelope *e,
+	const struct page_message *m)
+{
+	const struct change *change = find(p->verb);
+	uint32_t done = 0;
+	(void)m;
+	for (uint32_t i = 0; change && i < e->recipient_count; i++) {
+		if (!selection_has_recipient(&p->selection, &e->recipients[i]))
+			continue;
+		const enum outcome outcome = apply(change, p->spoold, entry, i, &e->recipients[i]);
+		done += outcome == OUTCOME_DONE;
+		p->busy += outcome == OUTCOME_BUSY;
+	}
+	reports_close(p->spoold);
+	p->changed += done;
+	if (done)
+		log_info("the queue was changed", fact_text("what", change->past),
+			fact_hex("id", entry->id.value), fact_number("recipients", done));
+}
+
+static void change_end(struct page *p)
+{
+	text_add(&p->out, "changed={}\nbusy={}\n", text_number(p->changed), text_number(p->busy));
+}
+
+const struct page_ops change_page = {.each = change_each, .end = change_end};

@@ -33,6 +33,10 @@ void departing_from_schedule(struct spoold *d, const struct schedule_work *work)
 		if (spool_state_is_final((enum spool_state)entry->recipients[number].state) ||
 			entry->recipients[number].notes & NOTE_REPORTING)
 			continue;
+		if (held_is(&entry->recipients[number])) {
+			held_park(d, entry, number);
+			continue;
+		}
 		if (!o)
 			o = outgoing_new(d, entry, work->count, work->destination);
 		add(o, number);

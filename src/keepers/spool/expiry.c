@@ -11,11 +11,11 @@ bool expiry_is_over(const struct spoold *d, const struct spool_entry *entry)
 	       (int64_t)d->snapshot->numbers[SETTING_QUEUELIFE];
 }
 
-/* A recipient elsewhere that waits, and of which nobody is being told. */
+/* A recipient elsewhere that waits and is not held, and of which nobody is being told. */
 static bool waits(const struct spool_recipient *r)
 {
 	return r->notes & NOTE_REMOTE && !(r->notes & (NOTE_REPORTING | NOTE_LOOSE)) &&
-	       !spool_state_is_final((enum spool_state)r->state);
+	       !held_is(r) && !spool_state_is_final((enum spool_state)r->state);
 }
 
 /* --- telling ------------------------------------------------------------------------------- */

@@ -241,6 +241,15 @@ void lanes_hurry(struct spoold *d)
 	lanes_tick(d);
 }
 
+void lanes_hurry_one(struct spoold *d, struct view mailbox)
+{
+	struct lane *lane = lane_find(d, mailbox);
+	if (!lane)
+		return;
+	lane->due_ms = 0;
+	settle(lane);
+}
+
 /* --- sending ------------------------------------------------------------------------------ */
 
 /* One of each, in turn: nobody waits for another's thousands. Tries of those in trouble never take

@@ -281,8 +281,11 @@ void outgoing_from_lane(struct lane *lane)
 	struct spoold *d = lane->spoold;
 	const struct lane_mail mail = lane_take(lane);
 	const struct spool_entry *entry = spool_find(d->spool, mail.id);
-	if (!entry ||
-		spool_state_is_final((enum spool_state)entry->recipients[mail.recipient].state)) {
+	const struct spool_recipient *r = entry ? &entry->recipients[mail.recipient] : NULL;
+	const bool is_open = r && !spool_state_is_final((enum spool_state)r->state);
+	if (is_open && held_is(r))
+		held_park(d, entry, mail.recipient);
+	if (!is_open || held_is(r)) {
 		lane_send(lane);
 		lane_sent(lane, lane->in_trouble);
 		return;

@@ -14,7 +14,7 @@ static void break_off(struct spoold *d, const char *why)
 static uint16_t attempts_of(const struct spool_entry *entry, uint32_t number)
 {
 	const uint16_t before = entry ? entry->recipients[number].attempts : 0;
-	return (before & ~ATTEMPTS_WARNED) < ATTEMPTS_WARNED - 1 ? before + 1 : before;
+	return (before & ATTEMPTS_COUNT) < ATTEMPTS_COUNT ? before + 1 : before;
 }
 
 /* What the queue shows, and the log keeps: "mx.example.org said: 451 4.7.1 …" */
@@ -52,7 +52,7 @@ static void defer(struct spoold *d, struct outgoing *o, struct outgoing_recipien
 		.reason = reason};
 	if (own_time)
 		change.next_attempt_s +=
-			schedule_delay_s(d->schedule, change.attempts & (ATTEMPTS_WARNED - 1));
+			schedule_delay_s(d->schedule, change.attempts & ATTEMPTS_COUNT);
 	results_set(d, o->id, r->number, &change);
 	r->again = true;
 }

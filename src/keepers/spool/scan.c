@@ -140,6 +140,10 @@ static void into_lanes(struct spoold *d, const struct spool_entry *entry, const 
 			continue;
 		if (e->recipients[i].notify & ENVELOPE_NOTIFY_SUCCESS)
 			spool_note(d->spool, entry->id, i, NOTE_SUCCESS, 0);
+		if (held_is(r)) {
+			held_park(d, entry, i);
+			continue;
+		}
 		if (e->recipients[i].kind == ENVELOPE_REMOTE) {
 			remote_add(d, e->recipients[i].target, entry, i);
 			continue;

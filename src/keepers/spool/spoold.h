@@ -15,12 +15,16 @@
  *	reports.c	reports to senders: what `report` is told, and its mail into the log
  *	results.c	what deliver answers, and what of it goes to the log
  *	relay_side.c	the same of relay
- *	commands.c	`sekisho queue`, `sekisho status`
- *	changes.c	`sekisho queue retry`, `return`, `delete`
+ *	held.c		what the postmaster holds back
+ *	commands.c	what operators ask; `sekisho status`
+ *	selection.c	the mail that a command is about
+ *	page.c		a page of the queue, read for one question
+ *	show.c		`sekisho queue`
+ *	changes.c	`sekisho queue retry`, `hold`, `release`, `return`, `delete`
  *
  * A recipient that is not final is with exactly one of these: noted as NOTE_LOOSE (nobody has it: scan
- * picks it up), in its mailbox's lane or in the schedule, in an outgoing stream, or placed and waiting
- * for deliver's bulk sync. It never looks into a content. One thread; what blocks goes to the pool.
+ * picks it up), in its mailbox's lane or in the schedule, in an outgoing stream, placed and waiting
+ * for deliver's bulk sync, or held and parked (held.c). It never looks into a content. One thread; what blocks goes to the pool.
  */
 #ifndef KEEPERS_SPOOL_SPOOLD_H
 #define KEEPERS_SPOOL_SPOOLD_H
@@ -65,8 +69,13 @@ enum {
 	NOTE_REPORTING = 64, /* it has failed, once reports.c has its report in the log */
 };
 
-/* A bit of a recipient's attempts in the log: its sender has been told of the delay. */
-#define ATTEMPTS_WARNED 0x8000u
+/* A recipient's `attempts` in the log: their number, and what is known of it besides. */
+enum {
+	ATTEMPTS_COUNT = 0x1fff,
+	ATTEMPTS_PARKED = 0x2000, /* held, and nobody has it */
+	ATTEMPTS_HELD = 0x4000, /* the postmaster holds it back */
+	ATTEMPTS_WARNED = 0x8000, /* its sender has been told of the delay */
+};
 
 #define ENVELOPE_ARENA_MAX (8u << 20)
 
@@ -162,6 +171,8 @@ struct scan_job {
 	} messages[SCAN_MESSAGES];
 };
 
+struct page;
+
 struct batch_job {
 	struct spoold *spoold;
 	struct spool_batch *batch;
@@ -228,6 +239,7 @@ struct spoold {
 	uint64_t unreadable_due_ms; /* monotonic */
 	bool expecting; /* EXPECTED was not said yet */
 	struct scan_job scan;
+	unsigned pages; /* being read */
 	struct buffer names; /* of an EXPECT that is being put together */
 	struct buffer finals; /* (id, recipient, state) not yet taken by the log */
 	struct {
@@ -307,6 +319,7 @@ void lanes_pump(struct spoold *d);
 void lanes_tick(struct spoold *d);
 /* The time of all that are in trouble has come. */
 void lanes_hurry(struct spoold *d);
+void lanes_hurry_one(struct spoold *d, struct view mailbox);
 void lanes_end(struct spoold *d);
 
 /* outgoing.c */
@@ -419,9 +432,75 @@ void results_connect(struct spoold *d, int fd);
 void results_settle(struct spoold *d);
 void results_end(struct spoold *d);
 
-/* changes.c */
-/* `sekisho queue retry|return|delete`; false: it is none of these. */
-bool changes_command(struct spoold *d, uint32_t stream, struct view words);
+/* held.c */
+#define HELD_REASON VIEW("held back by the postmaster")
+bool held_is(const struct spool_recipient *r);
+/* It has come out of a lane, the schedule or the log, and nobody is to try it. */
+void held_park(struct spoold *d, const struct spool_entry *entry, uint32_t recipient);
+/* ERROR_PROTOCOL: it is that already; ERROR_BUSY: later. */
+must_use enum error held_hold(
+	struct spoold *d, const struct spool_entry *entry, uint32_t recipient);
+must_use enum error held_release(
+	struct spoold *d, const struct spool_entry *entry, uint32_t recipient);
+
+/* selection.c: a command's words `id=…`, `sender=…`, `recipient=…`, `domain=…`, `after=…`; what is not given
+ * holds for all. Views into them. */
+struct selection {
+	struct spool_id id; /* 0: any */
+	struct spool_id after; /* the page begins behind that mail */
+	struct view sender; /* a reverse-path; "<>": the null path */
+	bool has_sender;
+	struct view recipient; /* a forward-path */
+	struct view domain; /* of a forward-path, or where it goes */
+};
+/* False when there is a word that is none of these. */
+must_use bool selection_read(struct view words, struct selection *selection_out);
+bool selection_has(const struct selection *s, const struct envelope *e);
+bool selection_has_recipient(const struct selection *s, const struct envelope_recipient *r);
+
+/* page.c: the next mails of a selection, their envelopes read in another thread. */
+struct page_message {
+	struct spool_id id;
+	struct spool_where where;
+	struct buffer envelope;
+	struct spool_recipient
+		*recipients; /* as they were when the page was begun; of a page with reasons */
+	uint32_t count;
+	struct buffer reasons; /* u32 recipient, u32 length, octets */
+	enum error error;
+};
+/* A mail of the page, still in the queue. */
+typedef void page_each(struct page *p, const struct spool_entry *entry, const struct envelope *e,
+	const struct page_message *m);
+struct page_ops {
+	bool has_reasons;
+	page_each *each;
+	void (*end)(struct page *p); /* says the answer; then page_answer */
+};
+struct page {
+	struct spoold *spoold;
+	const struct page_ops *ops;
+	uint32_t stream;
+	struct buffer words; /* owned */
+	struct view verb;
+	struct selection selection;
+	struct spool_id last; /* read: the next page begins behind it */
+	bool is_last; /* there is no next page */
+	struct buffer out;
+	uint32_t changed;
+	uint32_t busy; /* recipients on their way just now */
+	struct page_message *messages;
+	uint32_t count;
+};
+/* Answers the command; the first line is `next=ID`, empty when this was the last page. */
+void page_begin(struct spoold *d, uint32_t stream, struct view words, const struct page_ops *ops);
+
+/* show.c, changes.c */
+extern const struct page_ops show_page;
+extern const struct page_ops change_page;
+bool changes_has(struct view verb);
+/* `sekisho queue retry` for a domain or all. */
+void changes_retry(struct spoold *d, uint32_t stream, struct view domain);
 
 /* commands.c */
 void spoold_command(struct program *p, uint32_t stream, struct view words);

@@ -70,17 +70,29 @@ static const struct command rows[] = {
 	},
 	{
 		.name = "queue",
-		.usage = "[retry [DOMAIN] | return ID | delete ID]",
+		.usage = "[retry|hold|release|return|delete] [ID|DOMAIN]",
 		.summary = "list the mail that is accepted and not yet delivered, or change it",
 		.text = "Prints each mail that the running server has accepted and not finished:\n"
-			"its id, age, size and reverse-path, and the recipients that are open.\n"
+			"its id, age, size and reverse-path, and the recipients that are open,\n"
+			"why each waits and when it is tried again. With an ID, a DOMAIN or\n"
+			"options only those; several must all hold.\n"
 			"\n"
-			"retry [DOMAIN]  what waits, or waits for that domain, is tried now\n"
-			"return ID       goes back to its sender, who is told\n"
-			"delete ID       is gone, and nobody is told\n",
-		.example = "  sekisho queue --json\n"
-			   "  sekisho queue retry example.org\n",
-		.options = {{"--json", NULL, "one JSON array"}},
+			"retry    tries now what waits; what goes to the same place goes with it\n"
+			"hold     leaves it alone until it is released; it does not expire\n"
+			"release  what was held goes on\n"
+			"return   goes back to its sender, who is told\n"
+			"delete   is gone, and nobody is told\n"
+			"\n"
+			"All but retry need a selection.\n"
+			"Exit code 0: done. 1: there is no such mail, or some of it is on its\n"
+			"way just now.\n",
+		.example = "  sekisho queue example.org\n"
+			   "  sekisho queue hold --sender taro@example.com\n"
+			   "  sekisho queue release --all\n",
+		.options = {{"--sender", "ADDRESS", "mail from there; '<>' for reports"},
+			{"--recipient", "ADDRESS", "recipients of that address"},
+			{"--domain", "DOMAIN", "recipients in that domain, or on their way there"},
+			{"--all", NULL, "all mail"}, {"--json", NULL, "one JSON array"}},
 		.words_max = 2,
 		.run = run_queue,
 	},
