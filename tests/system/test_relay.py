@@ -233,7 +233,11 @@ def test_held_mail_does_not_expire():
         clock.go_by(6 * 24 * 3600)
         until(lambda: list(recipients(h)) == [OUT], 'the other has gone back')
         equal(recipients(h)[OUT]['state'], 'held')
-        clock.go_by(6 * 24 * 3600)
+        with NextHost() as n:
+            send(h, to='third@other.test')
+            h.tool('queue', 'retry')
+            until(lambda: n.mails, 'another goes')
+            equal([m.recipients for m in n.mails], [['third@other.test']])
         contains(h.tool('queue', 'release', OUT[OUT.index('@') + 1:]), '1 recipients released')
         gone(h)
         until(lambda: sum(b'Action: failed' in open(f, 'rb').read() for f in h.files('hana')) == 2, 'both have gone back')
