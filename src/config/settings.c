@@ -298,9 +298,11 @@ static const struct setting settings[SETTING_COUNT] = {
 		.note = "Each recipient of each mail counts, in all sessions of the user together. "
 			"Beyond "
 			"it recipients are put off with 450, and mail programs try again. Whose "
-			"password was stolen can do so much harm and no more: the log has a "
-			"warning at "
-			"four fifths of the limit and at the limit.",
+			"password was stolen can do so much harm and no more: at four fifths of "
+			"the "
+			"limit, and at the limit, the user and the postmaster are told by mail, "
+			"and "
+			"the log has a warning.",
 	},
 	{
 		.id = SETTING_USERMAILSDAY,

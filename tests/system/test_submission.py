@@ -1,5 +1,6 @@
 """Users post mail: ports 587 and 465, who may write as whom, what is completed, how much (RFC 6409, RFC 8314, N-7, N-8)."""
 import email
+import email.policy
 import smtplib
 import subprocess
 import threading
@@ -367,6 +368,19 @@ def test_limits_of_a_user():
             s = h.smtp(STRANGER)  # and strangers have none
             s.say('EHLO client.example.org', 250)
             s.transaction('a@sender.example', [HANA], written(sender='a@sender.example'))
+            until(lambda: len(notices(h)) >= 2, 'the user is told')
+            equal(sorted(m['Subject'].split(' /')[0] for m in notices(h)),
+                  ['You are near your limit of recipients', 'You have reached your limit of recipients'])
+            text = notices(h)[0].get_content()
+            contains(text, 'within %s' % word)
+            contains(text, 'さん')
+            contains(text, 'posted from 2001:db8:')
+
+
+def notices(h):
+    """what the server has told hana, who is the postmaster, too: each once"""
+    mails = [email.message_from_bytes(open(f, 'rb').read(), policy=email.policy.default) for f in h.files('hana')]
+    return [m for m in mails if 'MAILER-DAEMON' in m['From']]
 
 
 def test_gate_is_away():

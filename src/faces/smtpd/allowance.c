@@ -124,8 +124,9 @@ bool allowance_is_used_up(const struct session *s, struct buffer *text, struct r
 	return false;
 }
 
-/* Four fifths of the limit, and the limit, are told to whoever reads the log: a password may be stolen. */
-static void warn(const struct session *s, size_t i, uint64_t count)
+/* Four fifths of the limit, and the limit, are told to whoever reads the log, to the user and to the postmaster: a
+ * password may be stolen. */
+static void warn(struct session *s, size_t i, uint64_t count)
 {
 	const uint64_t limit = limit_of(s, i);
 	const uint64_t nearly = (limit * 4 + 4) / 5;
@@ -140,6 +141,11 @@ static void warn(const struct session *s, size_t i, uint64_t count)
 		fact_number("recipients", count), fact_text("within", windows[i].time),
 		fact_hex("session", s->id), fact_view("client", buffer_view(&client)));
 	buffer_free(&client);
+	notice_limit(s, &(struct limit_notice){.is_reached = count == limit,
+				.is_of_day = windows[i].window_s == DAY_S,
+				.count = count,
+				.limit = limit,
+				.window_s = windows[i].window_s});
 }
 
 void allowance_use(struct session *s)

@@ -12,6 +12,7 @@
  *	asks.c		the machine's questions: who may, to whom (config/route.h), login
  *	transaction.c	a mail under way: its mailboxes, its content on the way to spool, its envelope
  *	allowance.c	how many recipients a user may write to
+ *	notice.c	mail to a user who comes near that limit
  *	posting.c	what users post: its header section is judged and completed on the way
  *	spool_client.c	the channel to spool
  *	trace.c		the dialogue of sessions for who watches
@@ -60,6 +61,7 @@ void generation_drop(struct generation **g);
 struct stream {
 	uint32_t number;
 	struct session *session; /* null: it is gone */
+	bool is_ours; /* a mail of our own: it never had one */
 	uint64_t session_id;
 	enum route_class class;
 	size_t credit;
@@ -222,6 +224,17 @@ bool allowance_is_used_up(const struct session *s, struct buffer *text, struct r
 /* A recipient was accepted. */
 void allowance_use(struct session *s);
 
+/* notice.c */
+struct limit_notice {
+	bool is_reached; /* else it is near */
+	bool is_of_day; /* else of an hour */
+	uint64_t count; /* recipients so far */
+	uint64_t limit;
+	uint32_t window_s;
+};
+/* The user of the session, and the postmaster, are told by mail, once in `window_s`. */
+void notice_limit(struct session *s, const struct limit_notice *what);
+
 /* transaction.c */
 struct transaction *transaction_new(struct session *s);
 void transaction_free(struct transaction **t);
@@ -257,6 +270,10 @@ bool spool_is_there(const struct smtpd *d);
 /* Null when spool cannot be asked now. */
 struct stream *spool_begin(struct session *s, uint64_t size_octets);
 void spool_abort(struct smtpd *d, struct stream **stream);
+/* A mail of our own, of no more than RECEIVE_CHUNK_MAX octets, on behalf of a session; what becomes of it is in the log. False: spool
+ * is not there. */
+must_use bool spool_post(
+	struct smtpd *d, uint64_t session, struct view content, struct view envelope);
 /* What the client is told when spool takes a mail not. */
 struct reply spool_refusal(enum error error);
 

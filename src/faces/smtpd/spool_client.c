@@ -48,7 +48,8 @@ static void accepted(struct smtpd *d, struct stream *stream, uint64_t id)
 	struct session *s = stream->session;
 	d->counts.mails++;
 	if (!s) { /* it will be sent twice, if the client did not wait for its 250: RFC 5321 §6.1 */
-		log_info("mail accepted after its session ended",
+		log_info(stream->is_ours ? "notice accepted"
+					 : "mail accepted after its session ended",
 			fact_hex("session", stream->session_id), fact_hex("id", id),
 			fact_text("class", route_class_name(stream->class)));
 		free_stream(d, stream);
@@ -92,7 +93,10 @@ static void refused(struct smtpd *d, struct stream *stream, enum error error)
 			session_continue(s);
 		return;
 	}
+	const bool is_ours = stream->is_ours;
 	free_stream(d, stream);
+	if (is_ours)
+		log_warning("a notice to a user was not taken by spool", fact_error(error));
 	if (!s)
 		return;
 	const struct reply reply = spool_refusal(error);
@@ -157,24 +161,43 @@ bool spool_is_there(const struct smtpd *d)
 	return channel_is_open(d->spool) && streams_count(&d->streams) < STREAMS_MAX;
 }
 
-struct stream *spool_begin(struct session *s, uint64_t size_octets)
+/* Null when spool is not there. */
+static struct stream *begin(struct smtpd *d, const struct stream *what, uint64_t size_octets)
 {
-	struct smtpd *d = s->smtpd;
 	struct stream *stream = memory_new(1, sizeof *stream);
+	*stream = *what;
+	stream->credit = RECEIVE_CREDIT_FIRST;
 	do
-		*stream = (struct stream){.number = ++d->last_stream,
-			.session = s,
-			.session_id = s->id,
-			.class = s->transaction->class,
-			.credit = RECEIVE_CREDIT_FIRST};
+		stream->number = ++d->last_stream;
 	while (stream->number == 0 || streams_get(&d->streams, stream->number));
 	if (!spool_is_there(d) || streams_put(&d->streams, stream->number, stream) != ERROR_NONE) {
 		memory_free(stream);
 		return NULL;
 	}
-	channel_say(d->spool, RECEIVE_BEGIN, stream->number, frame_number(s->id),
+	channel_say(d->spool, RECEIVE_BEGIN, stream->number, frame_number(stream->session_id),
 		frame_number(size_octets));
 	return stream;
+}
+
+struct stream *spool_begin(struct session *s, uint64_t size_octets)
+{
+	return begin(s->smtpd,
+		&(struct stream){.session = s, .session_id = s->id, .class = s->transaction->class},
+		size_octets);
+}
+
+bool spool_post(struct smtpd *d, uint64_t session, struct view content, struct view envelope)
+{
+	must(content.length <= RECEIVE_CHUNK_MAX);
+	struct stream *stream = begin(d,
+		&(struct stream){.session_id = session, .class = ROUTE_IN_IN, .is_ours = true},
+		content.length);
+	if (!stream)
+		return false;
+	channel_say(d->spool, RECEIVE_CONTENT, stream->number, frame_bytes(content));
+	channel_say(d->spool, RECEIVE_COMMIT, stream->number, frame_bytes(envelope));
+	stream->committed = true;
+	return true;
 }
 
 void spool_abort(struct smtpd *d, struct stream **at)
