@@ -34,7 +34,8 @@ struct chain {
 struct recovery {
 	struct spool *spool;
 	struct spool_report *report;
-	struct segment_header *headers; /* by number; octets 0: none */
+	struct segment_header *headers; /* by number: header_of */
+	uint32_t header_count;
 	struct roster_entry *roster; /* of the newest opening */
 	size_t roster_count;
 	uint32_t newest;
@@ -48,11 +49,17 @@ struct recovery {
 	uint64_t tail_end;
 };
 
+static const struct segment_header *header_of(const struct recovery *r, uint32_t number)
+{
+	static const struct segment_header none; /* octets 0 */
+	return number < r->header_count ? &r->headers[number] : &none;
+}
+
 /* --- reading a chain ---------------------------------------------------------------------- */
 
 static enum error chain_open(struct recovery *r, struct chain *chain, uint32_t number)
 {
-	const struct segment_header *header = &r->headers[number];
+	const struct segment_header *header = header_of(r, number);
 	const struct spool_name name = segment_name(number);
 	*chain = (struct chain){.number = number,
 		.key = {header->generation, header->salt, header->first_sequence},
@@ -96,7 +103,7 @@ static enum error chain_peek(struct recovery *r, struct chain *chain, bool bodie
 	if (*check_out == RECORD_CUT)
 		*check_out = RECORD_BROKEN;
 	if (*check_out != RECORD_BROKEN && chain->offset + record_octets(record_out->length) >
-						   r->headers[chain->number].octets)
+						   header_of(r, chain->number)->octets)
 		*check_out = RECORD_BROKEN;
 	if (*check_out != RECORD_SHORT)
 		return ERROR_NONE;
@@ -175,6 +182,11 @@ static enum error header_read(struct recovery *r, struct view name, uint32_t num
 		spool->generation = header.generation;
 	if (header.next_id > r->highest_id)
 		r->highest_id = header.next_id;
+	if (number >= r->header_count) {
+		r->headers =
+			memory_resize(r->headers, r->header_count, number + 1, sizeof *r->headers);
+		r->header_count = number + 1;
+	}
 	r->headers[number] = header;
 	return ERROR_NONE;
 }
@@ -247,9 +259,9 @@ static enum error newest_find(struct recovery *r)
 	for (;;) {
 		uint32_t best = SPOOL_NOWHERE;
 		for (uint32_t i = 0; i < spool->segment_count; i++)
-			if (r->headers[i].octets && r->headers[i].generation < below &&
-				(best == SPOOL_NOWHERE ||
-					r->headers[i].generation > r->headers[best].generation))
+			if (header_of(r, i)->octets && header_of(r, i)->generation < below &&
+				(best == SPOOL_NOWHERE || header_of(r, i)->generation >
+								  header_of(r, best)->generation))
 				best = i;
 		if (best == SPOOL_NOWHERE)
 			break;
@@ -263,7 +275,7 @@ static enum error newest_find(struct recovery *r)
 		}
 		log_warning(
 			"spool opening without a whole roster: void", fact_number("segment", best));
-		below = r->headers[best].generation;
+		below = header_of(r, best)->generation;
 	}
 	return ERROR_NONE;
 }
@@ -423,7 +435,7 @@ static enum error chain_replay(struct recovery *r, struct chain *chain, uint64_t
 static enum error sure_find(struct recovery *r, uint64_t *sure_out)
 {
 	struct chain chain;
-	*sure_out = r->headers[r->newest].first_sequence;
+	*sure_out = header_of(r, r->newest)->first_sequence;
 	r->tail_start = 0; /* the first batch has the header in it */
 	enum error error = chain_open(r, &chain, r->newest);
 	while (error == ERROR_NONE) {
@@ -460,13 +472,13 @@ static bool entry_stands(struct recovery *r, const struct roster_entry *entry)
 	const bool there = segment && segment->state != SEGMENT_ABSENT;
 	if (there && segment->state == SEGMENT_ASIDE)
 		return false; /* counted already */
-	if (there && segment->octets && r->headers[number].octets == 0)
+	if (there && segment->octets && header_of(r, number)->octets == 0)
 		return false; /* BLANK */
-	if (there && r->headers[number].octets &&
-		(r->headers[number].generation != entry->generation ||
-			r->headers[number].salt != entry->salt))
+	if (there && header_of(r, number)->octets &&
+		(header_of(r, number)->generation != entry->generation ||
+			header_of(r, number)->salt != entry->salt))
 		return false;
-	if (there && r->headers[number].octets)
+	if (there && header_of(r, number)->octets)
 		return true;
 	log_error("spool segment is missing", fact_number("segment", number));
 	r->report->corrupt_segments++;
@@ -477,7 +489,7 @@ static enum error listed_read(struct recovery *r, const struct roster_entry *ent
 {
 	struct chain chain;
 	if (entry->number < r->spool->segment_count)
-		r->spool->segments[entry->number].listed = r->headers[r->newest].generation;
+		r->spool->segments[entry->number].listed = header_of(r, r->newest)->generation;
 	if (!entry_stands(r, entry))
 		return ERROR_NONE;
 	struct segment *segment = segment_of(r->spool, entry->number);
@@ -634,9 +646,9 @@ static enum error recover(struct recovery *r)
 enum error spool_recover(struct spool *spool, struct spool_report *report)
 {
 	struct recovery r = {.spool = spool, .report = report, .newest = SPOOL_NOWHERE};
-	r.window_room = WINDOW_OCTETS;
+	r.window_room = spool->limits.segment_octets < WINDOW_OCTETS ? spool->limits.segment_octets
+								     : WINDOW_OCTETS;
 	r.window = memory_new(1, r.window_room);
-	r.headers = memory_new(SEGMENT_NUMBER_MAX, sizeof *r.headers);
 	spool->recovering = true;
 	spool->boot_is_new = true;
 	const enum error error = recover(&r);

@@ -146,12 +146,14 @@ static uint32_t below(struct world *w, uint32_t n)
 
 static void fill(uint8_t *to, size_t length, uint32_t seed)
 {
-	uint32_t x = seed * 2654435761u + 1;
+	uint64_t x = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
 	for (size_t i = 0; i < length; i++) {
-		x ^= x << 13;
-		x ^= x >> 17;
-		x ^= x << 5;
-		to[i] = (uint8_t)x;
+		if (i % 8 == 0) {
+			x ^= x << 13;
+			x ^= x >> 7;
+			x ^= x << 17;
+		}
+		to[i] = (uint8_t)(x >> i % 8 * 8);
 	}
 }
 
