@@ -162,7 +162,12 @@ sanitized() {
 
 suite_unit() { sanitized unit; }
 suite_transcripts() { sanitized transcripts; }
-suite_faults() { sanitized faults; }
+# Lives of a spool with sanitizers, and ten times as many (SEEDS) beside the suites that follow.
+suite_faults() {
+	sanitized faults
+	one "build as released" build_release || return 0
+	later "faults: ${SEEDS:-20000} seeds" build/tested/meson-out/test_spool_faults "${SEEDS:-20000}"
+}
 
 suite_checks() {
 	local check

@@ -71,7 +71,9 @@
  * | state     | on disk                          | next              | recovery                     |
  * |-----------|----------------------------------|-------------------|------------------------------|
  * | preparing | absent, short, or without header | chore             | removed                      |
- * | ready     | BLANK                            | batch_take        | ready                        |
+ * | ready     | BLANK                            | batch_take        | ready; blanked once more if  |
+ * |           |                                  |                   | the newest roster lists it:  |
+ * |           |                                  |                   | it may be so in memory only  |
  * | opening   | OPEN, roster torn or absent      | batch_done        | blanked again: nothing in it |
  * |           |                                  |                   | was ever acknowledged        |
  * | current   | OPEN, newest whole roster        | the next opening  | read; last batch written     |
@@ -204,7 +206,8 @@ struct spool_outcome {
 	struct view content; /* the same; empty when large */
 };
 
-/* The next outcome of what was brought back; false when there is none. Drain after every _done. */
+/* The next outcome of what was brought back, or found no space; false when there is none. Drain after every _done, and
+ * after a _take that gave nothing. */
 bool spool_outcome_next(struct spool *spool, struct spool_outcome *outcome_out);
 
 /* A large content streams to its own file while it arrives. begin and abort belong to the loop's

@@ -273,22 +273,26 @@ static struct spool_batch *batch_fill(struct spool *spool, const struct batch_pl
 	return batch;
 }
 
+static bool is_anything_waiting(const struct spool *spool)
+{
+	return spool->message_list.count || spool->move_list.count || spool->state_list.count;
+}
+
 struct spool_batch *spool_batch_take(struct spool *spool)
 {
 	struct batch_plan plan;
 	if (spool->batch_out || spool->paused)
 		return NULL;
-	if (spool->flush && !spool->sent.count && !spool->state_list.count &&
-		!spool->move_list.count && !spool->message_list.count)
+	if (is_anything_waiting(spool))
+		space_settle(spool); /* may refuse what waits */
+	if (!is_anything_waiting(spool) && !spool->unsynced && !spool->sent.count)
 		spool->flush = false;
-	if (!spool->message_list.count && !spool->move_list.count && !spool->state_list.count &&
-		!spool->force && !spool->flush)
+	if (!is_anything_waiting(spool) && !spool->force && !spool->flush)
 		return NULL;
-	space_settle(spool);
 	if (!batch_plan(spool, &plan) && !spool->flush)
 		return NULL;
 	spool->sent_before = spool->sent.count;
-	if (plan.opens && spool->sent.count) {
+	if (plan.opens && (spool->sent.count || spool->unsynced)) {
 		/* lazily written records end a segment: sync them before the next is opened */
 		batch_reset(&spool->batch);
 		spool->batch.number = spool->current;

@@ -6,15 +6,6 @@
 
 /* --- choosing ----------------------------------------------------------------------------- */
 
-static void blank_header(const struct spool *spool, struct spool_chore *chore)
-{
-	const struct segment_header header = {
-		.birth = spool->birth, .number = chore->number, .octets = chore->octets};
-	buffer_clear(&chore->block);
-	segment_header_add(&chore->block, &header);
-	must(!buffer_failed(&chore->block));
-}
-
 /* A file may go only when the newest roster does not ask for it: else it would count as lost. */
 static bool is_listed(const struct spool *spool, const struct segment *segment)
 {
@@ -62,7 +53,7 @@ static bool take_drained(struct spool *spool, struct spool_chore *chore)
 		chore->octets = segment->octets;
 		segment->in_chore = true;
 		if (keep)
-			blank_header(spool, chore);
+			segment_blank_header(spool, chore->number, chore->octets, &chore->block);
 		return true;
 	}
 	return false;
@@ -122,7 +113,7 @@ static bool take_prepare(struct spool *spool, struct spool_chore *chore)
 	chore->kind = CHORE_PREPARE;
 	chore->number = number;
 	chore->octets = segment->octets;
-	blank_header(spool, chore);
+	segment_blank_header(spool, chore->number, chore->octets, &chore->block);
 	return true;
 }
 
@@ -180,21 +171,6 @@ static enum error prepare(struct disk *disk, struct spool_chore *chore)
 	return error;
 }
 
-static enum error blank(struct disk *disk, const struct spool_chore *chore)
-{
-	const struct spool_name name = segment_name(chore->number);
-	const struct view block = buffer_view(&chore->block);
-	struct disk_file *file;
-	enum error error = disk_open(disk, name_view(&name), DISK_WRITE, &file);
-	if (error != ERROR_NONE)
-		return error;
-	error = disk_write(disk, file, 0, &block, 1);
-	if (error == ERROR_NONE)
-		error = disk_sync(disk, file);
-	disk_close(disk, &file);
-	return error;
-}
-
 static enum error retire(struct disk *disk, const struct spool_chore *chore)
 {
 	const struct spool_name name = segment_name(chore->number);
@@ -241,7 +217,8 @@ enum error spool_chore_do(struct disk *disk, struct spool_chore *chore)
 	case CHORE_PREPARE:
 		return chore->error = prepare(disk, chore);
 	case CHORE_BLANK:
-		return chore->error = blank(disk, chore);
+		return chore->error =
+			       segment_blank(disk, chore->number, buffer_view(&chore->block));
 	case CHORE_RETIRE:
 		return chore->error = retire(disk, chore);
 	case CHORE_REMOVE:

@@ -276,6 +276,10 @@ void index_free(struct spool *spool);
 /* spool_segment.c */
 struct segment *segment_of(struct spool *spool, uint32_t number); /* must exist */
 void segment_table_grow(struct spool *spool, uint32_t number);
+/* A BLANK header, and the writing of it, which blocks. */
+void segment_blank_header(
+	const struct spool *spool, uint32_t number, uint32_t octets, struct buffer *block);
+must_use enum error segment_blank(struct disk *disk, uint32_t number, struct view block);
 void segment_live_add(struct spool *spool, uint32_t number, uint64_t octets);
 void segment_live_drop(struct spool *spool, uint32_t number, uint64_t octets);
 /* `number` holds records that make some in `older` obsolete. */

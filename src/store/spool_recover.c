@@ -462,6 +462,29 @@ static int roster_order(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
+static bool is_blank(const struct recovery *r, uint32_t number)
+{
+	const struct spool *spool = r->spool;
+	return number < spool->segment_count &&
+	       (spool->segments[number].state == SEGMENT_READY ||
+		       spool->segments[number].state == SEGMENT_DRAINED) &&
+	       spool->segments[number].octets && header_of(r, number)->octets == 0;
+}
+
+/* What the roster lists and reads as BLANK may be so in memory only, after a sync that failed. It would be taken
+ * again, and a power cut bring back its header, and the mail below it. So it is blanked once more. */
+static enum error blank_again(struct recovery *r, uint32_t number)
+{
+	struct buffer block = buffer_new(BLOCK_OCTETS);
+	segment_blank_header(r->spool, number, r->spool->segments[number].octets, &block);
+	const enum error error = segment_blank(r->spool->disk, number, buffer_view(&block));
+	buffer_free(&block);
+	if (error != ERROR_NONE)
+		log_error("spool segment cannot be made blank for sure", fact_error(error),
+			fact_number("segment", number));
+	return error;
+}
+
 /* True when the roster's opening is still on disk. One that was recycled since is no loss. */
 static bool entry_stands(struct recovery *r, const struct roster_entry *entry)
 {
@@ -472,8 +495,6 @@ static bool entry_stands(struct recovery *r, const struct roster_entry *entry)
 	const bool there = segment && segment->state != SEGMENT_ABSENT;
 	if (there && segment->state == SEGMENT_ASIDE)
 		return false; /* counted already */
-	if (there && segment->octets && header_of(r, number)->octets == 0)
-		return false; /* BLANK */
 	if (there && header_of(r, number)->octets &&
 		(header_of(r, number)->generation != entry->generation ||
 			header_of(r, number)->salt != entry->salt))
@@ -490,6 +511,8 @@ static enum error listed_read(struct recovery *r, const struct roster_entry *ent
 	struct chain chain;
 	if (entry->number < r->spool->segment_count)
 		r->spool->segments[entry->number].listed = header_of(r, r->newest)->generation;
+	if (is_blank(r, entry->number))
+		return blank_again(r, entry->number);
 	if (!entry_stands(r, entry))
 		return ERROR_NONE;
 	struct segment *segment = segment_of(r->spool, entry->number);

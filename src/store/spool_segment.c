@@ -16,6 +16,30 @@ void segment_table_grow(struct spool *spool, uint32_t number)
 	spool->segment_count = number + 1;
 }
 
+void segment_blank_header(
+	const struct spool *spool, uint32_t number, uint32_t octets, struct buffer *block)
+{
+	const struct segment_header header = {
+		.birth = spool->birth, .number = number, .octets = octets};
+	buffer_clear(block);
+	segment_header_add(block, &header);
+	must(!buffer_failed(block));
+}
+
+enum error segment_blank(struct disk *disk, uint32_t number, struct view block)
+{
+	const struct spool_name name = segment_name(number);
+	struct disk_file *file;
+	enum error error = disk_open(disk, name_view(&name), DISK_WRITE, &file);
+	if (error != ERROR_NONE)
+		return error;
+	error = disk_write(disk, file, 0, &block, 1);
+	if (error == ERROR_NONE)
+		error = disk_sync(disk, file);
+	disk_close(disk, &file);
+	return error;
+}
+
 void segment_live_add(struct spool *spool, uint32_t number, uint64_t octets)
 {
 	struct segment *segment = segment_of(spool, number);

@@ -1,7 +1,8 @@
 /*
  * The spool against a disk as bad as allowed (sim_disk.h), checked against a model, seed by seed:
  *
- *	test_spool_faults [SEEDS [FIRST]]	default 2000 seeds from 1; a failure prints its seed
+ *	test_spool_faults [SEEDS [FIRST]]	default 2000 seeds from 1, and some that have found faults; a
+ *						failure prints its seed
  *	test_spool_faults --planted		each planted fault must be noticed
  *
  * A seed is a life of a spool: random messages, states, reads, batches, chores, failures, deaths of
@@ -795,6 +796,22 @@ static int planted(void)
 	return unnoticed ? 1 : 0;
 }
 
+/* What a million seeds have found: an unsynced note at the end of a segment that the roster promised; a segment blank
+ * in memory only, with and without mail that came back. */
+static uint64_t found_before(void)
+{
+	static const uint64_t seeds[] = {1501854, 1502182, 1519355};
+	uint64_t bad = 0;
+	char why[200];
+	for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
+		if (life(seeds[i], PLANT_NONE, why, sizeof why))
+			continue;
+		printf("seed %llu: %s\n", (unsigned long long)seeds[i], why);
+		bad++;
+	}
+	return bad;
+}
+
 int main(int argc, char **argv)
 {
 	if (!getenv("SPOOL_FAULTS_LOG"))
@@ -806,7 +823,7 @@ int main(int argc, char **argv)
 	verbose = getenv("SPOOL_FAULTS_TRACE") != NULL;
 	if (verbose)
 		setvbuf(stdout, NULL, _IONBF, 0);
-	uint64_t bad = 0;
+	uint64_t bad = argc > 1 ? 0 : found_before();
 	char why[200];
 	for (uint64_t seed = first; seed < first + count; seed++) {
 		if (life(seed, PLANT_NONE, why, sizeof why))

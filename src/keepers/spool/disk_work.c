@@ -100,6 +100,8 @@ void disk_work_kick(void *context)
 		d->batch_out = true;
 		must(disk_work_submit(d, batch_work, batch_done, &d->batch, KEY_BATCH));
 		receive_retry(d); /* the next batch has room */
+	} else if (!d->batch_out) {
+		outcomes(d); /* what found no space */
 	}
 	if (!d->chore_out && (d->chore.chore = spool_chore_take(d->spool))) {
 		d->chore.spoold = d;
