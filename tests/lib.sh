@@ -1,7 +1,9 @@
 # What ./test is made of; sourced, not run. Each suite adds to $passed, $failed and $skipped.
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config libevent-dev libssl-dev libgsasl-dev
-	libsodium-dev libidn2-dev libpsl-dev libseccomp-dev liblmdb-dev libcrypt-dev libunbound-dev"
+	libsodium-dev libidn2-dev libpsl-dev libseccomp-dev liblmdb-dev libcrypt-dev libunbound-dev
+	libcurl4-openssl-dev"
+run_packages="ca-certificates dns-root-data" # what else a server wants of the system
 test_packages="libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14-dev
 	python3 iproute2 util-linux procps xfsprogs btrfs-progs swaks curl msmtp mpop fetchmail s-nail libnet-ssleay-perl gsasl openssl mailutils"
 
@@ -61,7 +63,7 @@ install() {
 
 needs_packages() {
 	mkdir -p build
-	install $build_packages $test_packages
+	install $build_packages $run_packages $test_packages
 }
 
 # one NAME COMMAND...: runs it, prints its output only when it fails; as good as it

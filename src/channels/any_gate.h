@@ -32,7 +32,7 @@ enum any_gate_code {
 enum { GATE_STATE_IDLE = 1, GATE_STATE_ASKED = 2 };
 
 #define GATE_KEY_MAX 256u
-#define GATE_FACTS_MAX 512u
+#define GATE_FACTS_MAX 4096u
 #define GATE_LIFETIME_MAX (400u * 86400u)
 
 extern const struct frame_protocol any_gate;

@@ -24,6 +24,8 @@ static void said(void *context, const struct frame *frame)
 	switch ((enum any_gate_code)frame->row->code) {
 	case GATE_ROW:
 		answer.found = true;
+		answer.facts = frame->values[0].bytes;
+		answer.left_s = (uint32_t)frame->values[1].number;
 		break;
 	case GATE_NONE:
 		break;

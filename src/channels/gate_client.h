@@ -14,6 +14,8 @@
 struct gate_answer {
 	bool failed; /* no answer, or an error */
 	bool found; /* a row stands there */
+	struct view facts; /* of the row; until `answered` returns */
+	uint32_t left_s;
 	uint64_t count;
 };
 

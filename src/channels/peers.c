@@ -25,6 +25,8 @@ const char *program_id_name(enum program_id id)
 		return "report";
 	case PROGRAM_RELAY:
 		return "relay";
+	case PROGRAM_FETCH:
+		return "fetch";
 	case PROGRAM_CONFIG:
 		return "config";
 	case PROGRAM_NONE:

@@ -164,7 +164,8 @@ static bool is_global(struct view header)
 
 bool dsn_wants_whole(uint16_t flags, bool has_failed)
 {
-	return flags & ENVELOPE_RET_FULL && has_failed; /* RFC 3461 §4.3 */
+	/* RFC 3461 §4.3; RFC 8689 §5 */
+	return flags & ENVELOPE_RET_FULL && !(flags & ENVELOPE_REQUIRETLS) && has_failed;
 }
 
 /* A message/rfc822 may not be encoded (RFC 2046 §5.2.1), a message/global may (RFC 6532 §3.7). */

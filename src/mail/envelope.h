@@ -28,6 +28,10 @@ enum envelope_flags {
 	ENVELOPE_RET_HDRS = 8,
 	ENVELOPE_NO_REPORT =
 		16, /* it told the postmaster, for want of a sender: nobody is left to tell */
+	ENVELOPE_REQUIRETLS =
+		32, /* RFC 8689 §2: over verified TLS to hosts that promise the same */
+	ENVELOPE_TLS_NOT_REQUIRED =
+		64, /* RFC 8689 §3: what the next host asks of TLS is passed over; not beside REQUIRETLS */
 };
 
 /* NOTIFY of RFC 3461 §4.1; 0: the client said nothing. NEVER stands alone. */

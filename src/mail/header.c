@@ -8,6 +8,14 @@ enum id_step {
 	ID_DONE, /* complete, or given up */
 };
 
+/* Steps of reading the one value that TLS-Required may have. */
+enum no_step {
+	NO_BEFORE, /* nothing but blanks yet */
+	NO_HALF,
+	NO_WHOLE,
+	NO_WRONG, /* something else, or a second field */
+};
+
 const char *header_kind_name(enum header_kind kind)
 {
 	switch (kind) {
@@ -25,6 +33,8 @@ const char *header_kind_name(enum header_kind kind)
 		return "Return-Path";
 	case HEADER_DELIVERED_TO:
 		return "Delivered-To";
+	case HEADER_TLS_REQUIRED:
+		return "TLS-Required";
 	}
 	must(!"a kind of header field");
 	return "";
@@ -98,6 +108,21 @@ static void field_began(struct header_scan *scan)
 	scan->fields += scan->fields < UINT32_MAX;
 	scan->counts[scan->kind] += scan->counts[scan->kind] < UINT32_MAX;
 	scan->state = HEADER_STATE_VALUE;
+	if (scan->counts[HEADER_TLS_REQUIRED] > 1)
+		scan->tls_required_step = NO_WRONG;
+}
+
+static void no_octet(struct header_scan *scan, uint8_t octet)
+{
+	const bool is_blank_or_end = is_blank(octet) || octet == '\r' || octet == '\n';
+	if (is_blank_or_end && scan->tls_required_step != NO_HALF)
+		return;
+	if (scan->tls_required_step == NO_BEFORE && octet_lower(octet) == 'n')
+		scan->tls_required_step = NO_HALF;
+	else if (scan->tls_required_step == NO_HALF && octet_lower(octet) == 'o')
+		scan->tls_required_step = NO_WHOLE;
+	else
+		scan->tls_required_step = NO_WRONG;
 }
 
 static void id_octet(struct header_scan *scan, uint8_t octet)
@@ -127,6 +152,8 @@ static void at_value(struct header_scan *scan, uint8_t octet)
 		else if (octet == '<')
 			scan->message_id_step = ID_INSIDE;
 	}
+	if (scan->kind == HEADER_TLS_REQUIRED)
+		no_octet(scan, octet);
 	if (ends)
 		line_ended(scan);
 }
@@ -225,6 +252,11 @@ void header_scan_finish(struct header_scan *scan)
 	}
 	scan->line_at = scan->octets;
 	section_end(scan, HEADER_END_CONTENT, 0);
+}
+
+bool header_scan_tls_not_required(const struct header_scan *scan)
+{
+	return scan->end != HEADER_END_NOT_YET && scan->tls_required_step == NO_WHOLE;
 }
 
 struct view header_scan_message_id(const struct header_scan *scan)

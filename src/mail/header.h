@@ -2,7 +2,7 @@
  * The header section of a message (RFC 5322 §2.1, §2.2, §3.6), read and never changed. Two ways in:
  *
  * - `header_scan` is fed with the content in chunks of any size while it streams by. It says where
- *   the header section ended and why, counts fields, and keeps the Message-ID. Its memory is its
+ *   the header section ended and why, counts fields, keeps the Message-ID and reads TLS-Required. Its memory is its
  *   struct, whatever comes: a line of 10 MB or 10,000 fields cost their octets once, in time only.
  * - `header_next`, `header_find` and `header_unfold` work on a header section that is in memory.
  *
@@ -16,7 +16,7 @@
  *	header_scan_finish(&scan);
  *	if (scan.end == HEADER_END_LARGE) …
  *
- * Who calls: protocol/smtp_server (Received count, size), keepers/deliver (Message-ID for F-15),
+ * Who calls: protocol/smtp_server (Received count, size, TLS-Required), keepers/deliver (Message-ID for F-15),
  * keepers/mailbox (TOP), tools.
  */
 #ifndef MAIL_HEADER_H
@@ -39,8 +39,9 @@ enum header_kind {
 	HEADER_FROM,
 	HEADER_RETURN_PATH,
 	HEADER_DELIVERED_TO,
+	HEADER_TLS_REQUIRED,
 };
-#define HEADER_KINDS 7
+#define HEADER_KINDS 8
 /* The field name as it is usually written; "other" for HEADER_OTHER. */
 const char *header_kind_name(enum header_kind kind);
 /* By field name, without case. */
@@ -83,6 +84,7 @@ struct header_scan {
 	uint8_t message_id[HEADER_MESSAGE_ID_MAX];
 	size_t message_id_length;
 	uint8_t message_id_step;
+	uint8_t tls_required_step;
 };
 
 /* `max_octets` of the header section with the empty line; one more ends it as HEADER_END_LARGE. */
@@ -96,6 +98,10 @@ void header_scan_finish(struct header_scan *scan);
  * when there is none, when it is too long, or when it has control characters. A borrowed view into
  * the scan; complete once the section has ended. */
 struct view header_scan_message_id(const struct header_scan *scan);
+
+/* There is one TLS-Required field, and it says "No" (RFC 8689 §3); all else counts as none. Known once the
+ * section has ended. */
+bool header_scan_tls_not_required(const struct header_scan *scan);
 
 /* One field of a section in memory. */
 struct header_field {

@@ -30,6 +30,9 @@ static const struct reply too_many_unknown = REPLY(421, 4, 7, 0, "refused-recipi
 static const struct reply needs_utf8 = REPLY(553, 5, 6, 7, "smtputf8",
 	"The address has letters outside ASCII; MAIL must say SMTPUTF8 for that");
 
+static const struct reply needs_tls = REPLY(530, 5, 7, 10, "requiretls",
+	"REQUIRETLS can be said under TLS only; please begin that first, with STARTTLS");
+
 /* --- EHLO and HELO ----------------------------------------------------------------------------- */
 
 /* A full domain name or a literal; an address without its brackets only looks like a domain. */
@@ -79,6 +82,8 @@ static void say_keywords(const struct smtp_server *s, struct buffer *out)
 		text_number(limits->recipients));
 	if (smtp_tls_is_offered(s))
 		text_add(out, "250-STARTTLS\r\n");
+	if (s->facts.tls_active)
+		text_add(out, "250-REQUIRETLS\r\n");
 	if (smtp_auth_is_offered(s))
 		text_add(out, "250-AUTH {}\r\n", text_view(s->facts.mechanisms));
 	text_add(out, "250-DSN\r\n250-ENHANCEDSTATUSCODES\r\n250 HELP\r\n");
@@ -162,6 +167,8 @@ static bool read_mail(struct smtp_server *s, struct view argument, struct buffer
 	const struct reply *wrong = smtp_params_mail(cursor_rest(&c), &s->transaction, mail);
 	if (!wrong && mail->reverse_path.is_utf8 && !mail->smtputf8)
 		wrong = &needs_utf8;
+	if (!wrong && mail->requiretls && !s->facts.tls_active)
+		wrong = &needs_tls;
 	if (wrong) {
 		smtp_refuse(s, out, wrong);
 		return false;

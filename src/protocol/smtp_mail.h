@@ -30,6 +30,7 @@ struct smtp_mail {
 	uint64_t size_octets; /* SIZE=, RFC 1870 */
 	enum smtp_body body;
 	bool smtputf8;
+	bool requiretls; /* RFC 8689 §2 */
 	enum smtp_ret ret;
 	struct view envid; /* ENVID as given (xtext), or empty */
 	bool has_auth; /* AUTH= was there (RFC 4954 §5) */
@@ -39,6 +40,7 @@ struct smtp_mail {
 	uint32_t recipients;
 	uint64_t content_octets; /* decoded so far */
 	bool is_bdat; /* the content came by BDAT */
+	bool tls_not_required; /* its header section says so (RFC 8689 §3); known at its end */
 };
 
 #endif

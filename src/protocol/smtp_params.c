@@ -74,6 +74,12 @@ static const struct reply *read_smtputf8(struct view value, const struct target 
 	return NULL;
 }
 
+static const struct reply *read_requiretls(struct view value, const struct target *t)
+{
+	t->mail->requiretls = view_is_empty(value);
+	return NULL;
+}
+
 static const struct reply *read_ret(struct view value, const struct target *t)
 {
 	if (view_equal_nocase(value, VIEW("FULL")))
@@ -176,6 +182,7 @@ static const struct param mail_params[] = {
 	{VIEW("SIZE"), read_size, true},
 	{VIEW("BODY"), read_body, true},
 	{VIEW("SMTPUTF8"), read_smtputf8, false},
+	{VIEW("REQUIRETLS"), read_requiretls, false},
 	{VIEW("RET"), read_ret, true},
 	{VIEW("ENVID"), read_envid, true},
 	{VIEW("AUTH"), read_auth, true},

@@ -1,6 +1,6 @@
 /*
  * The parameters behind the paths of MAIL and RCPT: SIZE (RFC 1870), BODY (6152), SMTPUTF8 (6531),
- * RET, ENVID, NOTIFY, ORCPT (3461, 6533), AUTH (4954 §5). Pure; called by smtp_envelope.c
+ * RET, ENVID, NOTIFY, ORCPT (3461, 6533), AUTH (4954 §5), REQUIRETLS (8689). Pure; called by smtp_envelope.c
  * and smtp_client_mail.c.
  */
 #ifndef PROTOCOL_SMTP_PARAMS_H

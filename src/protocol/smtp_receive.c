@@ -122,6 +122,9 @@ static void end_content(struct smtp_server *s, struct buffer *out)
 		header_scan_finish(&s->receipt->header);
 		check_limits(s);
 	}
+	/* RFC 8689 §4.1: who says both wants the stricter */
+	s->mail->tls_not_required =
+		!s->mail->requiretls && header_scan_tls_not_required(&s->receipt->header);
 	if (!has_failed(s->receipt)) {
 		smtp_ask_open(s, SMTP_ASK_COMMIT);
 		return;

@@ -1,7 +1,7 @@
 /*
  * SMTP server, RFC 5321 with PIPELINING (2920), SIZE (1870), 8BITMIME (6152), CHUNKING (3030, without
  * BINARYMIME), SMTPUTF8 (6531), ENHANCEDSTATUSCODES (2034), DSN (3461), STARTTLS (3207), AUTH (4954),
- * LIMITS (9422). A pure machine (STYLE §6): no socket, no clock, no name is looked up. It is fed
+ * LIMITS (9422), REQUIRETLS (8689). A pure machine (STYLE §6): no socket, no clock, no name is looked up. It is fed
  * octets, writes replies, and says what it wants next. Who may mail whom is not its business: it
  * asks its owner (faces/smtpd), and while an ask is open it consumes no input.
  *

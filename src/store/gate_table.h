@@ -26,7 +26,7 @@
 #include "store/gate_hash.h"
 
 #define GATE_TABLE_KEY_MAX 256u /* octets */
-#define GATE_TABLE_FACTS_MAX 512u
+#define GATE_TABLE_FACTS_MAX 4096u
 #define GATE_TABLE_LIFETIME_MAX_S (400u * 86400u) /* of a row, and of a counter's window */
 
 struct gate_limits {

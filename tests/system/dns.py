@@ -3,6 +3,7 @@ misbehave. The addresses are those that `namespace` makes local."""
 import os
 import re
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -112,6 +113,15 @@ class Names:
         if self.process.poll() is not None:
             with open(os.path.join(self.dir, 'log')) as f:
                 raise AssertionError('NSD ended: ' + f.read()[-1000:])
+
+    def change(self, zone, old, new):
+        """in a zone that is not signed"""
+        with open(zone.file) as f:
+            text = f.read()
+        assert old in text, old
+        with open(zone.file, 'w') as f:
+            f.write(text.replace(old, new).replace('hostmaster.example. 1 ', 'hostmaster.example. 2 '))
+        self.process.send_signal(signal.SIGHUP)
 
     def __enter__(self):
         return self

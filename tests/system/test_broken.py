@@ -66,7 +66,8 @@ def test_each_who_speaks_nonsense_to_a_peer_is_started_anew():
                           ('deliver', 'mailbox'), ('mailbox', 'popd'), ('popd', 'auth'), ('auth', 'gate'),
                           ('gate', 'deliver'), ('keys', 'smtpd'), ('smtpd', 'keys'), ('auth', 'mailbox'),
                           ('resolve', 'smtpd'), ('smtpd', 'resolve'), ('spool', 'report'), ('report', 'spool'),
-                          ('spool', 'relay'), ('relay', 'spool'), ('relay', 'resolve'), ('resolve', 'relay')):
+                          ('spool', 'relay'), ('relay', 'spool'), ('relay', 'resolve'), ('resolve', 'relay'),
+                          ('relay', 'fetch'), ('fetch', 'relay')):
         nonsense(program, peer)
 
 

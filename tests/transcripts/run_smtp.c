@@ -160,6 +160,8 @@ static void add_mail(struct buffer *b, const struct smtp_mail *mail)
 		text_add(b, " 8bitmime");
 	if (mail->smtputf8)
 		text_add(b, " smtputf8");
+	if (mail->requiretls)
+		text_add(b, " requiretls");
 	if (mail->ret != SMTP_RET_NONE)
 		text_add(b, " ret={}", text_string(mail->ret == SMTP_RET_FULL ? "full" : "hdrs"));
 	if (mail->envid.length)
@@ -199,6 +201,8 @@ static void add_ask(struct buffer *b, const struct smtp_ask *ask)
 	if (ask->kind == SMTP_ASK_COMMIT)
 		text_add(b, " {} octets for {}", text_number(ask->mail->content_octets),
 			text_number(ask->mail->recipients));
+	if (ask->kind == SMTP_ASK_COMMIT && ask->mail->tls_not_required)
+		text_add(b, " tls-not-required");
 	if (ask->kind == SMTP_ASK_AUTH)
 		text_add(b, " {}", text_view(ask->mechanism));
 	if (ask->has_response)

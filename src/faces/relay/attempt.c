@@ -25,24 +25,25 @@ void attempt_next(struct departure *p)
 		p->all_final = p->all_final && p->trouble.is_final;
 	while (p->next_host < p->hosts.count) {
 		const struct host *host = &p->hosts.hosts[p->next_host++];
-		if (host->tlsa != HOST_TLSA_FAILED) {
-			session_open(p, host, false);
+		const struct security_facts facts = departure_security(p, host);
+		const enum security_bar bar = security_choose(&facts).bar;
+		if (bar == SECURITY_OPEN) {
+			session_open(p, host, &facts);
 			return;
 		}
-		p->all_final = false;
-		trouble_of_ours(&p->trouble, "4.7.5",
-			VIEW("what protects its certificate in the DNS (TLSA) could not be looked "
-			     "up"));
+		trouble_of_bar(&p->trouble, p, host, bar);
+		p->all_final = p->all_final && p->trouble.is_final;
 	}
 	fail(p);
 }
 
-static void go(struct departure *p, const struct hosts *hosts)
+static void go(struct departure *p, const struct hosts *hosts, const struct sts_policy *policy)
 {
 	p->all_final = true;
 	p->next_host = 0;
 	arena_reset(&p->hosts_arena);
-	if (hosts_copy(hosts, &p->hosts_arena, &p->hosts)) {
+	if (hosts_copy(hosts, &p->hosts_arena, &p->hosts) &&
+		sts_policy_copy(policy, &p->hosts_arena, &p->policy)) {
 		attempt_next(p);
 		return;
 	}
@@ -50,23 +51,27 @@ static void go(struct departure *p, const struct hosts *hosts)
 	end_with(p, RELAY_HELD, RELAY_FAILS); /* not at once again */
 }
 
-void attempt_hosts(struct departure *p, const struct resolve_answer *answer)
+void attempt_known(struct departure *p)
 {
-	if (answer->outcome == LOOKUP_OK) {
-		go(p, &answer->hosts);
-		return;
-	}
-	trouble_of_ours(&p->trouble, lookup_outcome_enhanced(answer->outcome), answer->why);
-	if (lookup_is_temporary(answer->outcome))
+	const struct destination *at = p->destination;
+	if (at->outcome != LOOKUP_OK) {
+		trouble_of_ours(&p->trouble, lookup_outcome_enhanced(at->outcome), at->why);
+		if (lookup_is_temporary(at->outcome))
+			end_with(p, RELAY_HELD, RELAY_FAILS);
+		else
+			end_with(p, RELAY_REFUSED, RELAY_SILENT);
+	} else if (at->is_policy_unknown && departure_wish(p) != SECURITY_NOT_REQUIRED) {
+		trouble_of_ours(&p->trouble, "4.4.3", at->why);
 		end_with(p, RELAY_HELD, RELAY_FAILS);
-	else
-		end_with(p, RELAY_REFUSED, RELAY_SILENT);
+	} else {
+		go(p, &at->hosts, &at->policy);
+	}
 }
 
 void attempt_begin(struct departure *p)
 {
 	struct destination *at = p->destination;
-	struct session *idle = destination_take_idle(at);
+	struct session *idle = destination_take_idle(at, departure_wish(p));
 	if (idle)
 		session_take(idle, p);
 	else
@@ -78,7 +83,8 @@ static void go_to_smarthost(struct departure *p)
 {
 	const struct smarthost *smarthost = &p->relayd->snapshot->smarthost;
 	const struct host host = {.addresses = &smarthost->address, .address_count = 1};
-	go(p, &(struct hosts){.hosts = &host, .count = 1});
+	const struct sts_policy none = {.mode = STS_MODE_NONE};
+	go(p, &(struct hosts){.hosts = &host, .count = 1}, &none);
 }
 
 void attempt_anew(struct departure *p)
@@ -86,8 +92,8 @@ void attempt_anew(struct departure *p)
 	struct destination *at = p->destination;
 	if (p->relayd->snapshot->smarthost.is_address) {
 		go_to_smarthost(p);
-	} else if (destination_knows_hosts(at)) {
-		go(p, &at->hosts);
+	} else if (destination_is_known(at)) {
+		go(p, &at->hosts, &at->policy);
 	} else if (!destination_ask(at, p)) {
 		trouble_of_ours(&p->trouble, "4.4.3", VIEW("names cannot be looked up just now"));
 		end_with(p, RELAY_HELD, RELAY_FAILS);

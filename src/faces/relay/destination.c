@@ -72,60 +72,120 @@ void destination_remove_idle(struct destination *at, struct session *s)
 	at->idle_count--;
 }
 
-struct session *destination_take_idle(struct destination *at)
+struct session *destination_take_idle(struct destination *at, enum security_wish wish)
 {
 	struct session *s = at->idle;
+	while (s && s->facts.wish != wish)
+		s = s->idle_next;
 	if (s)
 		destination_remove_idle(at, s);
 	return s;
 }
 
-/* --- hosts -------------------------------------------------------------------------------- */
+/* --- hosts and policy ---------------------------------------------------------------------- */
+
+static struct view kept(struct destination *at, struct view why)
+{
+	struct view copy;
+	return arena_copy(&at->arena, why, &copy) ? copy : VIEW_NONE;
+}
 
 /* Each that waits goes on, or ends; new ones may come to wait meanwhile. */
-static void answered(struct resolve_question *q, const struct resolve_answer *answer)
+static void answered(struct destination *at)
 {
-	struct destination *at = q->context;
 	struct departure *p = at->waiting;
-	at->waiting = NULL;
-	at->hosts_until_ms = 0;
-	if (answer->outcome == LOOKUP_OK) {
-		arena_reset(&at->arena);
-		if (hosts_copy(&answer->hosts, &at->arena, &at->hosts))
-			at->hosts_until_ms = loop_now_ms(at->relayd->program->loop) + HOSTS_KEPT_MS;
-	}
-	while (p) {
-		struct departure *next = p->next;
-		p->next = NULL;
-		attempt_hosts(p, answer);
-		p = next;
+	if (--at->open == 0) {
+		at->waiting = NULL;
+		at->known_until_ms = 0;
+		if (at->outcome == LOOKUP_OK && !at->is_policy_unknown)
+			at->known_until_ms = loop_now_ms(at->relayd->program->loop) + HOSTS_KEPT_MS;
+		while (p) {
+			struct departure *next = p->next;
+			p->next = NULL;
+			attempt_known(p);
+			p = next;
+		}
 	}
 	destination_drop(&at);
 }
 
-bool destination_knows_hosts(const struct destination *at)
+static void on_hosts(struct resolve_question *q, const struct resolve_answer *answer)
 {
-	return at->hosts_until_ms > loop_now_ms(at->relayd->program->loop);
+	struct destination *at = q->context;
+	at->outcome = answer->outcome;
+	if (answer->outcome != LOOKUP_OK) {
+		at->why = kept(at, answer->why);
+	} else if (!hosts_copy(&answer->hosts, &at->arena, &at->hosts)) {
+		at->outcome = LOOKUP_TEMPORARY;
+		at->why = VIEW("there is no memory for its hosts");
+	}
+	answered(at);
 }
 
-static bool ask(struct destination *at)
+static void on_policy(struct policy_question *q, const struct policy_answer *answer)
+{
+	struct destination *at = q->context;
+	at->is_policy_unknown = answer->outcome == FETCH_UNKNOWN;
+	if (at->is_policy_unknown && at->outcome == LOOKUP_OK)
+		at->why = kept(at, answer->why);
+	if (answer->outcome == FETCH_FOUND &&
+		!sts_policy_copy(&answer->policy, &at->arena, &at->policy)) {
+		at->is_policy_unknown = true;
+		at->why = VIEW("there is no memory for its policy");
+	}
+	answered(at);
+}
+
+bool destination_is_known(const struct destination *at)
+{
+	return at->known_until_ms > loop_now_ms(at->relayd->program->loop);
+}
+
+static bool ask_hosts(struct destination *at)
 {
 	const struct smarthost *smarthost = &at->relayd->snapshot->smarthost;
 	struct resolve_client *resolve = at->relayd->resolve;
-	at->question = (struct resolve_question){.answered = answered, .context = at};
+	at->question = (struct resolve_question){.answered = on_hosts, .context = at};
 	if (smarthost->port)
 		return resolve_client_addresses(
 			resolve, &at->question, smarthost->name.name, smarthost->port);
 	return resolve_client_hosts(resolve, &at->question, at->name);
 }
 
+/* Neither a smarthost nor an address has a policy. */
+static bool may_have_policy(const struct destination *at)
+{
+	return !at->relayd->snapshot->has_smarthost && !view_starts(at->name, VIEW("["));
+}
+
+static bool ask(struct destination *at)
+{
+	arena_reset(&at->arena);
+	at->policy = (struct sts_policy){.mode = STS_MODE_NONE};
+	at->is_policy_unknown = false;
+	at->outcome = LOOKUP_OK;
+	at->why = VIEW_NONE;
+	if (!ask_hosts(at))
+		return false;
+	destination_hold(at);
+	at->open = 1;
+	if (!may_have_policy(at))
+		return true;
+	at->policy_question = (struct policy_question){.answered = on_policy, .context = at};
+	if (policy_ask(at->relayd, &at->policy_question, at->name)) {
+		destination_hold(at);
+		at->open++;
+	} else {
+		at->is_policy_unknown = true;
+		at->why = VIEW("policies cannot be asked for just now");
+	}
+	return true;
+}
+
 bool destination_ask(struct destination *at, struct departure *p)
 {
-	if (!at->question.stream) {
-		if (!ask(at))
-			return false;
-		destination_hold(at);
-	}
+	if (!at->open && !ask(at))
+		return false;
 	p->next = at->waiting;
 	at->waiting = p;
 	return true;

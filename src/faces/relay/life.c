@@ -9,6 +9,7 @@ struct relayd *relayd_new(struct program *program)
 	struct relayd *d = memory_new(1, sizeof *d);
 	d->program = program;
 	d->departures = streams_new(DEPARTURES_MAX);
+	d->policies = streams_new(POLICIES_MAX);
 	d->resolve = resolve_client_new(program);
 	return d;
 }
@@ -18,9 +19,10 @@ void relayd_warm(struct relayd *d)
 	tls_warm();
 	d->tls = tls_client_new();
 	if (!tls_client_trust_file(d->tls, TLS_AUTHORITIES_FILE))
-		log_warning("no authorities for certificates: a smarthost with a login cannot be "
-			    "verified; "
-			    "install the package ca-certificates",
+		log_warning("no authorities for certificates: neither a smarthost with a login nor "
+			    "a host "
+			    "with a policy (MTA-STS) can be verified; install the package "
+			    "ca-certificates",
 			fact_text("file", TLS_AUTHORITIES_FILE));
 }
 
@@ -57,7 +59,7 @@ void relayd_config(struct relayd *d, struct snapshot *snapshot)
 	d->snapshot = snapshot;
 	for (size_t i = 0; i < DESTINATION_SLOTS; i++)
 		for (struct destination *at = d->destinations[i]; at; at = at->chain)
-			at->hosts_until_ms = 0;
+			at->known_until_ms = 0;
 	each_session(d, quit_idle);
 }
 
@@ -94,6 +96,7 @@ void relayd_free(struct relayd **at)
 	if (!d)
 		return;
 	spool_side_end(d);
+	policy_end(d);
 	each_session(d, drop);
 	for (size_t i = 0; i < DESTINATION_SLOTS; i++)
 		must(!d->destinations[i]);
@@ -101,6 +104,7 @@ void relayd_free(struct relayd **at)
 	timer_free(&d->tick);
 	tls_client_free(&d->tls);
 	streams_free(&d->departures);
+	streams_free(&d->policies);
 	snapshot_drop(&d->snapshot);
 	memory_free(d);
 	*at = NULL;

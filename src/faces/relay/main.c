@@ -23,6 +23,8 @@ static void on_peer(
 		spool_side_connect(d, fd);
 	else if (id == PROGRAM_RESOLVE)
 		resolve_client_connect(d->resolve, fd);
+	else if (id == PROGRAM_FETCH)
+		policy_connect(d, fd);
 	else
 		close(fd);
 }

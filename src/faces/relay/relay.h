@@ -1,6 +1,6 @@
 /*
  * relay, a face: mail for other hosts, over SMTP (DESIGN §1). `spool` says what to send and to which
- * destination; `resolve` says which hosts serve that; here is who talks to them. Nothing is kept: what
+ * destination; `resolve` says which hosts serve that, `fetch` what policy the destination has; here is who talks to them. Nothing is kept: what
  * has had no RESULT when this program dies is handed out anew. Files:
  *
  *	main.c		what the parent hands over
@@ -10,7 +10,9 @@
  *	attempt.c	one departure on its way through the hosts, until one answers
  *	trouble.c	who said what, for spool and the log
  *	session.c	a connection to a host: the protocol machine, content, deadlines
- *	security.c	what TLS a host must speak (RFC 7672), and is asked for
+ *	security.h	what TLS a host must speak: pure
+ *	session_tls.c	what is known of a host for that, and its TLS
+ *	policy.c	the channel to fetch
  *	results.c	what the machine's results mean to spool
  *
  * A departure has one attempt; an attempt takes an idle session of its destination, or opens a new one to
@@ -26,8 +28,10 @@
 #include "base/streams.h"
 #include "base/tls_client.h"
 #include "channels/program.h"
+#include "channels/relay_fetch.h"
 #include "channels/spool_relay.h"
 #include "config/snapshot.h"
+#include "faces/relay/security.h"
 #include "faces/shared/resolve_client.h"
 #include "mail/envelope.h"
 #include "mail/hosts.h"
@@ -42,21 +46,42 @@
 #define SESSION_MAILS_MAX 1000u /* mails over one connection */
 #define DIAL_MS 30000u /* monotonic: to connect to one host, all its addresses */
 #define DEPARTURE_MEMORY_MAX (2u << 20)
+#define POLICIES_MAX 8192u /* that are asked for */
 
 struct relayd;
 struct departure;
 struct session;
 
+/* Views live until `answered` returns. */
+struct policy_answer {
+	enum fetch_outcome outcome;
+	struct sts_policy policy; /* when found */
+	struct view why;
+};
+
+struct policy_question {
+	/* Once; never from inside policy_ask. */
+	void (*answered)(struct policy_question *q, const struct policy_answer *answer);
+	void *context;
+	uint32_t stream; /* 0: not under way */
+};
+
 struct destination {
 	struct destination *chain; /* of the hash */
 	struct relayd *relayd;
 	struct view name;
-	uint32_t users; /* departures, sessions and the question: 0 frees it */
+	uint32_t users; /* departures, sessions and what is asked: 0 frees it */
 	struct resolve_question question;
-	struct arena arena; /* of `hosts` */
-	struct hosts hosts;
-	uint64_t hosts_until_ms; /* 0: not known */
-	struct departure *waiting; /* for `hosts` */
+	struct policy_question policy_question;
+	uint32_t open; /* of these two */
+	struct arena arena; /* of what they brought */
+	enum lookup_outcome outcome;
+	struct hosts hosts; /* LOOKUP_OK */
+	struct sts_policy policy; /* STS_MODE_NONE also when there is none */
+	bool is_policy_unknown;
+	struct view why; /* of what went wrong */
+	uint64_t known_until_ms; /* 0: not */
+	struct departure *waiting; /* for them */
 	struct session *idle; /* the latest first */
 	uint32_t idle_count;
 };
@@ -96,8 +121,9 @@ struct departure {
 	bool whole; /* and that was all of it */
 	bool answered; /* each recipient has its RESULT: END is waited for */
 	/* the attempt */
-	struct arena hosts_arena; /* of `hosts` */
+	struct arena hosts_arena; /* of `hosts` and `policy` */
 	struct hosts hosts;
+	struct sts_policy policy;
 	uint32_t next_host;
 	bool all_final; /* so far each host has refused for good */
 	enum relay_health health; /* said with FINISHED */
@@ -116,7 +142,8 @@ struct session {
 	struct snapshot *snapshot; /* the machine's settings point into it */
 	struct host host; /* its views live in `arena` */
 	struct domain canonical; /* of the destination, the same */
-	bool has_mx;
+	struct security_facts facts;
+	struct security security;
 	struct arena arena;
 	struct ip address; /* when `has_address` */
 	bool has_address;
@@ -125,9 +152,9 @@ struct session {
 	struct smtp_client *client; /* as `connection` */
 	uint32_t mails; /* that were given to it */
 	uint64_t deadline_ms; /* monotonic */
-	bool in_clear; /* TLS has failed on an earlier connection, and need not be */
 	bool tls_begun;
 	bool tls_done;
+	bool tls_failed; /* not for want of time */
 };
 
 struct relayd {
@@ -135,6 +162,9 @@ struct relayd {
 	struct snapshot *snapshot;
 	struct channel *spool;
 	struct resolve_client *resolve;
+	struct channel *fetch;
+	struct streams policies; /* policy_question, by the number of its stream */
+	uint32_t last_policy;
 	struct tls_client *tls;
 	struct timer *tick;
 	struct streams departures; /* by the number of their stream */
@@ -177,12 +207,12 @@ void spool_side_finish(struct departure *p, enum relay_health health);
 struct destination *destination_get(struct relayd *d, struct view name);
 struct destination *destination_hold(struct destination *at);
 void destination_drop(struct destination **at);
-/* An idle session, or null. */
-struct session *destination_take_idle(struct destination *at);
+/* An idle session for mail with that wish, or null. */
+struct session *destination_take_idle(struct destination *at, enum security_wish wish);
 void destination_add_idle(struct destination *at, struct session *s);
 void destination_remove_idle(struct destination *at, struct session *s);
-bool destination_knows_hosts(const struct destination *at);
-/* `p` waits for the hosts and hears of them by attempt_hosts; false: they cannot be asked for. */
+bool destination_is_known(const struct destination *at);
+/* `p` waits for hosts and policy and hears of them by attempt_known; false: they cannot be asked for. */
 must_use bool destination_ask(struct destination *at, struct departure *p);
 /* `p` waits no more. */
 void destination_forget(struct destination *at, struct departure *p);
@@ -192,8 +222,8 @@ void destination_forget(struct destination *at, struct departure *p);
 void attempt_begin(struct departure *p);
 /* Not by an idle session. */
 void attempt_anew(struct departure *p);
-/* What resolve has said. */
-void attempt_hosts(struct departure *p, const struct resolve_answer *answer);
+/* What resolve and fetch have said lies in its destination. */
+void attempt_known(struct departure *p);
 /* Its session has ended, and nothing of it has gone out: `trouble` says why. The next host, or the end. */
 void attempt_next(struct departure *p);
 /* It is not wanted any more. */
@@ -205,6 +235,11 @@ void trouble_of_session(struct trouble *t, const struct session *s,
 	const struct smtp_client_said *said, const char *reason);
 /* `status` is static; `reason` is copied. */
 void trouble_of_ours(struct trouble *t, const char *status, struct view reason);
+/* A host that may not be used for `p`. */
+void trouble_of_bar(struct trouble *t, const struct departure *p, const struct host *host,
+	enum security_bar bar);
+/* A host that does not offer what `p` needs. */
+void trouble_of_requiretls(struct trouble *t, const struct session *s);
 void trouble_free(struct trouble *t);
 /* The line in the log of one recipient, or of all (null). */
 void trouble_log(const struct trouble *t, const struct departure *p,
@@ -212,7 +247,7 @@ void trouble_log(const struct trouble *t, const struct departure *p,
 
 /* session.c */
 /* Opens a connection to that host for `p`, which is told by attempt_next if nothing comes of it. */
-void session_open(struct departure *p, const struct host *host, bool in_clear);
+void session_open(struct departure *p, const struct host *host, const struct security_facts *facts);
 /* An idle session gets the departure. */
 void session_take(struct session *s, struct departure *p);
 /* Content has come for its departure, or its end. */
@@ -224,11 +259,21 @@ void session_tick(struct session *s, uint64_t now_ms);
 /* Says QUIT; it is idle. */
 void session_quit(struct session *s);
 
-/* security.c */
-/* What the machine is told. */
-enum smtp_client_tls security_of(const struct session *s);
+/* session_tls.c */
+enum security_wish departure_wish(const struct departure *p);
+struct security_facts departure_security(const struct departure *p, const struct host *host);
+/* Its address is known: what TLS must be. */
+void session_secure(struct session *s);
 /* TLS begins on the session's connection; false: there is no memory. */
-must_use bool security_start(struct session *s);
+must_use bool session_start_tls(struct session *s);
+/* Says in the log what a policy in testing would have forbidden. */
+void session_log_testing(const struct session *s);
+
+/* policy.c */
+void policy_connect(struct relayd *d, int fd);
+void policy_end(struct relayd *d);
+/* `q` is kept until answered. False: it cannot be asked now. */
+must_use bool policy_ask(struct relayd *d, struct policy_question *q, struct view domain);
 
 /* results.c */
 /* The machine has results for the session's departure, which is let go. */

@@ -1,72 +1,81 @@
-#include "faces/relay/relay.h"
+#include "faces/relay/security.h"
 
-#define PORT_TLS 465u /* TLS from the first octet, RFC 8314 §3.3 */
-#define NAMES_MAX 3
-
-/* A login goes to a smarthost whose certificate bears its name, or over the loopback, and nowhere else. */
-static bool is_login(const struct session *s)
+/* The operator has chosen the smarthost: no policy of a destination speaks of it, and no mail excuses it. */
+static bool is_excused(const struct security_facts *f)
 {
-	return s->snapshot->has_smarthost && s->snapshot->smarthost.user.length;
+	return f->wish == SECURITY_NOT_REQUIRED && !f->is_smarthost;
 }
 
-static bool is_loopback(const struct session *s)
+/* RFC 8689 §4.2.1 */
+static bool is_name_vouched_for(const struct security_facts *f)
 {
-	return s->has_address && ip_is_loopback(&s->address);
+	if (!f->has_name)
+		return false;
+	return f->is_smarthost || !f->has_mx || f->is_mx_secure || f->tlsa == HOST_TLSA_USABLE ||
+	       (f->policy != STS_MODE_NONE && f->is_named);
 }
 
-static bool must_have_tls(const struct session *s)
+static enum security_bar bar_of(const struct security_facts *f)
 {
-	return s->host.tlsa == HOST_TLSA_USABLE || s->host.tlsa == HOST_TLSA_UNUSABLE ||
-	       (is_login(s) && !is_loopback(s));
+	if (is_excused(f))
+		return SECURITY_OPEN;
+	if (f->tlsa == HOST_TLSA_FAILED)
+		return SECURITY_BARRED_TLSA;
+	if (f->policy == STS_MODE_ENFORCE && !f->is_named)
+		return SECURITY_BARRED_POLICY;
+	if (f->wish == SECURITY_REQUIRED && !is_name_vouched_for(f))
+		return SECURITY_BARRED_NAME;
+	return SECURITY_OPEN;
 }
 
-enum smtp_client_tls security_of(const struct session *s)
+static enum security_by by_whom(const struct security_facts *f)
 {
-	if (s->snapshot->has_smarthost && s->snapshot->smarthost.port == PORT_TLS)
-		return SMTP_CLIENT_TLS_ACTIVE;
-	if (must_have_tls(s))
-		return SMTP_CLIENT_TLS_MUST;
-	return s->in_clear ? SMTP_CLIENT_TLS_NEVER : SMTP_CLIENT_TLS_MAY;
+	if (f->wish == SECURITY_REQUIRED)
+		return SECURITY_BY_REQUIRETLS;
+	if (f->has_login && !f->is_loopback)
+		return SECURITY_BY_LOGIN;
+	if (is_excused(f))
+		return SECURITY_BY_NOBODY;
+	if (f->tlsa == HOST_TLSA_USABLE)
+		return SECURITY_BY_DANE;
+	if (f->policy == STS_MODE_ENFORCE)
+		return SECURITY_BY_POLICY;
+	return f->tlsa == HOST_TLSA_UNUSABLE ? SECURITY_BY_DANE : SECURITY_BY_NOBODY;
 }
 
-/* Names that count for DANE-TA, RFC 7672 §3.2.3. */
-static size_t add_names(const struct session *s, struct view *names)
+/* A record before a name: that it fails, no name makes good (RFC 8461 §2). */
+static enum tls_verify verify_of(const struct security_facts *f, enum security_by by)
 {
-	size_t n = 0;
-	if (s->host.tlsa != HOST_TLSA_NONE && s->host.tlsa_base.name.length)
-		names[n++] = s->host.tlsa_base.name;
-	else
-		names[n++] = s->host.name.name;
-	if (!s->snapshot->has_smarthost && s->has_mx)
-		names[n++] = s->destination->name;
-	if (!s->snapshot->has_smarthost && s->has_mx && s->canonical.name.length)
-		names[n++] = s->canonical.name;
-	return n;
-}
-
-static enum tls_verify verify_of(const struct session *s)
-{
-	if (s->host.tlsa == HOST_TLSA_USABLE)
+	if (by == SECURITY_BY_NOBODY)
+		return TLS_VERIFY_NONE;
+	if (f->tlsa == HOST_TLSA_USABLE)
 		return TLS_VERIFY_DANE;
-	return is_login(s) && !is_loopback(s) ? TLS_VERIFY_PKIX : TLS_VERIFY_NONE;
+	return by == SECURITY_BY_DANE ? TLS_VERIFY_NONE : TLS_VERIFY_PKIX;
 }
 
-bool security_start(struct session *s)
+struct security security_choose(const struct security_facts *f)
 {
-	struct tls_record records[HOST_TLSAS_MAX];
-	struct view names[NAMES_MAX];
-	size_t count = 0;
-	for (; count < s->host.tlsa_count && count < HOST_TLSAS_MAX; count++) {
-		const struct tlsa *t = &s->host.tlsas[count];
-		records[count] = (struct tls_record){t->usage, t->selector, t->matching, t->data};
-	}
-	const struct tls_spec spec = {.verify = verify_of(s),
-		.server_name =
-			s->host.tlsa_base.name.length ? s->host.tlsa_base.name : s->host.name.name,
-		.names = names,
-		.names_count = add_names(s, names),
-		.records = records,
-		.records_count = count};
-	s->tls_begun = true;
-	return connection_start_tls_client(s->connection, s->relayd->tls, &spec);
+	const enum security_by by = by_whom(f);
+	struct security s = {.bar = bar_of(f),
+		.by = by,
+		.verify = verify_of(f, by),
+		.needs_requiretls = f->wish == SECURITY_REQUIRED};
+	if (f->is_implicit)
+		s.tls = SMTP_CLIENT_TLS_ACTIVE;
+	else if (by != SECURITY_BY_NOBODY)
+		s.tls = SMTP_CLIENT_TLS_MUST;
+	else
+		s.tls = f->in_clear ? SMTP_CLIENT_TLS_NEVER : SMTP_CLIENT_TLS_MAY;
+	return s;
+}
+
+const char *security_tested(const struct security_facts *f, bool has_tls, bool is_verified)
+{
+	if (f->policy != STS_MODE_TESTING)
+		return NULL;
+	if (!f->is_named)
+		return "the policy does not name the host";
+	if (!has_tls)
+		return "there is no TLS";
+	return is_verified ? NULL : "the certificate is not the right one";
 }

@@ -57,11 +57,13 @@ static enum smtp_ret ret_of(uint32_t flags)
 static void give_mail(struct session *s)
 {
 	const struct departure *p = s->departure;
-	s->mails++;
+	if (s->mails++ == 0)
+		session_log_testing(s);
 	smtp_client_mail(s->client, &(struct smtp_client_mail){.reverse_path = p->reverse_path,
 					    .size_octets = p->octets,
 					    .is_8bitmime = p->flags & ENVELOPE_8BITMIME,
 					    .smtputf8 = p->flags & ENVELOPE_SMTPUTF8,
+					    .requiretls = p->flags & ENVELOPE_REQUIRETLS,
 					    .ret = ret_of(p->flags),
 					    .envid = p->envid,
 					    .recipients = p->recipients,
@@ -98,10 +100,26 @@ static bool give_content(struct session *s)
 	return used > 0;
 }
 
+/* The host does not promise what the mail needs: another may. */
+static void pass_over(struct session *s)
+{
+	struct departure *p = s->departure;
+	trouble_of_requiretls(&p->trouble, s);
+	p->session = NULL;
+	s->departure = NULL;
+	smtp_client_quit(s->client);
+	attempt_next(p);
+}
+
 /* Ready for a mail: one is given, or it waits for one. True: step again. */
 static bool want_mail(struct session *s)
 {
 	const struct relayd *d = s->relayd;
+	if (s->departure && s->security.needs_requiretls &&
+		!smtp_client_facts(s->client)->has_requiretls) {
+		pass_over(s);
+		return true;
+	}
 	if (s->departure) {
 		give_mail(s);
 		return true;
@@ -129,7 +147,7 @@ static bool run(struct session *s, struct cursor *in)
 			again = connection_unsent(s->connection) <= OUT_HIGH;
 			break;
 		case SMTP_CLIENT_WANT_TLS:
-			if (!security_start(s)) {
+			if (!session_start_tls(s)) {
 				give_up(s, NULL, "there is no memory for TLS");
 				return false;
 			}
@@ -192,18 +210,21 @@ static const char *why_it_ended(const struct session *s)
 static bool goes_on_in_clear(struct session *s)
 {
 	struct departure *p = s->departure;
-	if (!p || !s->tls_begun || s->tls_done || security_of(s) != SMTP_CLIENT_TLS_MAY)
+	if (!p || !s->tls_begun || s->tls_done || s->security.tls != SMTP_CLIENT_TLS_MAY)
 		return false;
+	struct security_facts facts = s->facts;
+	facts.in_clear = true;
 	p->session = NULL;
 	s->departure = NULL;
-	session_open(p, &s->host, true);
+	session_open(p, &s->host, &facts);
 	return true;
 }
 
 static void on_closed(void *context, const char *why)
 {
 	struct session *s = context;
-	if (s->tls_begun && !s->tls_done)
+	s->tls_failed = s->tls_begun && !s->tls_done;
+	if (s->tls_failed)
 		log_info("TLS failed", fact_view("host", s->host.name.name),
 			fact_text("why", why ? why : "the host has closed the connection"));
 	if (goes_on_in_clear(s))
@@ -246,15 +267,16 @@ static void connected(void *context, int fd, const struct dial_address *address,
 	}
 	must(view_copy(view_of(address->octets, 16), s->address.octets, 16));
 	s->has_address = true;
+	session_secure(s);
 	s->connection = connection_new(s->relayd->program->loop, fd, &handler, s);
 	s->client =
 		smtp_client_new(&(struct smtp_client_settings){.name = s->snapshot->servername.name,
-			.tls = security_of(s),
+			.tls = s->security.tls,
 			.user = s->snapshot->smarthost.user,
 			.password = s->snapshot->smarthost.password,
 			.login_in_clear = ip_is_loopback(&s->address)});
 	touch(s);
-	if (security_of(s) != SMTP_CLIENT_TLS_ACTIVE || security_start(s))
+	if (s->security.tls != SMTP_CLIENT_TLS_ACTIVE || session_start_tls(s))
 		connection_resume(s->connection);
 	else
 		give_up(s, NULL, "there is no memory for TLS");
@@ -288,7 +310,7 @@ static void start_dialling(struct session *s)
 		s->relayd->program->loop, addresses, count, port_of(s), DIAL_MS, connected, s);
 }
 
-void session_open(struct departure *p, const struct host *host, bool in_clear)
+void session_open(struct departure *p, const struct host *host, const struct security_facts *facts)
 {
 	struct relayd *d = p->relayd;
 	struct session *s = memory_new(1, sizeof *s);
@@ -297,8 +319,8 @@ void session_open(struct departure *p, const struct host *host, bool in_clear)
 		.departure = p,
 		.snapshot = snapshot_hold(d->snapshot),
 		.arena = arena_new(DEPARTURE_MEMORY_MAX),
-		.has_mx = p->hosts.has_mx,
-		.in_clear = in_clear,
+		.facts = *facts,
+		.security = security_choose(facts),
 		.all_next = d->sessions};
 	p->session = s;
 	if (d->sessions)

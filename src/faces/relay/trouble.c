@@ -49,9 +49,40 @@ static void fill(struct trouble *t, struct view host, const struct ip *address,
 			      said->command == SMTP_CLIENT_HELO);
 }
 
+/* Who wanted TLS to be right, and it is not. */
+static struct view whose_demand(const struct session *s, struct buffer *b)
+{
+	if (s->security.by == SECURITY_BY_POLICY)
+		text_add(b,
+			"the MTA-STS policy of {} forbids it: ", text_view(s->destination->name));
+	if (s->security.by == SECURITY_BY_REQUIRETLS)
+		text_add(b, "the sender requires TLS that is verified (REQUIRETLS): ");
+	return buffer_view(b);
+}
+
+/* The reply of a host that has no right TLS says less than why that matters. */
+static void fill_tls(struct trouble *t, const struct session *s, struct view what)
+{
+	struct buffer reason = buffer_new(TROUBLE_OCTETS_MAX);
+	(void)whose_demand(s, &reason);
+	buffer_add(&reason, view_first(what, RELAY_REASON_MAX));
+	fill(t, s->host.name.name, s->has_address ? &s->address : NULL, NULL, buffer_view(&reason));
+	buffer_free(&reason);
+	t->is_final = s->security.by == SECURITY_BY_REQUIRETLS; /* RFC 8689 §4.2.1 */
+	t->status = t->is_final ? VIEW("5.7.10") : VIEW("4.7.5");
+}
+
 void trouble_of_session(struct trouble *t, const struct session *s,
 	const struct smtp_client_said *said, const char *reason)
 {
+	const bool is_tls = s->tls_failed ||
+			    (s->client && smtp_client_end(s->client)->kind == SMTP_CLIENT_END_TLS);
+	const bool is_demanded =
+		s->security.by == SECURITY_BY_POLICY || s->security.by == SECURITY_BY_REQUIRETLS;
+	if (is_tls && is_demanded && said) {
+		fill_tls(t, s, said->text);
+		return;
+	}
 	fill(t, s->host.name.name, s->has_address ? &s->address : NULL, said,
 		reason ? view_text(reason) : VIEW_NONE);
 }
@@ -60,6 +91,34 @@ void trouble_of_ours(struct trouble *t, const char *status, struct view reason)
 {
 	fill(t, VIEW_NONE, NULL, NULL, reason);
 	t->status = view_text(status);
+}
+
+void trouble_of_bar(struct trouble *t, const struct departure *p, const struct host *host,
+	enum security_bar bar)
+{
+	struct buffer reason = buffer_new(TROUBLE_OCTETS_MAX);
+	if (bar == SECURITY_BARRED_TLSA)
+		text_add(&reason,
+			"what protects its certificate in the DNS (TLSA) could not be looked up");
+	else if (bar == SECURITY_BARRED_POLICY)
+		text_add(&reason, "the MTA-STS policy of {} forbids it: it does not name this host",
+			text_view(p->destination->name));
+	else
+		text_add(&reason, "the sender requires TLS that is verified (REQUIRETLS), and "
+				  "neither DNSSEC nor MTA-STS vouches for the name of this host");
+	fill(t, host->name.name, NULL, NULL, buffer_view(&reason));
+	buffer_free(&reason);
+	t->is_final = bar == SECURITY_BARRED_NAME;
+	t->status = t->is_final ? VIEW("5.7.10") : VIEW("4.7.5");
+}
+
+void trouble_of_requiretls(struct trouble *t, const struct session *s)
+{
+	trouble_of_session(t, s, NULL,
+		"the sender wants TLS all the way (REQUIRETLS), and this host does not promise "
+		"that");
+	t->status = VIEW("5.7.30");
+	t->is_final = true;
 }
 
 static const char *outcome_text(enum relay_outcome outcome)
@@ -83,7 +142,7 @@ static const char *outcome_text(enum relay_outcome outcome)
 void trouble_log(const struct trouble *t, const struct departure *p,
 	const struct smtp_client_recipient *r, enum relay_outcome outcome)
 {
-	struct fact facts[12] = {fact_hex("id", p->id), fact_text("outcome", outcome_text(outcome)),
+	struct fact facts[13] = {fact_hex("id", p->id), fact_text("outcome", outcome_text(outcome)),
 		fact_view("destination", p->destination->name),
 		r ? fact_view("forward_path", r->forward_path)
 		  : fact_number("recipients", p->count),
@@ -92,6 +151,8 @@ void trouble_log(const struct trouble *t, const struct departure *p,
 	size_t n = 7;
 	if (t->reason.length && !t->reply.length)
 		facts[n++] = fact_view("reason", t->reason);
+	if (p->policy.mode != STS_MODE_NONE)
+		facts[n++] = fact_text("policy", sts_mode_name(p->policy.mode));
 	if (p->session) {
 		const struct tls_session *tls = connection_tls(p->session->connection);
 		facts[n++] = fact_text("tls", tls ? tls_session_facts(tls).version : "none");

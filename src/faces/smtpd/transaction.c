@@ -173,7 +173,9 @@ static uint16_t envelope_flags(const struct smtp_mail *mail)
 	return (uint16_t)((mail->body == SMTP_BODY_8BITMIME ? ENVELOPE_8BITMIME : 0) |
 			  (mail->smtputf8 ? ENVELOPE_SMTPUTF8 : 0) |
 			  (mail->ret == SMTP_RET_FULL ? ENVELOPE_RET_FULL : 0) |
-			  (mail->ret == SMTP_RET_HDRS ? ENVELOPE_RET_HDRS : 0));
+			  (mail->ret == SMTP_RET_HDRS ? ENVELOPE_RET_HDRS : 0) |
+			  (mail->requiretls ? ENVELOPE_REQUIRETLS : 0) |
+			  (mail->tls_not_required ? ENVELOPE_TLS_NOT_REQUIRED : 0));
 }
 
 static struct view path_text(struct arena *a, const struct address *address)

@@ -11,6 +11,7 @@ static const struct gate_kind kinds[] = {
 	{VIEW("open:"), "addresses opened by a login (N-20)", BIT(PROGRAM_SMTPD), BIT(PROGRAM_POPD), true, false},
 	{VIEW("block:"), "addresses refused after a flood", 0, BIT(PROGRAM_SMTPD), true, false},
 	{VIEW("mails:"), "recipients that a user wrote to (N-8)", 0, BIT(PROGRAM_SMTPD), false, true},
+	{VIEW("sts:"), "policies of domains (MTA-STS)", 0, BIT(PROGRAM_FETCH), true, false},
 	{VIEW("rate:"), "rates of clients", 0, BIT(PROGRAM_SMTPD) | BIT(PROGRAM_POPD), false, true},
 };
 /* clang-format on */

@@ -162,6 +162,7 @@ static bool compose(
 	memory_free(all);
 	if (d.kind == DSN_TO_POSTMASTER)
 		*flags |= ENVELOPE_NO_REPORT;
+	*flags |= l->envelope.flags & ENVELOPE_REQUIRETLS; /* RFC 8689 §5 */
 	return ok;
 }
 

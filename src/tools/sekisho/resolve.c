@@ -1,4 +1,5 @@
 #include "channels/any_resolve.h"
+#include "channels/relay_fetch.h"
 #include "tools/sekisho/ask.h"
 #include "tools/sekisho/call.h"
 #include "tools/sekisho/say.h"
@@ -32,21 +33,49 @@ static void collect(void *context, struct view octets)
 	buffer_add(context, octets);
 }
 
-int run_resolve(const struct call *call)
+static int ask(const struct call *call, struct view program, const char *kind, uint32_t seconds,
+	struct buffer *answer)
 {
 	struct buffer words = buffer_new(ASK_WORDS_MAX);
-	struct buffer answer = buffer_new(1u << 20);
-	buffer_add(&words, view_text(kind_of(call)));
+	buffer_add(&words, view_text(kind));
 	buffer_add_octet(&words, 0);
 	add_name(&words, call_word(call, 0));
 	if (call_has(call, VIEW("--json")))
 		buffer_add(&words, VIEW("\0--json"));
-	const int code = ask_patiently(call->state, VIEW("resolve"), buffer_view(&words),
-		RESOLVE_ANSWER_MS / 1000, collect, &answer);
+	const int code =
+		ask_patiently(call->state, program, buffer_view(&words), seconds, collect, answer);
+	buffer_free(&words);
+	return code;
+}
+
+/* What the domain asks of those who send to it, behind its hosts; within their JSON object. */
+static void add_policy(const struct call *call, struct buffer *answer)
+{
+	const struct view end = VIEW("}\n");
+	struct buffer policy = buffer_new(1u << 16);
+	(void)ask(call, VIEW("fetch"), "policy", FETCH_ANSWER_MS / 1000, &policy);
+	if (!call_has(call, VIEW("--json"))) {
+		buffer_add(answer, buffer_view(&policy));
+	} else if (policy.length && view_ends(buffer_view(answer), end)) {
+		buffer_truncate(answer, answer->length - end.length);
+		buffer_add(answer, VIEW(",\"policy\":"));
+		buffer_add(answer, view_first(buffer_view(&policy), policy.length - 1));
+		buffer_add(answer, end);
+	}
+	buffer_free(&policy);
+}
+
+int run_resolve(const struct call *call)
+{
+	struct buffer answer = buffer_new(1u << 20);
+	const char *kind = kind_of(call);
+	const int code = ask(call, VIEW("resolve"), kind, RESOLVE_ANSWER_MS / 1000, &answer);
 	if (code == EXIT_USAGE)
 		say_trouble("that is neither a name nor an address");
+	if (code == 0 && view_equal(view_text(kind), VIEW("hosts")) &&
+		!view_starts(call_word(call, 0), VIEW("[")))
+		add_policy(call, &answer);
 	say_octets(buffer_view(&answer));
-	buffer_free(&words);
 	buffer_free(&answer);
 	return code;
 }

@@ -140,7 +140,7 @@ static void test_operations(void **state)
 static void test_sizes(void **state)
 {
 	(void)state;
-	static uint8_t octets[1024];
+	static uint8_t octets[GATE_TABLE_FACTS_MAX + 1];
 	struct gate_table *t = table_of(10, 100000);
 	struct gate_row row;
 	struct gate_write w = {.key = view_of(octets, GATE_TABLE_KEY_MAX),
@@ -277,7 +277,7 @@ static void test_bound_rows(void **state)
 static void test_bound_octets(void **state)
 {
 	(void)state;
-	static uint8_t octets[GATE_TABLE_FACTS_MAX];
+	static uint8_t octets[512];
 	struct gate_table *t = table_of(1000, 2000);
 	struct gate_row row;
 	struct gate_write w = {.facts = view_of(octets, sizeof octets), .lifetime_s = 9};
