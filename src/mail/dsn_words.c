@@ -167,10 +167,16 @@ static const struct {
 				"手に知らせて"
 				"ください。"}}},
 	{ANY, 7, 10, 10,
-		{{"The other side takes mail over protected connections only.",
-			 "Show this mail to your postmaster."},
-			{"先方は、保護された接続からのメールしか受け付けません。",
-				"このメールを管理者（postmaster）に見せてください。"}}},
+		{{"The mail may travel over a protected connection only, as you or the other side "
+		  "wish it, and none could be had.",
+			 "Send the mail without that wish (REQUIRETLS), if it may be, or show this "
+			 "mail to your postmaster."},
+			{"このメールは、送信者または先方の指定により保護された接続でしか送れません"
+			 "が、"
+			 "その接続が得られませんでした。",
+				"差し支えなければその指定（REQUIRETLS）を外して送り直すか、このメー"
+				"ル"
+				"を管理者（postmaster）に見せてください。"}}},
 	{ANY, 7, 30, 30,
 		{{"You asked for a protected connection all the way (REQUIRETLS), and the next "
 		  "server cannot promise it.",

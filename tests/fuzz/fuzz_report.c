@@ -27,7 +27,7 @@ static void act_spool(struct peers *all, struct cursor *in)
 	struct envelope_recipient r[2] = {{ENVELOPE_LOCAL, cursor_u8(in) & 15, VIEW("hana"),
 						  VIEW("hana@example.test"), VIEW("")},
 		{ENVELOPE_REMOTE, 0, VIEW("example.org"), VIEW("b@example.org"), VIEW("rfc822;b")}};
-	const struct envelope e = {.flags = cursor_u8(in) & 31,
+	const struct envelope e = {.flags = cursor_u8(in) & 127,
 		.reverse_path = reverse_paths[cursor_u8(in) % PATHS],
 		.recipients = r,
 		.recipient_count = 2};

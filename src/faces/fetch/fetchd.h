@@ -4,6 +4,7 @@
  * world for files. Files:
  *
  *	main.c		what the parent hands over
+ *	life.c		the program's state: made, freed; the tick
  *	server.c	the channel of relay: questions in, answers out
  *	policy.c	a domain: those who ask for its policy, what is known of it, what is under way
  *	decide.h	which of the policy that is kept, a new one, or none holds: pure
@@ -72,14 +73,24 @@ struct fetchd {
 	} counts;
 };
 
+/* life.c */
+struct fetchd *fetchd_new(struct program *program);
+void fetchd_free(struct fetchd **d);
+/* Before the sandbox: `authorities`, PEM, are those who vouch for certificates. */
+void fetchd_warm(struct fetchd *d, struct view authorities);
+void fetchd_go(struct fetchd *d);
+
 /* policy.c */
 void policy_ask(struct fetchd *d, struct policy_question *q, struct view domain);
 void policy_forget(struct policy_question *q);
 /* About once a minute: what has been kept for a while is fetched anew. */
 void policy_tick(struct fetchd *d);
+/* Forgets all domains; nobody asks any more. */
+void policy_end(struct fetchd *d);
 
 /* server.c */
 void server_connect(struct fetchd *d, int fd);
+void server_end(struct fetchd *d);
 
 /* commands.c */
 void fetchd_command(struct program *p, uint32_t stream, struct view words);

@@ -21,25 +21,13 @@ static void on_peer(
 		close(fd);
 }
 
-static void gate_broken(void *context, const char *why)
-{
-	struct fetchd *d = context;
-	program_peer_broken(d->program, PROGRAM_GATE, 0, why);
-}
-
 static void begin(struct program *p)
 {
-	struct fetchd *d = memory_new(1, sizeof *d);
-	d->program = p;
-	d->resolve = resolve_client_new(p);
-	d->gate = (struct gate_client){.broken = gate_broken, .context = d};
-	p->state = d;
+	p->state = fetchd_new(p);
 }
 
-/* Reads the authorities that vouch for certificates. */
 static void warm(struct program *p)
 {
-	struct fetchd *d = p->state;
 	struct buffer authorities = buffer_new(TLS_AUTHORITIES_MAX);
 	if (file_read(AT_FDCWD, TLS_AUTHORITIES_FILE, &authorities) != ERROR_NONE)
 		buffer_clear(&authorities);
@@ -47,22 +35,13 @@ static void warm(struct program *p)
 		log_warning("no authorities for certificates: no policy can be fetched (MTA-STS); "
 			    "install the package ca-certificates",
 			fact_text("file", TLS_AUTHORITIES_FILE));
-	d->web = web_new(p->loop, buffer_view(&authorities));
+	fetchd_warm(p->state, buffer_view(&authorities));
 	buffer_free(&authorities);
-}
-
-static void tick(void *context)
-{
-	struct fetchd *d = context;
-	policy_tick(d);
-	timer_set(d->tick, TICK_MS);
 }
 
 static void go(struct program *p)
 {
-	struct fetchd *d = p->state;
-	d->tick = timer_new(p->loop, tick, d);
-	timer_set(d->tick, TICK_MS);
+	fetchd_go(p->state);
 }
 
 int main(int argc, char **argv)

@@ -426,3 +426,17 @@ void policy_tick(struct fetchd *d)
 			look(at);
 		}
 }
+
+void policy_end(struct fetchd *d)
+{
+	while (d->latest) {
+		struct domain_policy *at = d->latest;
+		gate_client_forget(&d->gate, &at->gate);
+		resolve_client_forget(d->resolve, &at->texts);
+		resolve_client_forget(d->resolve, &at->addresses);
+		web_forget(d->web, &at->get);
+		at->open = 0;
+		at->is_fetching = false;
+		free_domain(at);
+	}
+}

@@ -55,21 +55,25 @@ static void drop(void *context, uint32_t stream, void *item)
 	memory_free(asked);
 }
 
+void server_end(struct fetchd *d)
+{
+	channel_free(&d->relay);
+	streams_each(&d->questions, drop, d);
+}
+
 static void closed(void *context, const char *broken)
 {
 	struct fetchd *d = context;
 	if (broken)
 		program_peer_broken(d->program, PROGRAM_RELAY, 0, broken);
-	channel_free(&d->relay);
-	streams_each(&d->questions, drop, d);
+	server_end(d);
 }
 
 static const struct channel_handler handler = {state_of, said, closed};
 
 void server_connect(struct fetchd *d, int fd)
 {
-	if (d->relay)
-		closed(d, NULL);
+	server_end(d);
 	d->questions.max = QUESTIONS_MAX;
 	d->relay = channel_new(d->program->loop, &relay_fetch, FRAME_B, fd, &handler, d);
 }

@@ -234,6 +234,11 @@ static void test_kinds(void **state)
 		{PROGRAM_AUTH, "mails:hour:hana", GATE_COUNT, true, false},
 		{PROGRAM_DELIVER, "seen:x", GATE_CLAIM, false, true},
 		{PROGRAM_MAILBOX, "seen:x", GATE_LOOKUP, false, false},
+		{PROGRAM_FETCH, "sts:x", GATE_LOOKUP, false, true},
+		{PROGRAM_FETCH, "sts:x", GATE_OPEN, false, true},
+		{PROGRAM_FETCH, "sts:x", GATE_COUNT, true, false},
+		{PROGRAM_FETCH, "open:x", GATE_LOOKUP, false, false},
+		{PROGRAM_SMTPD, "sts:x", GATE_LOOKUP, false, false},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		const struct gate_kind *kind = gate_kind_of(view_text(cases[i].key));

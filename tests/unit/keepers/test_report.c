@@ -445,6 +445,7 @@ static void octets_wanted(void **state)
 		{ENVELOPE_RET_FULL, DSN_FAILED, 65536, 65536},
 		{ENVELOPE_RET_FULL, DSN_FAILED, 65537, 32768},
 		{ENVELOPE_RET_FULL, DSN_DELAYED, 65536, 32768},
+		{ENVELOPE_RET_FULL | ENVELOPE_REQUIRETLS, DSN_FAILED, 65536, 32768},
 	};
 	open_world();
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -478,6 +479,36 @@ static void the_content(void **state)
 		hear(REPORT_MAIL, STREAM);
 		assert_int_equal(mail_has("Body here"), cases[i].whole);
 		assert_true(mail_has("Subject: x"));
+	}
+	close_world();
+}
+
+static void requiretls(void **state)
+{
+	/* Protects: what was to be protected is, on the way back, too (RFC 8689 §5); also what only tells of a
+	 * delay. What needed no TLS needs none. */
+	(void)state;
+	static const struct {
+		uint16_t flags;
+		enum dsn_action action;
+		uint16_t back;
+	} cases[] = {{ENVELOPE_REQUIRETLS, DSN_FAILED, ENVELOPE_REQUIRETLS},
+		{ENVELOPE_REQUIRETLS | ENVELOPE_RET_FULL, DSN_DELAYED, ENVELOPE_REQUIRETLS},
+		{ENVELOPE_TLS_NOT_REQUIRED, DSN_FAILED, 0}, {0, DSN_FAILED, 0}};
+	open_world();
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct told t = {
+			"a@example.org", cases[i].flags, 0, cases[i].action, original.length};
+		struct arena a = arena_new(1u << 16);
+		ask(&t);
+		hear(REPORT_WANT, STREAM);
+		give(original);
+		hear(REPORT_MAIL, STREAM);
+		assert_false(mail_has("Body here"));
+		assert_int_equal(
+			read_envelope(&a).flags & (ENVELOPE_REQUIRETLS | ENVELOPE_TLS_NOT_REQUIRED),
+			cases[i].back);
+		arena_reset(&a);
 	}
 	close_world();
 }
@@ -659,6 +690,7 @@ int main(void)
 		cmocka_unit_test(copies),
 		cmocka_unit_test(octets_wanted),
 		cmocka_unit_test(the_content),
+		cmocka_unit_test(requiretls),
 		cmocka_unit_test(a_mail_needs_no_file_of_its_own),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(many_at_once),

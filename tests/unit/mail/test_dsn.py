@@ -249,7 +249,7 @@ postmaster@example.test and give the number 0000000000001234.
                               ('4.2.2', 'The mailbox is full'), ('5.3.4', 'larger than the other side'),
                               ('5.2.3', 'larger than this mailbox'), ('5.7.1', 'by its own rules'),
                               ('5.7.26', 'comes from where it says'), ('5.7.30', 'REQUIRETLS'),
-                              ('5.7.10', 'over protected connections only'), ('4.7.5', 'protected connection only'),
+                              ('5.7.10', 'as you or the other side wish it'), ('4.7.5', 'protected connection only'),
                               ('5.6.3', '8 bits'), ('5.6.7', 'beyond a to z'), ('4.4.1', 'does not answer'),
                               ('5.4.4', 'which server takes mail'), ('4.4.7', 'the time is up'), ('5.4.6', 'in a circle'),
                               ('5.5.3', 'too many recipients'), ('5.0.0', 'refuses the mail for good'),
