@@ -165,10 +165,11 @@ static void serve_reply(struct smtp_client *c, const struct cursor *in)
 	const enum smtp_client_command command = awaited(c);
 	if (command != SMTP_CLIENT_NOTHING)
 		c->waits[command]--;
-	if (c->reply.code == 421 && command != SMTP_CLIENT_QUIT)
-		client_end_reply(c, SMTP_CLIENT_END_CLOSING, command);
-	else
+	const bool is_closing = c->reply.code == 421 && command != SMTP_CLIENT_QUIT;
+	if (!is_closing || command == SMTP_CLIENT_RCPT)
 		handlers[command](c, in);
+	if (is_closing)
+		client_end_reply(c, SMTP_CLIENT_END_CLOSING, command);
 	smtp_reply_begin(&c->reply, c->t.mail && c->t.mail->smtputf8);
 }
 

@@ -109,9 +109,9 @@ enum smtp_client_outcome {
 	SMTP_CLIENT_PENDING, /* not decided; never in WANT_RESULTS */
 	SMTP_CLIENT_SENT,
 	SMTP_CLIENT_REFUSED,
-	SMTP_CLIENT_LATER,
-	SMTP_CLIENT_AGAIN,
-	SMTP_CLIENT_LOST,
+	SMTP_CLIENT_LATER, /* 4xx; all that are not decided, when 421 does not answer RCPT */
+	SMTP_CLIENT_AGAIN, /* without those that were decided: 452, or 421 to one of them */
+	SMTP_CLIENT_LOST, /* the connection ended before it was decided */
 	SMTP_CLIENT_UNCERTAIN,
 };
 const char *smtp_client_outcome_name(enum smtp_client_outcome outcome);

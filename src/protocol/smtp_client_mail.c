@@ -58,7 +58,12 @@ void client_settle_end(struct smtp_client *c)
 {
 	struct smtp_client_result result = {.outcome = SMTP_CLIENT_LOST, .said = c->end.said};
 	if (c->end.kind == SMTP_CLIENT_END_CLOSING) {
-		result.outcome = SMTP_CLIENT_LATER;
+		/* Some close for the sake of one recipient, who has heard it: the others are not to
+		 * share that fate for ever. */
+		if (c->end.said.command != SMTP_CLIENT_RCPT)
+			result.outcome = SMTP_CLIENT_LATER;
+		else if (c->t.accepted)
+			result.outcome = SMTP_CLIENT_AGAIN;
 	} else if (c->t.is_ended) {
 		/* RFC 1047: the server may have taken it and only we do not know. Of a content that
 		 * went out with the envelope not even who was accepted is known. */

@@ -7,8 +7,9 @@ static enum relay_outcome outcome_of(const struct session *s, const struct smtp_
 		return smtp_client_facts(s->client)->has_dsn ? RELAY_SENT : RELAY_RELAYED;
 	case SMTP_CLIENT_REFUSED:
 		return RELAY_REFUSED;
-	case SMTP_CLIENT_LATER: /* 421 is said to all of us */
-		return r->said.code == 421 ? RELAY_HELD : RELAY_DEFERRED;
+	case SMTP_CLIENT_LATER: /* 421 is said to all of us, unless it answers RCPT */
+		return r->said.code == 421 && r->said.command != SMTP_CLIENT_RCPT ? RELAY_HELD
+										  : RELAY_DEFERRED;
 	case SMTP_CLIENT_AGAIN:
 		return RELAY_AGAIN;
 	case SMTP_CLIENT_UNCERTAIN: /* it may have the mail: its own time, lest it gets it again at once */
@@ -20,6 +21,16 @@ static enum relay_outcome outcome_of(const struct session *s, const struct smtp_
 	return RELAY_HELD;
 }
 
+/* 421 to one recipient after it had taken others: that was about this one. */
+static bool closed_for_one(const struct session *s)
+{
+	const struct departure *p = s->departure;
+	for (uint32_t i = 0; i < p->count; i++)
+		if (smtp_client_result(s->client, i)->outcome == SMTP_CLIENT_AGAIN)
+			return true;
+	return false;
+}
+
 static enum relay_health health_of(const struct session *s)
 {
 	switch (smtp_client_end(s->client)->kind) {
@@ -28,7 +39,7 @@ static enum relay_health health_of(const struct session *s)
 	case SMTP_CLIENT_END_CONTENT:
 		return RELAY_WORKS;
 	case SMTP_CLIENT_END_CLOSING:
-		return RELAY_BUSY;
+		return closed_for_one(s) ? RELAY_WORKS : RELAY_BUSY;
 	case SMTP_CLIENT_END_REFUSED:
 	case SMTP_CLIENT_END_TLS:
 	case SMTP_CLIENT_END_LOGIN:
