@@ -99,9 +99,21 @@ class Host:
             raise AssertionError('%d mails for %s' % (len(contents), user))
         return contents
 
+    def empty(self):
+        for user in os.listdir(self.mail):
+            shutil.rmtree(os.path.join(self.mail, user))
+
     def log(self):
+        if not os.path.exists(os.path.join(self.dir, 'log')):
+            return ''
         with open(os.path.join(self.dir, 'log'), errors='replace') as f:
             return f.read()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.end()
 
     def end(self):
         others.remove(self)

@@ -8,7 +8,7 @@ import dns
 from hosts import Host
 from house import until
 
-PASSWORD = 'sakura saku'
+PASSWORD = 'through-the-gate'
 USERS = ('hana', 'taro', 'grey', '花')
 
 class Peer(Host):
@@ -151,7 +151,7 @@ class OpenSmtpd(Peer):
             os.chmod(path, 0o600)
         lists = ', '.join('"%s"' % d for d in self.domains)
         users = ', '.join('"%s" = nobody' % u for u in USERS if u.isascii())
-        config = self.write('smtpd.conf', """
+        self.write('smtpd.conf', """
 pki here cert "%s"
 pki here key "%s"
 table users { %s }
@@ -167,4 +167,14 @@ match from any for any action "onward"
        'listen on %s port 25 hostname %s' % (self.plain, self.name) if self.plain else '', self.mail, self.name), 0o600)
         self.run('mkdir', '-p', '/var/spool/smtpd', '/var/lib/opensmtpd/empty')
         self.run('chmod', '711', '/var/spool/smtpd')
-        self.run('sh', '-c', 'exec setsid smtpd -d -v -f %s >%s/log 2>&1 &' % (config, self.dir))
+        self.start()
+
+    def start(self):
+        self.run('sh', '-c', 'setsid smtpd -d -v -f {0}/smtpd.conf >>{0}/log 2>&1 & echo $! >{0}/pid'.format(self.dir))
+
+    def restart(self):
+        """it leaves alone for a while whoever has closed a connection, as every server of ours that ends here does"""
+        self.run('sh', '-c', 'kill $(cat %s/pid)' % self.dir)
+        until(lambda: not self.greets(), 'it has ended')
+        self.start()
+        until(self.greets, self.name + ' greets', 40)
