@@ -1,5 +1,6 @@
 # Sekisho itself, as released, from build/bench beside this tree (see README and servers/README).
 PORT=2528
+SUBMIT_PORT=2588
 
 srv_install() {
 	apt_add meson ninja-build pkg-config libevent-dev libssl-dev libgsasl-dev libsodium-dev libidn2-dev \
@@ -26,14 +27,30 @@ srv_setup() {
 	echo $((SESSIONS * 2 + 100)) >"$1/config/clientlimit"
 	echo 127.0.0.1:$SINK_PORT >"$1/config/smarthost"
 	{ echo; seq 1 200; } | sed 's/$/user:!/' >"$1/config/users"
+	[ -z "${WITH_LOGIN:-}" ] || {
+		sed -i '/^user:/d' "$1/config/users"
+		echo "$PASSWORD" | sekisho user add user --config "$1/config" --state "$1/state" >/dev/null || return 1
+		echo 1000000 | tee "$1/config/usermailshour" >"$1/config/usermailsday"
+	}
 }
 
 srv_start() {
 	sekisho serve --config "$1/config" --state "$1/state" --address 127.0.0.1 --smtp-port $PORT \
-		--workers $((SESSIONS > 20000 ? 8 : 2)) --pop3-port 2111 --pop3s-port 2996 --submission-port 2588 --submissions-port 2466 >"$1/log" 2>&1 &
+		--workers $((SESSIONS > 20000 ? 8 : 2)) --pop3-port 2111 --pop3s-port 2996 --submission-port $SUBMIT_PORT --submissions-port 2466 >"$1/log" 2>&1 &
 }
 
 # Nothing in the spool that is not delivered and recorded.
 srv_empty() { [ "$(sekisho queue --state "$1/state" --config "$1/config" --json 2>/dev/null | tr -d ' \n')" = "[]" ]; }
 
 srv_defer() { echo 127.0.0.1:$DEAD_PORT >"$1/config/smarthost"; }
+
+# To hosts that the DNS names: asked from the root, with that anchor; without one no name server answers.
+srv_world() {
+	rm "$1/config/smarthost"
+	if [ -n "$2" ]; then
+		echo recursive >"$1/config/nameservers"
+		echo "$2" >"$1/config/trustanchors"
+	else
+		echo 127.0.0.1#9 >"$1/config/nameservers"
+	fi
+}
