@@ -60,7 +60,7 @@ step_spread() {
 		SINK_PID=$!
 		c0=$(cg_usec "$s")
 		t0=$(now_ns)
-		out=$("$HERE/world.py" post $PORT "$n" 100 "$domains" $([ $case = living ] && echo 10 || echo 0)) || put "$s" "spread-$case" "$rep" failed "$out"
+		out=$("$HERE/world.py" post $PORT "$n" $((domains < 300 ? domains / 3 : 100)) "$domains" $([ $case = living ] && echo 10 || echo 0)) || put "$s" "spread-$case" "$rep" failed "$out"
 		t1=$(now_ns)
 		put "$s" "spread-$case" "$rep" accept "$(calc "($n - ($n - $living) * $([ $case = living ] && echo 1 || echo 0)) * 1e9 / ($t1 - $t0)")"
 		if sink_wait "$living" 900; then
