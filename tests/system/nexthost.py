@@ -15,6 +15,7 @@ class Mail:
         self.sender = sender
         self.recipients = []
         self.content = b''
+        self.at = None  # when it had its 250: monotonic
 
 
 class NextHost:
@@ -128,6 +129,7 @@ class NextHost:
             if line == b'.\r\n':
                 mail.content = b''.join(parts)
                 said = self.reply(s, 'CONTENT')
+                mail.at = time.monotonic()
                 if said and said[:1] == b'2':
                     with self.lock:
                         self.mails.append(mail)

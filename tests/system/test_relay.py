@@ -364,30 +364,6 @@ def test_connections_are_used_again():
         equal(n.most <= 20, True, '%d connections at once' % n.most)
 
 
-def test_programs_die():
-    """kill -9 of relay, spool and everything while mail leaves: none is lost (RFC 1047: some twice)"""
-    with house() as h, NextHost({'CONTENT': (0.02, b'250 2.0.0 taken\r\n')}) as n:
-        sent = set()
-        for i in range(60):
-            subject = 'mail %03d' % i
-            try:
-                send(h, content=mail(sender=SENDER, subject=subject))
-                sent.add(subject.encode())
-            except (AssertionError, OSError):
-                pass
-            if i % 10 == 4:
-                h.kill('relay')
-                until(lambda: 'relay' in h.programs(), 'relay is back')
-            if i % 20 == 9:
-                h.kill('spool')
-                h.until_up()
-        come = lambda: {m.content[m.content.index(b'mail '):][:8] for m in n.mails}
-        until(lambda: sent <= come(), 'every mail that was taken', 60)
-        equal(len(n.mails) - len(come()) <= 30, True, '%d twice' % (len(n.mails) - len(come())))
-        equal(len(sent) > 40, True)
-        gone(h)
-
-
 def test_without_dns():
     """no smarthost, no name server that answers: mail waits and the queue says why"""
     files = {'nameservers': '127.0.0.1#9\n', 'retryfirst': '1s\n'}
@@ -401,5 +377,4 @@ def test_without_dns():
 
 test_delay_and_end.seconds = 200
 test_bad_next_hosts.seconds = 300
-test_programs_die.seconds = 200
 test_without_dns.seconds = 120
