@@ -28,9 +28,11 @@ static void connect_peer(struct actor *a, enum program_id peer, uint32_t worker,
 void actor_smtpd_arrival(struct actor *a, int fd, unsigned client)
 {
 	struct arrival arrival = {.fd = fd, .client_port = 1024};
-	must(ip_parse(VIEW("192.0.2.1"), &arrival.client));
+	must(ip_parse(
+		client == CLIENT_INSIDE ? VIEW("127.0.0.1") : VIEW("192.0.2.1"), &arrival.client));
 	must(ip_parse(VIEW("198.51.100.1"), &arrival.local));
-	arrival.client.octets[15] = (uint8_t)(arrival.client.octets[15] + client);
+	if (client != CLIENT_INSIDE)
+		arrival.client.octets[15] = (uint8_t)(arrival.client.octets[15] + client);
 	actor_owns(a, fd);
 	session_begin(a->self, &arrival, LISTEN_SMTP);
 }

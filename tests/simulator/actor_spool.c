@@ -37,6 +37,10 @@ static void connect_peer(struct actor *a, enum program_id peer, uint32_t worker,
 {
 	if (peer == PROGRAM_SMTPD)
 		receive_connect(a->self, worker, fd);
+	else if (peer == PROGRAM_RELAY)
+		relay_side_connect(a->self, fd);
+	else if (peer == PROGRAM_REPORT)
+		reports_connect(a->self, fd);
 	else
 		results_connect(a->self, fd);
 }

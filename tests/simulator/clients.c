@@ -16,7 +16,7 @@ struct client {
 	int fd;
 	struct mail *mail; /* null: none any more */
 	enum step step;
-	unsigned next_rcpt; /* mailbox */
+	unsigned next_rcpt; /* mailbox; then the one elsewhere */
 	unsigned done; /* mails in this session */
 	uint64_t since_us;
 	bool can_read;
@@ -30,8 +30,10 @@ void mail_octets(const struct mail *m, struct buffer *b)
 {
 	uint64_t seed = m->seed;
 	text_add(b,
-		"From: <sender@remote.test>\r\nTo: <hana@example.test>\r\nMessage-ID: "
+		"From: <{}>\r\nTo: <hana@example.test>\r\nDate: Fri, 21 Nov 1997 09:55:06 "
+		"+0900\r\nMessage-ID: "
 		"<{}@remote.test>\r\nX-Number: {}\r\n\r\n",
+		text_string(m->leaves ? "hana@example.test" : "sender@remote.test"),
 		text_hex(m->seed), text_number(m->number));
 	size_t octets = 0;
 	while (octets < m->octets) {
@@ -48,10 +50,11 @@ void mail_octets(const struct mail *m, struct buffer *b)
 	}
 }
 
-static struct mail *due_mail(struct world *w)
+/* Of strangers, or of users. */
+static struct mail *due_mail(struct world *w, bool leaves)
 {
 	for (unsigned i = 0; i < w->mail_count; i++)
-		if (w->mails[i].state == MAIL_WAITING &&
+		if (w->mails[i].state == MAIL_WAITING && w->mails[i].leaves == leaves &&
 			w->mails[i].due_us <= w->script.monotonic_us)
 			return &w->mails[i];
 	return NULL;
@@ -81,14 +84,25 @@ static void begin_mail(struct client *c)
 {
 	c->step = STEP_MAIL;
 	c->next_rcpt = 0;
-	text_add(&c->out, "MAIL FROM:<sender{}@remote.test>\r\n", text_number(c->mail->number));
+	if (c->mail->leaves)
+		buffer_add(&c->out, VIEW("MAIL FROM:<hana@example.test>\r\n"));
+	else
+		text_add(&c->out, "MAIL FROM:<sender{}@remote.test>\r\n",
+			text_number(c->mail->number));
 }
 
 static bool more_recipients(struct client *c)
 {
 	while (c->next_rcpt < MAILBOXES && !(c->mail->mailboxes & 1u << c->next_rcpt))
 		c->next_rcpt++;
-	if (c->next_rcpt == MAILBOXES)
+	if (c->next_rcpt == MAILBOXES && c->mail->leaves) {
+		c->next_rcpt++;
+		c->step = STEP_RCPT;
+		text_add(
+			&c->out, "RCPT TO:<friend{}@other.test>\r\n", text_number(c->mail->number));
+		return true;
+	}
+	if (c->next_rcpt >= MAILBOXES)
 		return false;
 	c->step = STEP_RCPT;
 	text_add(&c->out, "RCPT TO:<{}@example.test>\r\n",
@@ -127,7 +141,7 @@ static void answered(struct world *w, struct client *c, unsigned code)
 	} else {
 		try_again(w, m);
 	}
-	c->mail = ++c->done < MAILS_EACH ? due_mail(w) : NULL;
+	c->mail = ++c->done < MAILS_EACH ? due_mail(w, m->leaves) : NULL;
 	if (c->mail) {
 		c->mail->state = MAIL_SENDING;
 		begin_mail(c);
@@ -200,11 +214,13 @@ static void read_replies(struct world *w, struct client *c)
 
 void clients_begin(struct world *w)
 {
-	struct mail *m = due_mail(w);
+	struct mail *m = due_mail(w, false);
+	if (!m)
+		m = due_mail(w, true);
 	for (size_t i = 0; m && i < CLIENTS_MAX; i++) {
 		if (w->clients[i])
 			continue;
-		const int fd = world_dial(w, (uint32_t)world_draw(w, SMTPD_WORKERS));
+		const int fd = world_dial(w, (uint32_t)world_draw(w, SMTPD_WORKERS), m->leaves);
 		if (fd < 0) {
 			try_again(w, m);
 			return;

@@ -83,6 +83,37 @@ void judge_placed(void *context, const char *mailbox, const char *name, struct v
 	buffer_add_u64(&w->placed, id);
 }
 
+/* What the sender is told, with the header section of his mail. */
+static void look_at_report(struct world *w, const char *path, unsigned mailbox, struct view octets)
+{
+	unsigned number;
+	if (mailbox != 0 || !number_of(octets, w->mail_count, &number) ||
+		!w->mails[number].leaves ||
+		view_search(octets, VIEW("Action: failed")) == octets.length)
+		world_trouble(w, "%s is no report to its sender", path);
+	else
+		w->mails[number].reports++;
+}
+
+void judge_relayed(struct world *w, struct view forward_path, struct view content)
+{
+	uint32_t number;
+	struct buffer whole = buffer_new(4 << 20);
+	const struct view head = VIEW("friend");
+	struct view rest = view_from(forward_path, head.length);
+	if (!view_starts(forward_path, head) || !view_split(rest, '@', &rest, &(struct view){0}) ||
+		!view_to_u32(rest, w->mail_count - 1, &number) || !w->mails[number].leaves) {
+		world_trouble(w, "a mail leaves that was never sent there");
+		return;
+	}
+	world_say(w, "mail %u is taken by the next host", number);
+	mail_octets(&w->mails[number], &whole);
+	if (!view_starts(content, VIEW("Received: ")) || !view_ends(content, buffer_view(&whole)))
+		world_trouble(w, "mail %u does not leave as it was sent", number);
+	w->mails[number].relayed++;
+	buffer_free(&whole);
+}
+
 static void look(void *context, const char *path, struct view octets)
 {
 	struct world *w = context;
@@ -95,6 +126,10 @@ static void look(void *context, const char *path, struct view octets)
 	}
 	if (strncmp(slash, "/tmp/", 5) == 0)
 		return; /* of an attempt that was killed; nobody reads it */
+	if (view_starts(octets, VIEW("Return-Path: <>"))) {
+		look_at_report(w, path, mailbox, octets);
+		return;
+	}
 	if (!number_of(octets, w->mail_count, &number)) {
 		world_trouble(w, "%s is no mail of ours: %zu octets", path, octets.length);
 		return;
@@ -102,7 +137,8 @@ static void look(void *context, const char *path, struct view octets)
 	struct mail *m = &w->mails[number];
 	struct buffer whole = buffer_new(4 << 20);
 	mail_octets(m, &whole);
-	if (!view_starts(octets, VIEW("Return-Path: <sender")) ||
+	if (!view_starts(octets,
+		    m->leaves ? VIEW("Return-Path: <hana@") : VIEW("Return-Path: <sender")) ||
 		!view_ends(octets, buffer_view(&whole)))
 		world_trouble(w, "%s is not as it was sent (mail %u)", path, number);
 	if (!(m->mailboxes & 1u << mailbox))
@@ -111,10 +147,26 @@ static void look(void *context, const char *path, struct view octets)
 	buffer_free(&whole);
 }
 
+/* It is with the next host, or its sender knows that it is not. */
+static void judge_leaving(struct world *w, const struct mail *m)
+{
+	if (!m->relayed && !m->reports)
+		world_trouble(
+			w, "mail %u was accepted, did not leave, and nobody is told", m->number);
+	if (w->is_quiet && (m->relayed != 1 || m->reports))
+		world_trouble(w, "mail %u left %u times, and is reported %u times", m->number,
+			m->relayed, m->reports);
+	if (!w->has_repeated && m->relayed + m->reports > m->attempts)
+		world_trouble(w, "mail %u left %u times and is reported %u times, sent %u times",
+			m->number, m->relayed, m->reports, m->attempts);
+}
+
 static void judge_mail(struct world *w, const struct mail *m)
 {
 	const bool once = w->is_quiet || (w->remembers && !w->has_forgotten);
 	unsigned least = ~0u, most = 0;
+	if (m->leaves)
+		judge_leaving(w, m);
 	for (unsigned i = 0; i < MAILBOXES; i++) {
 		if (!(m->mailboxes & 1u << i))
 			continue;

@@ -74,10 +74,6 @@ static bool run_seed(uint64_t seed, bool twice)
 	return ok;
 }
 
-#ifdef COUNTS_COVERAGE
-void __gcov_dump(void); /* gcc's: it does not notice _exit */
-#endif
-
 /* Runs seeds in a child of its own. */
 static pid_t start_child(uint64_t first, uint64_t count)
 {
@@ -88,9 +84,6 @@ static pid_t start_child(uint64_t first, uint64_t count)
 	unsigned failed = 0;
 	for (uint64_t i = 0; i < count; i++)
 		failed += !run_seed(first + i, (first + i) % TWICE_EVERY == 0);
-#ifdef COUNTS_COVERAGE
-	__gcov_dump();
-#endif
 	_exit((int)failed);
 }
 

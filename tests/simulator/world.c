@@ -74,6 +74,8 @@ static struct snapshot *snapshot_of_world(bool remembers)
 	for (unsigned i = 0; i < SETTING_COUNT; i++)
 		s->numbers[i] = setting_get(i)->number;
 	s->numbers[SETTING_FREESPACE] = 1 << 20;
+	s->numbers[SETTING_RETRYFIRST] = 3;
+	s->numbers[SETTING_RETRYLAST] = 20;
 	s->numbers[SETTING_DUPLICATEWINDOW] = remembers ? 86400 : 0;
 	return s;
 }
@@ -114,6 +116,8 @@ struct actor *world_actor(struct world *w, enum program_id id, uint32_t worker)
 static const enum program_id pairs[][2] = {
 	{PROGRAM_SMTPD, PROGRAM_SPOOL},
 	{PROGRAM_SPOOL, PROGRAM_DELIVER},
+	{PROGRAM_SPOOL, PROGRAM_REPORT},
+	{PROGRAM_SPOOL, PROGRAM_RELAY},
 	{PROGRAM_DELIVER, PROGRAM_GATE},
 };
 
@@ -152,6 +156,7 @@ static void later(struct actor *a)
 		wait_us *= 2;
 	a->deaths++;
 	a->alive = false;
+	a->is_doomed = false;
 	a->restart_us = a->world->script.monotonic_us + wait_us;
 }
 
@@ -190,7 +195,14 @@ static void die(struct actor *a)
 	if (a->kind->id == PROGRAM_DELIVER)
 		sim_mail_close_all(a->world->mail_disk);
 	a->world->has_forgotten |= a->kind->id == PROGRAM_GATE;
+	a->world->has_repeated |= a->kind->id == PROGRAM_RELAY || a->kind->id == PROGRAM_SPOOL;
 	later(a);
+}
+
+static void kill_it(struct actor *a)
+{
+	world_say(a->world, "kill -9 %s", program_id_name(a->kind->id));
+	die(a);
 }
 
 static void power_cut(struct world *w)
@@ -232,8 +244,7 @@ static void make_trouble(struct world *w)
 			struct actor *a = &w->actors[world_draw(w, ACTORS_MAX)];
 			w->kills_left--;
 			if (a->alive)
-				world_say(w, "kill -9 %s", program_id_name(a->kind->id));
-			die(a);
+				kill_it(a);
 		}
 		return;
 	case 2:
@@ -346,6 +357,9 @@ bool world_step(struct world *w)
 	size_t count = 0;
 	if (sim_disk_is_dead(w->disk) || sim_mail_is_dead(w->mail_disk))
 		power_cut(w);
+	for (size_t i = 0; i < ACTORS_MAX; i++)
+		if (w->actors[i].is_doomed)
+			kill_it(&w->actors[i]);
 	restart_those_due(w);
 	clients_begin(w);
 	for (size_t i = 0; i < ACTORS_MAX; i++)
@@ -413,6 +427,7 @@ static void plan_mails(struct world *w)
 		*m = (struct mail){.number = i,
 			.seed = script_draw(&w->choices),
 			.mailboxes = 1 + (unsigned)world_draw(w, (1 << MAILBOXES) - 1),
+			.leaves = world_draw(w, 3) == 0,
 			.octets = octets_of_mail(w),
 			.due_us = w->script.monotonic_us + world_draw(w, 5000000),
 			.bdat = world_draw(w, 4) == 0};
@@ -421,8 +436,8 @@ static void plan_mails(struct world *w)
 
 static void plan_programs(struct world *w)
 {
-	static const struct actor_kind *const kinds[ACTORS_MAX] = {
-		&actor_gate, &actor_deliver, &actor_spool, &actor_smtpd, &actor_smtpd};
+	static const struct actor_kind *const kinds[ACTORS_MAX] = {&actor_gate, &actor_deliver,
+		&actor_report, &actor_relay, &actor_spool, &actor_smtpd, &actor_smtpd};
 	for (size_t i = 0; i < ACTORS_MAX; i++) {
 		w->actors[i] = (struct actor){.kind = kinds[i], .world = w};
 		w->actors[i].program.id = kinds[i]->id;
@@ -476,7 +491,7 @@ void world_free(struct world **at)
 
 /* --- connections --------------------------------------------------------------------------- */
 
-int world_dial(struct world *w, uint32_t worker)
+int world_dial(struct world *w, uint32_t worker, bool is_user)
 {
 	int ends[2];
 	struct actor *a = world_actor(w, PROGRAM_SMTPD, worker);
@@ -484,7 +499,8 @@ int world_dial(struct world *w, uint32_t worker)
 		return -1;
 	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
 	a->is_stale = true;
-	actor_smtpd_arrival(a, ends[1], (unsigned)world_draw(w, 3));
+	const unsigned stranger = (unsigned)world_draw(w, CLIENT_INSIDE);
+	actor_smtpd_arrival(a, ends[1], is_user ? CLIENT_INSIDE : stranger);
 	return ends[0];
 }
 

@@ -1,7 +1,7 @@
 /*
- * The site in one process on scripted time: smtpd (two workers), spool, deliver and gate as they are, each
- * with a loop of its own, over real channels; a disk and a file system of mailboxes in memory; clients of
- * ours. From a seed comes everything: who sends what when, what happens in which order, what fails,
+ * The site in one process on scripted time: smtpd (two workers), spool, deliver, report and gate as they are,
+ * each with a loop of its own, over real channels; in relay's place a next host (actor_relay.c); a disk and a file
+ * system of mailboxes in memory; clients of ours, strangers and users. From a seed comes everything: who sends what when, what happens in which order, what fails,
  * which program is killed at what moment, when the power goes. A seed repeats step by step.
  *
  *	world_new → world_step until the traffic is through → world_judge → world_free
@@ -20,7 +20,7 @@
 #include "config/snapshot.h"
 
 #define SMTPD_WORKERS 2
-#define ACTORS_MAX (SMTPD_WORKERS + 3)
+#define ACTORS_MAX (SMTPD_WORKERS + 5)
 #define MAILBOXES 4
 #define MAILS_MAX 64
 #define CLIENTS_MAX 12
@@ -37,7 +37,8 @@ struct actor_kind {
 	bool (*start)(struct actor *a);
 	void (*connect)(struct actor *a, enum program_id peer, uint32_t worker, int fd);
 };
-extern const struct actor_kind actor_smtpd, actor_spool, actor_deliver, actor_gate;
+extern const struct actor_kind actor_smtpd, actor_spool, actor_deliver, actor_gate, actor_report,
+	actor_relay;
 
 /* A program that runs, or that will be started again at `restart_us`. */
 struct actor {
@@ -47,6 +48,7 @@ struct actor {
 	void *self; /* struct spoold, … */
 	struct workers *pool; /* may be null */
 	bool alive;
+	bool is_doomed; /* it dies behind this turn of its loop */
 	uint64_t restart_us;
 	unsigned deaths;
 	struct owned {
@@ -70,6 +72,7 @@ struct mail {
 	unsigned number;
 	uint64_t seed; /* of its content */
 	unsigned mailboxes; /* bits */
+	bool leaves; /* to another host, too; a user sends it */
 	size_t octets;
 	enum mail_state state;
 	uint64_t due_us;
@@ -77,6 +80,8 @@ struct mail {
 	unsigned accepted;
 	bool bdat;
 	unsigned copies[MAILBOXES]; /* what the judge found */
+	unsigned relayed; /* taken by the next host */
+	unsigned reports; /* that it was not, found by the judge */
 };
 
 struct client;
@@ -101,6 +106,7 @@ struct world {
 	bool is_quiet; /* there never was any */
 	uint64_t steps;
 	bool remembers; /* duplicates (F-15) */
+	bool has_repeated; /* somebody died between the next host and the log: some may be sent twice */
 	bool has_forgotten; /* the gate was killed, or the power went: some may come twice */
 	bool is_unordered; /* some of the log could not be read */
 	uint64_t last_id[MAILBOXES]; /* the largest of those placed */
@@ -136,12 +142,13 @@ void world_say(const struct world *w, const char *format, ...)
 const char *world_mailbox(unsigned n);
 
 /* The connection of a client to one of smtpd's workers: the client's end; -1: nobody is there. */
-int world_dial(struct world *w, uint32_t worker);
+int world_dial(struct world *w, uint32_t worker, bool is_user);
 struct actor *world_actor(struct world *w, enum program_id id, uint32_t worker);
 /* This descriptor goes when the actor is killed. */
 void actor_owns(struct actor *a, int fd);
 /* smtpd's: a client's connection. */
 void actor_smtpd_arrival(struct actor *a, int fd, unsigned client);
+#define CLIENT_INSIDE 3u /* strangers are below */
 /* What it says of itself, for who looks for a fault. */
 void actor_tell(const struct actor *a);
 /* The spool has nothing but what is delivered. */
@@ -149,6 +156,8 @@ bool actor_spool_is_empty(const struct actor *a);
 
 /* judge.c: a file got its name in new/ */
 void judge_placed(void *world, const char *mailbox, const char *name, struct view octets);
+/* the next host has taken it */
+void judge_relayed(struct world *w, struct view forward_path, struct view content);
 
 /* --- clients.c ----------------------------------------------------------------------------- */
 
