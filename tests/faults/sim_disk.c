@@ -126,7 +126,9 @@ static void inode_room(struct inode *inode, uint64_t size)
 {
 	if (size <= inode->room)
 		return;
-	const uint64_t room = (size + SECTOR - 1) / SECTOR * SECTOR * 2;
+	const uint64_t least = inode->room + inode->room / 2;
+	const uint64_t wanted = size > least ? size : least;
+	const uint64_t room = (wanted + SECTOR - 1) / SECTOR * SECTOR;
 	inode->now = realloc(inode->now, room);
 	inode->kept = realloc(inode->kept, room);
 	inode->dirty = realloc(inode->dirty, room / SECTOR);

@@ -112,7 +112,8 @@ static void begin(struct next_host *h, const struct frame *frame)
 	buffer_add(&r->recipients, frame->values[5].bytes);
 	must(streams_put(&h->streams, frame->stream, r) == ERROR_NONE);
 	if (r->size > RELAY_CREDIT_FIRST)
-		channel_say(h->spool, RELAY_CREDIT, frame->stream, frame_number(RELAY_CREDIT_LARGE));
+		channel_say(
+			h->spool, RELAY_CREDIT, frame->stream, frame_number(RELAY_CREDIT_LARGE));
 }
 
 static void said(void *context, const struct frame *frame)
