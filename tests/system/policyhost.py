@@ -63,5 +63,11 @@ class PolicyHost:
         return self
 
     def __exit__(self, *unused):
-        self.listener.shutdown(socket.SHUT_RDWR)
+        self.close()
+
+    def close(self):
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
         self.listener.close()

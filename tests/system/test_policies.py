@@ -1,4 +1,6 @@
 """What others ask of TLS on the way to them, and senders on the way from here: MTA-STS, REQUIRETLS, TLS-Required."""
+import contextlib
+
 import dns
 from authority import Authority
 from house import House, contains, equal, mail, until
@@ -69,10 +71,11 @@ def arrived(hosts, to):
 
 def test_what_a_policy_says():
     """RFC 8461: enforce and all that can be wrong with a host; testing; policies that are none; what is kept holds"""
-    with Authority() as a, names() as n, house(n) as h:
-        good, own = a.context('mxg.example'), a.context('mxo.example', own=True)
-        hosts = NextHost(address=GOOD, port=25, tls=good), NextHost(address=OWN, port=25, tls=own), NextHost(address=CLEAR, port=25)
-        server = web(a)
+    with Authority() as a, names() as n, house(n) as h, contextlib.ExitStack() as stack:
+        own = a.context('mxo.example', own=True)
+        hosts = [stack.enter_context(NextHost(address=address, port=25, tls=tls))
+                 for address, tls in ((GOOD, a.context('mxg.example')), (OWN, own), (CLEAR, None))]
+        server = stack.enter_context(web(a))
         for domain in list(DELIVERED) + list(HELD):
             send(h, 'x@%s.example' % domain)
         for domain, secure in DELIVERED.items():
@@ -94,7 +97,7 @@ def test_what_a_policy_says():
         until(lambda: arrived(hosts, 'y@good.example'), 'the second')
         equal(len(server.asked), asked)
         # the policy host is gone, and everything was started anew: what is kept holds
-        server.__exit__()
+        server.close()
         hosts[0].close()
         h.restart()
         with NextHost(address=GOOD, port=25, tls=own) as wrong:
@@ -104,13 +107,13 @@ def test_what_a_policy_says():
             n.change(n.zone, '_mta-sts.good.example. 0 IN TXT "v=STSv1; id=first;"',
                      '_mta-sts.good.example. 0 IN TXT "v=STSv1; id=second;"')
             until(lambda: 'domain=good.example' in h.log() and 'kept=enforce' in h.log(), 'a new id, and no policy host', 60)
+            tried = wrong.connections
+            until(lambda: wrong.connections > tried + 1 or wrong.mails, 'it is tried again')
             equal(wrong.mails, [])
             with web(a) as server:
                 server.pages['mta-sts.good.example'] = page(policy('none'))
                 h.kill('fetch')  # which forgets that it has just tried
                 until(lambda: arrived([wrong], 'z@good.example'), 'a policy of none lets it go', 60)
-        for host in hosts:
-            host.close()
 
 
 def say(h, to, words='', extra='', body='The gate is open.'):
