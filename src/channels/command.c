@@ -13,11 +13,11 @@ static const struct frame_row rows[COMMAND_CODES] = {
 
 const struct frame_protocol command_protocol = {"command", rows, COMMAND_CODES};
 
-bool command_socket_path(int state_directory, char *path, size_t room)
+bool local_socket_path(int state_directory, const char *name, char *path, size_t room)
 {
 	struct buffer b = buffer_new(room);
-	text_add(&b, "/proc/self/fd/{}/" COMMAND_SOCKET_NAME,
-		text_number((uint64_t)state_directory));
+	text_add(&b, "/proc/self/fd/{}/{}", text_number((uint64_t)state_directory),
+		text_string(name));
 	const bool fits = !buffer_failed(&b) && view_to_text(buffer_view(&b), path, room);
 	buffer_free(&b);
 	return fits;

@@ -32,6 +32,13 @@ static const struct frame_row rows[PARENT_CODES] = {
 	[PARENT_VERIFIER] = {"verifier", PARENT_VERIFIER, FRAME_B, false, ANY,
 		{{"name", FRAME_BYTES, 64}, {"old", FRAME_BYTES, 1024, true},
 			{"new", FRAME_BYTES, 1024, true}}},
+	[PARENT_CALLER] = {"caller", PARENT_CALLER, FRAME_A, false, ANY,
+		{{"uid", FRAME_U32, UINT32_MAX}, {"name", FRAME_BYTES, CALLER_NAME_MAX}}},
+	[PARENT_CALLER_TAKEN] = {"caller taken", PARENT_CALLER_TAKEN, FRAME_B, false, ANY, {{0}}},
+	[PARENT_CALL] = {"call", PARENT_CALL, FRAME_B, false, ANY,
+		{{"uid", FRAME_U32, UINT32_MAX}}},
+	[PARENT_CALLED] = {"called", PARENT_CALLED, FRAME_A, false, ANY,
+		{{"name", FRAME_BYTES, CALLER_NAME_MAX}}},
 };
 
 const struct frame_protocol parent_program = {"parent-program", rows, PARENT_CODES};

@@ -27,6 +27,11 @@ enum parent_code {
 	PARENT_DONE, /* exit code for the asker */
 	PARENT_PEER_BROKEN, /* program, worker, start as PEER told it, why */
 	PARENT_VERIFIER, /* auth only: name, old verifier, new verifier for the users file */
+	PARENT_CALLER, /* smtpd only: uid, name: with the connection of a program on this machine that posts
+			* mail. No more than PARENT_CALLERS_MAX are under way to one smtpd */
+	PARENT_CALLER_TAKEN, /* smtpd only: has one of them */
+	PARENT_CALL, /* drop only: uid: wants to speak to smtpd for that user's mail; stream tells which */
+	PARENT_CALLED, /* drop only: that user's name: with the connection, or without, when none can be had */
 	PARENT_CODES
 };
 
@@ -45,6 +50,8 @@ enum parent_listen {
 	LISTEN_SUBMISSIONS, /* TLS from the first octet, login: RFC 8314 */
 };
 
+#define PARENT_CALLERS_MAX 4u
+#define CALLER_NAME_MAX 64u /* octets of a system user's name, as channels/caller.h writes it */
 #define PEER_WORKERS_MAX 256u /* of one program */
 #define PEER_WHY_MAX 256u
 

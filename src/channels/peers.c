@@ -27,6 +27,8 @@ const char *program_id_name(enum program_id id)
 		return "relay";
 	case PROGRAM_FETCH:
 		return "fetch";
+	case PROGRAM_DROP:
+		return "drop";
 	case PROGRAM_CONFIG:
 		return "config";
 	case PROGRAM_NONE:

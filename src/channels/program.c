@@ -90,6 +90,15 @@ static void take_peer(struct program *p, const struct frame *frame, int fd)
 	close_unless(taken, fd);
 }
 
+static void take_caller(struct program *p, const struct frame *frame, int fd)
+{
+	const bool taken = p->ops->caller && fd >= 0;
+	if (taken)
+		p->ops->caller(p, (uint32_t)frame->values[0].number, frame->values[1].bytes, fd);
+	close_unless(taken, fd);
+	say(PARENT_CALLER_TAKEN, 0);
+}
+
 static void take_command(struct program *p, const struct frame *frame)
 {
 	const struct view words = frame->values[0].bytes;
@@ -147,6 +156,14 @@ static void take(struct program *p, const struct frame *frame, int fd)
 	case PARENT_DRAIN:
 		take_drain(p);
 		return;
+	case PARENT_CALLER:
+		take_caller(p, frame, fd);
+		return;
+	case PARENT_CALLED:
+		close_unless(p->ops->called != NULL, fd);
+		if (p->ops->called)
+			p->ops->called(p, frame->stream, frame->values[0].bytes, fd);
+		return;
 	case PARENT_START:
 	case PARENT_GO:
 	case PARENT_READY:
@@ -156,6 +173,8 @@ static void take(struct program *p, const struct frame *frame, int fd)
 	case PARENT_DONE:
 	case PARENT_PEER_BROKEN:
 	case PARENT_VERIFIER:
+	case PARENT_CALLER_TAKEN:
+	case PARENT_CALL:
 	case PARENT_CODES:
 		break;
 	}
@@ -336,6 +355,12 @@ void program_peer_broken(struct program *p, enum program_id id, uint32_t worker,
 	say(PARENT_PEER_BROKEN, 0, frame_number(id), frame_number(worker),
 		frame_number(peer_starts[id][worker]),
 		frame_bytes(view_first(view_text(why), PEER_WHY_MAX)));
+}
+
+void program_call(struct program *p, uint32_t stream, uint32_t uid)
+{
+	(void)p;
+	say(PARENT_CALL, stream, frame_number(uid));
 }
 
 void program_verifier(struct program *p, struct view name, struct view before, struct view after)

@@ -136,6 +136,22 @@ struct route_verdict route_helo(const struct snapshot *s, const struct route_fac
 
 /* --- senders ------------------------------------------------------------------------------ */
 
+bool route_is_bound(const struct route_facts *facts)
+{
+	const bool is_known = !view_is_empty(facts->login) || !view_is_empty(facts->caller);
+	return is_known && !facts->is_trusted;
+}
+
+/* CALLER@servername, with or without a tag. */
+static bool is_of_caller(
+	const struct snapshot *s, const struct route_facts *facts, const struct address *address)
+{
+	struct view name, tag;
+	view_split(address->local_plain, '+', &name, &tag);
+	return !view_is_empty(facts->caller) && view_equal_nocase(name, facts->caller) &&
+	       view_equal(address->domain.name, s->servername.name);
+}
+
 static struct domain main_domain(const struct snapshot *s)
 {
 	return view_is_empty(s->first_domain.name) ? s->servername : s->first_domain;
@@ -146,13 +162,15 @@ static struct route_verdict not_own(const struct snapshot *s, const struct route
 {
 	struct buffer b = buffer_new(TEXT_MAX);
 	address_add(&b, sender);
+	const bool is_user = !view_is_empty(facts->login);
+	const struct view who = is_user ? facts->login : facts->caller;
 	const struct route_verdict v = refuse("sender-not-own", 550, "5.7.1",
 		SAY(a, "You may write as yourself only, and this is not your address",
 			"<{}> is not your address; as {} you may write as {}@{}, with or without "
-			"a +tag, "
-			"and as the aliases whose mail you get",
-			text_raw(buffer_view(&b)), text_view(facts->login), text_view(facts->login),
-			text_raw(main_domain(s).name)));
+			"a +tag{}",
+			text_raw(buffer_view(&b)), text_view(who), text_view(who),
+			text_raw(is_user ? main_domain(s).name : s->servername.name),
+			text_string(is_user ? ", and as the aliases whose mail you get" : "")));
 	buffer_free(&b);
 	return v;
 }
@@ -172,10 +190,11 @@ static struct route_verdict not_of_site(const struct address *sender, struct are
 struct route_verdict route_author(const struct snapshot *s, const struct route_facts *facts,
 	const struct address *author, struct arena *a)
 {
-	const bool has_login = !view_is_empty(facts->login);
-	if (has_login ? sender_is_of_user(s, facts->login, author) : sender_is_of_site(s, author))
+	const bool is_bound = route_is_bound(facts);
+	if (is_of_caller(s, facts, author) || (is_bound ? sender_is_of_user(s, facts->login, author)
+							: sender_is_of_site(s, author)))
 		return allow("accepted", 250, "2.1.0");
-	return has_login ? not_own(s, facts, author, a) : not_of_site(author, a);
+	return is_bound ? not_own(s, facts, author, a) : not_of_site(author, a);
 }
 
 struct route_verdict route_mail(const struct snapshot *s, const struct route_facts *facts,
@@ -190,7 +209,7 @@ struct route_verdict route_mail(const struct snapshot *s, const struct route_fac
 		return v;
 	}
 	/* the null one is for what programs answer by themselves: that it was read, that one is away */
-	if (view_is_empty(facts->login) || address_is_null(reverse_path))
+	if (!route_is_bound(facts) || address_is_null(reverse_path))
 		return allow("accepted", 250, "2.1.0");
 	return route_author(s, facts, reverse_path, a);
 }
@@ -304,6 +323,15 @@ static struct route_verdict judge_remote(const struct route_facts *facts,
 	return v;
 }
 
+/* The address of the system user who posts, or of root: what cron and its like write to. */
+static bool is_system_user(
+	const struct snapshot *s, const struct route_facts *facts, const struct address *path)
+{
+	const bool is_root = view_equal_nocase(path->local_plain, VIEW("root")) &&
+			     view_equal(path->domain.name, s->servername.name);
+	return !view_is_empty(facts->caller) && (is_root || is_of_caller(s, facts, path));
+}
+
 static struct route_verdict judge(const struct snapshot *s, const struct route_facts *facts,
 	const struct route_recipient *recipient, bool own, struct route_set *set, struct arena *a)
 {
@@ -322,10 +350,15 @@ static struct route_verdict judge(const struct snapshot *s, const struct route_f
 	}
 	if (!own)
 		return judge_remote(facts, path, recipient->number, set, a);
-	const struct name name = name_find(s, path->local_plain, path->domain);
+	struct name name = name_find(s, path->local_plain, path->domain);
+	const bool is_of_machine = name.kind == NAME_UNKNOWN && is_system_user(s, facts, path);
+	if (is_of_machine)
+		name = name_find(s, VIEW("postmaster"), path->domain);
 	const enum expand_result result = route_expand(s, name, recipient->number, set);
 	struct route_verdict v = verdict_of(result, path, a);
-	if (v.accepted && name_is_role(path->local_plain))
+	if (v.accepted && is_of_machine)
+		v.rule = VIEW("system-user");
+	else if (v.accepted && name_is_role(path->local_plain))
 		v.rule = VIEW("postmaster");
 	return v;
 }

@@ -15,7 +15,10 @@
  * Mail for the site's own domains is taken from everybody, mail for others from inside only (law 3).
  * `%`, `!`, quoted and source routes never change the class of a mail.
  *
- * Every verdict carries the rule that fired, for the log. Rules: "accepted", "postmaster", "relay",
+ * What a system user gets at CALLER@servername, and root, is read by the postmaster when no user or alias has
+ * that name: it comes from the machine's own programs, such as cron.
+ *
+ * Every verdict carries the rule that fired, for the log. Rules: "accepted", "postmaster", "system-user", "relay",
  * "denyfrom:LINE", "helo-not-full", "relay-denied", "relay-not-full", "route-percent", "route-bang", "route-quoted",
  * "route-source", "sender-not-own", "sender-not-of-site", "unknown-user", "no-postmaster", "alias-deep", "alias-large",
  * "alias-loop", "alias-dangling", "forward-not-possible", "too-many-mailboxes", "no-address",
@@ -40,9 +43,18 @@ struct route_facts {
 	struct ip local; /* our end: an address literal of it is an own domain */
 	struct domain verified_name; /* forward-confirmed reverse DNS; empty: none */
 	struct view login; /* name of the authenticated user; empty: none */
+	struct view
+		caller; /* a program of this machine posts: its system user (channels/caller.h), whose
+			     * address is CALLER@servername; empty: it is none. When a user of ours has the
+			     * same name, `login` is he */
+	uint32_t caller_uid;
+	bool is_trusted; /* a caller who may write as any address of the site */
 	enum route_side side; /* from route_client */
 	bool is_submission; /* on a port for users' programs, which log in before they mail */
 };
+
+/* Somebody known who may write as himself only (N-7); else as any address of the site. */
+bool route_is_bound(const struct route_facts *facts);
 
 struct route_verdict {
 	bool accepted;

@@ -1,9 +1,6 @@
 /*
  * The mailboxes of an originator field, From or Sender: a mailbox-list of RFC 5322 §3.4 with the UTF-8 of
- * RFC 6532 and the groups of RFC 6854, read from the field's raw value (folds in it). Pure.
- *
- * Stricter than the RFC's oldest forms, since two readers must never see two addresses: no source route,
- * and no white space or comment inside an address. Display names are looked over and not kept.
+ * RFC 6532 and the groups of RFC 6854, read from the field's raw value (mail/address_list.h). Pure.
  *
  * Who calls: mail/originator.h.
  */

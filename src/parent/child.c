@@ -222,6 +222,7 @@ bool child_start(struct child *c)
 	c->generation = 0;
 	c->is_broken = false;
 	c->accused_ms = 0;
+	c->callers = 0;
 	if (!say_start(c))
 		return false;
 	give(c);
@@ -343,6 +344,8 @@ void child_reaped(struct child *c, int status)
 		census_clear(s->census_view[c->row->id], c->worker);
 	if (s->commands)
 		commands_lost(s->commands, c);
+	if (c->row->id == PROGRAM_DROP)
+		callers_lost(s->callers, c);
 	if (s->stopping) {
 		if (!was_drained)
 			serve_child_drained(s);

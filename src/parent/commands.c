@@ -1,4 +1,6 @@
+#include "channels/caller.h"
 #include "channels/command.h"
+#include "parent/names.h"
 #include "parent/serve.h"
 
 #include <errno.h>
@@ -9,6 +11,8 @@
 #include <unistd.h>
 
 #define ASKERS_MAX 32
+#define ASKERS_OF_ALL 16 /* of them may be people who may ask for their own queue only */
+#define MAILQ "mailq"
 
 struct asker {
 	struct commands *commands;
@@ -19,6 +23,10 @@ struct asker {
 	unsigned exit_code;
 	uint64_t reading; /* of the configuration, by number, that it waits for; 0: none */
 	uint64_t generation; /* that it waits for all programs to take; 0: none */
+	uint32_t uid; /* as the kernel says */
+	bool is_operator; /* may ask everything */
+	bool wants_mailq; /* as soon as its name is known */
+	uint64_t mailq_after; /* which page: behind that mail; 0: the first */
 };
 
 struct commands {
@@ -159,6 +167,59 @@ static void ask_programs(struct asker *a, struct view program, struct view words
 	}
 }
 
+/* Everybody's own mail; all of it for those who may ask everything. */
+static void ask_spool_mailq(struct asker *a, struct view name)
+{
+	struct buffer words = buffer_new(256);
+	buffer_add(&words, VIEW("queue\0" MAILQ));
+	if (!a->is_operator)
+		text_add(&words, "{}poster={}", text_raw(VIEW("\0")), text_raw(name));
+	if (a->mailq_after)
+		text_add(&words, "{}after={}", text_raw(VIEW("\0")), text_hex(a->mailq_after));
+	ask_programs(a, VIEW("spool"), buffer_view(&words));
+	buffer_free(&words);
+}
+
+static void ask_mailq(struct asker *a)
+{
+	struct view name = VIEW_NONE;
+	const enum names_found found =
+		a->is_operator ? NAMES_FOUND : names_find(a->commands->serve->names, a->uid, &name);
+	a->wants_mailq = found == NAMES_SOUGHT;
+	if (!a->stream)
+		a->stream = ++a->commands->last_stream; /* no more questions until it is answered */
+	if (found == NAMES_FOUND) {
+		ask_spool_mailq(a, name);
+	} else if (found == NAMES_FAILED) {
+		say(a, VIEW("your name could not be looked up just now\n"));
+		finish(a, 75);
+	}
+}
+
+/* `mailq`, and behind it perhaps `after=` and the id of a mail. */
+static bool is_mailq(struct asker *a, struct view program, struct view words)
+{
+	struct view verb, after;
+	const bool has_after = view_split(words, 0, &verb, &after);
+	a->mailq_after = 0;
+	return view_equal(program, VIEW("parent")) && view_equal(verb, VIEW(MAILQ)) &&
+	       (!has_after || (view_starts(after, VIEW("after=")) &&
+				      view_to_hex64(view_from(after, 6), &a->mailq_after)));
+}
+
+void commands_name_known(struct commands *c)
+{
+	for (size_t i = 0; i < ASKERS_MAX; i++)
+		if (c->askers[i] && c->askers[i]->wants_mailq)
+			ask_mailq(c->askers[i]);
+}
+
+static void refuse(struct asker *a)
+{
+	say(a, VIEW("this may be asked by root, and by the user who runs the server\n"));
+	finish(a, 77);
+}
+
 void commands_output(struct commands *c, uint32_t stream, struct view octets)
 {
 	struct asker *a = find_asker(c, stream);
@@ -196,7 +257,11 @@ static uint32_t state_of(void *context, uint32_t stream)
 static void said(void *context, const struct frame *frame)
 {
 	struct asker *a = context;
-	if (view_equal(frame->values[0].bytes, VIEW("parent")))
+	if (is_mailq(a, frame->values[0].bytes, frame->values[1].bytes))
+		ask_mailq(a);
+	else if (!a->is_operator)
+		refuse(a);
+	else if (view_equal(frame->values[0].bytes, VIEW("parent")))
 		ask_parent(a, frame->values[1].bytes);
 	else
 		ask_programs(a, frame->values[0].bytes, frame->values[1].bytes);
@@ -216,31 +281,39 @@ static void closed(void *context, const char *broken)
 
 static const struct channel_handler handler = {state_of, said, closed};
 
-static bool may_ask(int fd)
+static struct asker *place_for(struct commands *c, bool is_operator)
 {
-	struct ucred who;
-	socklen_t length = sizeof who;
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0 &&
-	       (who.uid == 0 || who.uid == geteuid());
+	size_t free_place = ASKERS_MAX, of_all = 0;
+	for (size_t i = 0; i < ASKERS_MAX; i++) {
+		if (!c->askers[i])
+			free_place = i;
+		of_all += c->askers[i] && !c->askers[i]->is_operator;
+	}
+	if (free_place == ASKERS_MAX || (!is_operator && of_all >= ASKERS_OF_ALL))
+		return NULL;
+	c->askers[free_place] = memory_new(1, sizeof(struct asker));
+	return c->askers[free_place];
 }
 
 static void on_ready(void *context, unsigned what)
 {
 	(void)what;
 	struct commands *c = context;
+	struct ucred who;
+	socklen_t length = sizeof who;
 	const int fd = accept4(c->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	size_t free_place = 0;
-	while (free_place < ASKERS_MAX && c->askers[free_place])
-		free_place++;
 	if (fd < 0)
 		return;
-	if (free_place == ASKERS_MAX || !may_ask(fd)) {
+	const bool is_known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0;
+	const bool is_operator = is_known && (who.uid == 0 || who.uid == geteuid());
+	struct asker *a = is_known ? place_for(c, is_operator) : NULL;
+	if (!a) {
 		close(fd);
 		return;
 	}
-	struct asker *a = memory_new(1, sizeof *a);
 	a->commands = c;
-	c->askers[free_place] = a;
+	a->uid = (uint32_t)who.uid;
+	a->is_operator = is_operator;
 	a->channel = channel_new(c->serve->loop, &command_protocol, FRAME_B, fd, &handler, a);
 }
 
@@ -248,12 +321,12 @@ static bool listen_at(struct commands *c)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	c->directory = open(c->serve->options.state, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (c->directory < 0 ||
-		!command_socket_path(c->directory, address.sun_path, sizeof address.sun_path))
+	if (c->directory < 0 || !local_socket_path(c->directory, COMMAND_SOCKET_NAME,
+					address.sun_path, sizeof address.sun_path))
 		return false;
 	unlinkat(c->directory, COMMAND_SOCKET_NAME, 0);
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	const mode_t before = umask(0177);
+	const mode_t before = umask(0111);
 	const bool ok = c->fd >= 0 &&
 			bind(c->fd, (struct sockaddr *)&address, sizeof address) == 0 &&
 			listen(c->fd, 16) == 0;

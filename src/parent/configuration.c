@@ -219,6 +219,7 @@ static bool take_facts(struct serve *s, int fd)
 		!open_mailboxes(s, facts.mailboxes))
 		return false;
 	take_ports(s, &facts);
+	place_tell_name(s);
 	return view_to_text(facts.certificate, s->certificate_file, sizeof s->certificate_file) &&
 	       view_to_text(facts.certificate_key, s->key_file, sizeof s->key_file);
 }

@@ -13,6 +13,8 @@ static void on_ready(struct child *c, const struct frame *frame)
 	c->state = CHILD_UP;
 	if (c->row->id == PROGRAM_KEYS)
 		certificate_hand_out(c->serve);
+	if (c->row->id == PROGRAM_SMTPD)
+		callers_go(c->serve->callers);
 	serve_child_ready(c->serve);
 }
 
@@ -61,6 +63,18 @@ static void take(struct child *c, const struct frame *frame)
 			configuration_verifier(c->serve, frame->values[0].bytes,
 				frame->values[1].bytes, frame->values[2].bytes);
 		return;
+	case PARENT_CALLER_TAKEN:
+		callers_taken(c->serve->callers, c);
+		return;
+	case PARENT_CALL:
+		if (c->row->id == PROGRAM_DROP)
+			callers_call(c->serve->callers, c, frame->stream,
+				(uint32_t)frame->values[0].number);
+		else
+			child_is_broken(c, "parent", VIEW("it wants to speak for others"));
+		return;
+	case PARENT_CALLER:
+	case PARENT_CALLED:
 	case PARENT_START:
 	case PARENT_GIVEN:
 	case PARENT_LISTEN:

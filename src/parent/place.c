@@ -1,5 +1,6 @@
 #include "base/files.h"
 #include "base/random.h"
+#include "channels/caller.h"
 #include "parent/alone.h"
 #include "parent/serve.h"
 #include "parent/state.h"
@@ -89,10 +90,13 @@ static bool make_directories(struct serve *s)
 	s->directories[PROGRAM_ROLE_SPOOL] = ensure(s, STATE_SPOOL);
 	s->directories[PROGRAM_ROLE_GATE] = ensure(s, STATE_GATE);
 	s->directories[PROGRAM_ROLE_KEYS] = ensure(s, STATE_KEYS);
+	s->directories[PROGRAM_ROLE_DROP] = ensure(s, STATE_DROP);
 	return empty >= 0 && s->directories[PROGRAM_ROLE_SPOOL] >= 0 &&
 	       s->directories[PROGRAM_ROLE_GATE] >= 0 && s->directories[PROGRAM_ROLE_KEYS] >= 0 &&
+	       s->directories[PROGRAM_ROLE_DROP] >= 0 &&
 	       alone_lock_directory(s->directories[PROGRAM_ROLE_SPOOL]) &&
-	       alone_lock_directory(s->directories[PROGRAM_ROLE_GATE]);
+	       alone_lock_directory(s->directories[PROGRAM_ROLE_GATE]) &&
+	       alone_lock_directory(s->directories[PROGRAM_ROLE_DROP]);
 }
 
 static bool open_config(struct serve *s)
@@ -129,6 +133,22 @@ static bool ensure_fake_salt(struct serve *s)
 	}
 	s->fake_salt = buffer_view(&salt);
 	return true;
+}
+
+void place_tell_name(const struct serve *s)
+{
+	struct buffer before = buffer_new(sizeof s->servername);
+	const struct view name = view_text(s->servername);
+	const int state = open(s->options.state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const bool told = state >= 0 &&
+			  file_read(state, CALLER_SERVER_NAME, &before) == ERROR_NONE &&
+			  view_equal(buffer_view(&before), name);
+	if (!told && (state < 0 || file_replace(state, CALLER_SERVER_NAME, name, 0644)))
+		log_warning("the name of the server could not be written into the state directory",
+			fact_text("file", CALLER_SERVER_NAME));
+	if (state >= 0)
+		close(state);
+	buffer_free(&before);
 }
 
 bool place_prepare(struct serve *s)

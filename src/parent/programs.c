@@ -117,6 +117,16 @@ static const struct program_row rows[] = {
 		.workers_default = 1, .workers_max = 1, .sections = SNAPSHOT_FOR_FETCH,
 	},
 	{
+		.id = PROGRAM_DROP, .name = "drop", .kind = PROGRAM_KEEPER,
+		.purpose = "mail that programs of this machine left while the server was down",
+		.user = "sekisho-drop", .root = SANDBOX_ROOT_DIRECTORY,
+		.directories = {{PROGRAM_ROLE_DROP, SANDBOX_READ_WRITE}}, .directory_count = 1,
+		.given = 1u << GIVEN_DIRECTORY,
+		.calls = SANDBOX_CALLS_DISK_READ | SANDBOX_CALLS_DISK_WRITE,
+		.limits = {256, 1024 * MIB, 8 * MIB},
+		.threads = 4, .workers_default = 1, .workers_max = 1, .sections = SNAPSHOT_FOR_DROP,
+	},
+	{
 		.id = PROGRAM_CONFIG, .name = "config", .kind = PROGRAM_SHORT_LIVED,
 		.purpose = "reads and checks the configuration, writes the snapshot",
 		.user = "sekisho-config", .root = SANDBOX_ROOT_DIRECTORY,
@@ -257,6 +267,8 @@ const char *program_role_name(enum program_role role)
 		return "keys";
 	case PROGRAM_ROLE_CONFIG:
 		return "config";
+	case PROGRAM_ROLE_DROP:
+		return "drop";
 	}
 	return "unknown";
 }

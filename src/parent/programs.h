@@ -30,8 +30,9 @@ enum program_role {
 	PROGRAM_ROLE_GATE, /* what the site remembers */
 	PROGRAM_ROLE_KEYS, /* private keys and certificates */
 	PROGRAM_ROLE_CONFIG, /* the configuration directory */
+	PROGRAM_ROLE_DROP, /* where sendmail(1) leaves mail while nobody takes it */
 };
-#define PROGRAM_ROLES 5
+#define PROGRAM_ROLES 6
 const char *program_role_name(enum program_role role);
 
 struct program_directory {

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "parent/alone.h"
+#include "parent/names.h"
 #include "parent/notify.h"
 
 #include <errno.h>
@@ -57,9 +58,10 @@ void serve_reload(struct serve *s)
 
 /* --- the end ------------------------------------------------------------------------------ */
 
-/* Faces finish their sessions, then spool what it has handed out, then deliver its sync. */
-static const enum program_id stop_order[][2] = {{PROGRAM_SMTPD, PROGRAM_POPD},
-	{PROGRAM_SPOOL, PROGRAM_SPOOL}, {PROGRAM_DELIVER, PROGRAM_DELIVER}};
+/* Nothing more is handed in, then faces finish their sessions, then spool what it has handed out, then deliver its sync. */
+static const enum program_id stop_order[][2] = {{PROGRAM_DROP, PROGRAM_DROP},
+	{PROGRAM_SMTPD, PROGRAM_POPD}, {PROGRAM_SPOOL, PROGRAM_SPOOL},
+	{PROGRAM_DELIVER, PROGRAM_DELIVER}};
 #define STOP_PHASES (sizeof stop_order / sizeof *stop_order)
 
 static bool is_of_phase(const struct child *c, unsigned phase)
@@ -127,6 +129,7 @@ static void on_terminate(void *context)
 	s->stopping = true;
 	for (size_t i = 0; i < s->listening_count; i++)
 		close(s->listening[i].fd);
+	callers_stop(s->callers);
 	begin_phase(s);
 	if (phase_is_over(s))
 		next_phase(s);
@@ -204,6 +207,13 @@ static bool start_all(struct serve *s)
 	return true;
 }
 
+static void on_name_known(void *context)
+{
+	struct serve *s = context;
+	callers_go(s->callers);
+	commands_name_known(s->commands);
+}
+
 static void flush_log(void *context)
 {
 	(void)context;
@@ -232,11 +242,15 @@ static int serve(struct serve *s)
 	loop_signal(s->loop, SIGINT, on_terminate, s);
 	loop_signal(s->loop, SIGHUP, on_hangup, s);
 	loop_signal(s->loop, SIGCHLD, on_child, s);
+	const struct program_place *reader = &s->places[PROGRAM_CONFIG];
+	s->names = names_new(s->loop, reader->uid, reader->gid, s->is_root, on_name_known, s);
 	s->commands = commands_new(s);
-	if (!s->commands || !start_all(s))
+	s->callers = callers_new(s);
+	if (!s->commands || !s->callers || !start_all(s))
 		return 1;
 	loop_run(s->loop);
 	commands_free(&s->commands);
+	callers_free(&s->callers);
 	log_info("stopped");
 	alone_end();
 	return 0;

@@ -13,6 +13,8 @@
  *	child.c		one program: start, hand over, watch, restart with back-off
  *	control.c	what programs say to the parent
  *	commands.c	the local command socket
+ *	callers.c	the local socket for mail
+ *	names.c		who a number of a system user is
  *	serve.c		the whole: start order, signals, drain
  *	programs.c	THE table
  */
@@ -59,6 +61,7 @@ struct child {
 	uint64_t accused_ms; /* monotonic: when it last accused a peer; 0: never */
 	uint64_t started_ms; /* monotonic */
 	uint64_t generation; /* of the configuration that it has taken, or would not take */
+	unsigned callers; /* of smtpd: handed over, and not taken yet */
 	char tag[32]; /* "smtpd", "smtpd.1" */
 };
 
@@ -101,6 +104,8 @@ struct serve {
 	struct configuration_run *configuring;
 	bool reload_again;
 	struct commands *commands;
+	struct callers *callers;
+	struct names *names;
 	bool announced; /* ready was said */
 	bool stopping;
 	struct timer *stop_timer;
@@ -110,6 +115,8 @@ struct serve {
 
 /* place.c: each false after having logged what is wrong and what to do. */
 bool place_prepare(struct serve *s);
+/* The server's name is known, or another one: it is written where sendmail(1) finds it when nobody runs. */
+void place_tell_name(const struct serve *s);
 
 /* certificate.c */
 /* The certificate and its key, once the configuration has told name and files. It blocks. False after
@@ -184,8 +191,24 @@ void commands_lost(struct commands *c, const struct child *child);
 /* A reading of the configuration is over; `generation` is what came of it, 0: nothing. `problem`: null, or a
  * line for the asker about what was not taken over. */
 void commands_read(struct commands *c, uint64_t reading, uint64_t generation, const char *problem);
+/* Somebody's name has become known, or not. */
+void commands_name_known(struct commands *c);
 /* A program has taken its configuration. */
 void commands_configured(struct commands *c);
+
+/* callers.c */
+struct callers *callers_new(struct serve *s);
+void callers_free(struct callers **c);
+/* Hands over whom it can: a name has become known, or a worker has come up. */
+void callers_go(struct callers *c);
+/* A worker has one of those that were handed over. */
+void callers_taken(struct callers *c, struct child *worker);
+/* The keeper `drop` wants a connection for the mail of a user. */
+void callers_call(struct callers *c, struct child *drop, uint32_t stream, uint32_t uid);
+/* That keeper has died. */
+void callers_lost(struct callers *c, const struct child *drop);
+/* Nobody is let in any more. */
+void callers_stop(struct callers *c);
 
 /* serve.c */
 int serve_main(int argc, char **argv);

@@ -1,6 +1,7 @@
 #include "parent/state.h"
 
 #include "base/text.h"
+#include "channels/caller.h"
 
 #include <errno.h>
 
@@ -9,6 +10,9 @@ static const struct state_directory rows[STATE_PLACES] = {
 	[STATE_SPOOL] = {"spool", 0700, PROGRAM_SPOOL},
 	[STATE_GATE] = {"gate", 0700, PROGRAM_GATE},
 	[STATE_KEYS] = {"keys", 0700, PROGRAM_NONE},
+	/* Anybody makes files there, nobody sees those of others; they get the group of the keeper, which
+	 * thereby can read them. */
+	[STATE_DROP] = {CALLER_DROP_NAME, 03733, PROGRAM_DROP},
 };
 
 const struct state_directory *state_directory(enum state_place place)

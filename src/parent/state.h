@@ -13,8 +13,8 @@ struct state_directory {
 	mode_t mode;
 	enum program_id owner; /* PROGRAM_NONE: root */
 };
-enum state_place { STATE_EMPTY, STATE_SPOOL, STATE_GATE, STATE_KEYS };
-#define STATE_PLACES 4
+enum state_place { STATE_EMPTY, STATE_SPOOL, STATE_GATE, STATE_KEYS, STATE_DROP };
+#define STATE_PLACES 5
 #define STATE_MODE 0755 /* of the state directory itself */
 
 const struct state_directory *state_directory(enum state_place place);

@@ -143,6 +143,8 @@ struct smtp_client_mail {
 			   * looked at as it passes, and the first octet above 0x7f ends the attempt */
 	bool smtputf8; /* the mail needs SMTPUTF8 */
 	bool requiretls; /* the mail needs REQUIRETLS, and TLS here */
+	bool all_or_none; /* when one recipient is not accepted, no content is given: those that were are
+			   * "again" */
 	enum smtp_ret ret;
 	struct view envid; /* xtext as it goes out, or empty */
 	const struct smtp_client_recipient *recipients;

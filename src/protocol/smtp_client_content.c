@@ -9,7 +9,8 @@ static const char needs_8bitmime[] =
 /* The chunk may follow its envelope unasked: it is small, and the server reads ahead. */
 static bool is_eager(const struct smtp_client *c)
 {
-	return c->facts.has_pipelining && c->t.mail->size_octets <= SMTP_CLIENT_EAGER_MAX;
+	return c->facts.has_pipelining && !c->t.mail->all_or_none &&
+	       c->t.mail->size_octets <= SMTP_CLIENT_EAGER_MAX;
 }
 
 bool client_wants_content(const struct smtp_client *c)

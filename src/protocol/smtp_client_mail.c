@@ -279,8 +279,9 @@ static bool write_stage(struct smtp_client *c, struct buffer *out)
 /* Everything was said and answered, and there is nobody to send content for. */
 static bool is_over(const struct smtp_client *c)
 {
+	const uint32_t wanted = c->t.mail->all_or_none ? c->t.count : 1;
 	const bool is_refused =
-		c->t.is_mail_refused || (c->t.stage >= CLIENT_SAYS_DATA && c->t.accepted == 0);
+		c->t.is_mail_refused || (c->t.stage >= CLIENT_SAYS_DATA && c->t.accepted < wanted);
 	return is_refused && client_waits(c) == 0;
 }
 
@@ -293,7 +294,9 @@ bool client_write_envelope(struct smtp_client *c, struct buffer *out)
 		client_finish(c);
 		return false;
 	}
-	if (client_waits(c) > 0 && !c->facts.has_pipelining)
+	const bool is_single = !c->facts.has_pipelining ||
+			       (c->t.mail->all_or_none && c->t.stage == CLIENT_SAYS_DATA);
+	if (client_waits(c) > 0 && is_single)
 		return false;
 	return write_stage(c, out);
 }

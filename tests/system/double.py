@@ -17,7 +17,7 @@ import socket
 import struct
 import sys
 
-PEERS = ('none', 'smtpd', 'popd', 'spool', 'deliver', 'mailbox', 'auth', 'gate', 'keys', 'resolve', 'report', 'relay', 'fetch')
+PEERS = ('none', 'smtpd', 'popd', 'spool', 'deliver', 'mailbox', 'auth', 'gate', 'keys', 'resolve', 'report', 'relay', 'fetch', 'drop')
 PEER, GO, COMMAND, READY, DONE, PEER_BROKEN = 4, 5, 7, 9, 13, 14  # src/channels/parent_program.h
 NONSENSE = struct.pack('<IHHI', 0, 999, 0, 1)
 parent = socket.socket(fileno=3)

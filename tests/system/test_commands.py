@@ -284,7 +284,7 @@ def test_queue_and_status():
         status = h.json('status')
         equal(status['ok'], True)
         equal(sorted(p['name'].split('.')[0] for p in status['programs'] if p['state'] == 'up'),
-              sorted(['smtpd'] * 2 + ['popd'] * 2 + ['spool', 'deliver', 'mailbox', 'auth', 'gate', 'keys', 'resolve', 'report', 'relay', 'fetch']))
+              sorted(['smtpd'] * 2 + ['popd'] * 2 + ['spool', 'deliver', 'mailbox', 'auth', 'gate', 'keys', 'resolve', 'report', 'relay', 'fetch', 'drop']))
         for _ in range(4):
             h.send()
         h.messages('hana', 4)

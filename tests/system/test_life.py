@@ -9,7 +9,8 @@ import time
 
 from house import HANA, LOCAL, PASSWORDS, SEKISHO, House, Skip, contains, equal, mail, until
 
-PROGRAMS = ('smtpd.0', 'smtpd.1', 'popd.0', 'popd.1', 'spool', 'deliver', 'mailbox', 'auth', 'gate', 'keys', 'resolve', 'report', 'relay', 'fetch')
+PROGRAMS = ('smtpd.0', 'smtpd.1', 'popd.0', 'popd.1', 'spool', 'deliver', 'mailbox', 'auth', 'gate', 'keys', 'resolve', 'report', 'relay',
+            'fetch', 'drop')
 
 
 def test_an_end_right_after_the_first_start():

@@ -8,7 +8,7 @@
  *	S: line          the server says it, CRLF is added;  S-raw: octets as they are
  *	S-many: N text   the server says the line N times
  *	C: line          the client must say this, CRLF is added
- *	mail: <path> …   the owner gives a mail: 8bit, utf8, requiretls, ret=full, ret=hdrs, envid=X,
+ *	mail: <path> …   the owner gives a mail: 8bit, utf8, requiretls, all, ret=full, ret=hdrs, envid=X,
  *	                 size=N (else that of its M lines)
  *	rcpt: <path> …   and its recipients: notify=N, orcpt=X
  *	M: line          and its content, CRLF is added;  M-raw: octets. Its place says when it comes
@@ -203,6 +203,8 @@ static void read_mail_word(struct smtp_client_mail *mail, struct view word)
 		mail->smtputf8 = true;
 	else if (view_equal(word, VIEW("requiretls")))
 		mail->requiretls = true;
+	else if (view_equal(word, VIEW("all")))
+		mail->all_or_none = true;
 	else if (view_equal(word, VIEW("ret=full")))
 		mail->ret = SMTP_RET_FULL;
 	else if (view_equal(word, VIEW("ret=hdrs")))

@@ -13,6 +13,9 @@ struct arrival {
 	struct ip client;
 	uint16_t client_port;
 	struct ip local;
+	/* Not of a listener: a program of this machine, handed over by the parent. Empty: it is none. */
+	struct view caller; /* name of its user */
+	uint32_t caller_uid;
 };
 
 struct listener;

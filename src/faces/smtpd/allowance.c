@@ -32,7 +32,7 @@ static const struct window {
 
 static void add_key(struct buffer *b, const struct session *s, const struct window *w)
 {
-	text_add(b, "{}{}", text_string(w->key), text_raw(s->facts.login));
+	text_add(b, "{}{}", text_string(w->key), text_raw(session_poster(s)));
 }
 
 static uint64_t limit_of(const struct session *s, size_t i)
@@ -136,7 +136,7 @@ static void warn(struct session *s, size_t i, uint64_t count)
 	ip_add(&client, &s->facts.client);
 	log_warning(count == limit ? "a user has written to as many as the limit allows"
 				   : "a user comes near the limit of recipients",
-		fact_view("login", s->facts.login),
+		fact_view("login", session_poster(s)),
 		fact_text("limit", setting_get(windows[i].limit)->name), fact_number("is", limit),
 		fact_number("recipients", count), fact_text("within", windows[i].time),
 		fact_hex("session", s->id), fact_view("client", buffer_view(&client)));

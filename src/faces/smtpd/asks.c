@@ -66,7 +66,7 @@ const struct reply *session_hindrance(struct session *s)
 static bool ask_connect(struct session *s, struct arena *a)
 {
 	const struct route_verdict v = route_connect(s->generation->snapshot, &s->facts, a);
-	if (!v.accepted)
+	if (!v.accepted && !s->facts.caller.length) /* who comes from no address */
 		return give_verdict(s, "connect", &v, VIEW_NONE, true);
 	if (s->is_name_sought) /* and there was room */
 		return accept_it(s);
@@ -119,7 +119,7 @@ static void judge_rcpt(struct session *s, struct arena *a)
 	struct buffer path = buffer_new(1024);
 	address_add(&path, &ask->recipient->forward_path);
 	const struct route_verdict v = transaction_add_recipient(s, ask, buffer_view(&path), a);
-	if (v.accepted && s->facts.login.length)
+	if (v.accepted && session_poster(s).length)
 		allowance_use(s);
 	give_verdict(s, "rcpt", &v, buffer_view(&path), false);
 	buffer_free(&path);
@@ -141,7 +141,7 @@ static bool ask_rcpt(struct session *s, struct arena *a)
 	const struct reply *hindrance = mail_hindrance(s);
 	if (hindrance)
 		return put_off_rcpt(s, hindrance);
-	if (s->facts.login.length)
+	if (session_poster(s).length)
 		return allowance_ask(s) ? false : put_off_rcpt(s, allowance_away());
 	judge_rcpt(s, a);
 	return true;

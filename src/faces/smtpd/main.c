@@ -84,6 +84,7 @@ int main(int argc, char **argv)
 		.peer = on_peer,
 		.listen = on_listen,
 		.given = on_given,
+		.caller = caller_arrived,
 		.go = go,
 		.drain = drain,
 		.command = smtpd_command,

@@ -24,7 +24,7 @@ struct posting {
 void posting_begin(struct session *s)
 {
 	struct transaction *t = s->transaction;
-	if (s->facts.login.length == 0 && !t->leaves)
+	if (!route_is_bound(&s->facts) && !t->leaves)
 		return;
 	t->posting = memory_new(1, sizeof *t->posting);
 	originator_start(&t->posting->originator, s->generation->config.limits.header_octets,
@@ -88,11 +88,11 @@ static bool judge_author(struct session *s, const struct address *author)
 	if (v.accepted)
 		return true;
 	t->posting->what = shown(&t->arena, author);
-	refuse(t->posting,
-		(struct reply){.code = v.code,
-			.enhanced = {5, 7, 1},
-			.text = v.text,
-			.rule = s->facts.login.length ? "author-not-own" : "author-not-of-site"});
+	refuse(t->posting, (struct reply){.code = v.code,
+				   .enhanced = {5, 7, 1},
+				   .text = v.text,
+				   .rule = route_is_bound(&s->facts) ? "author-not-own"
+								     : "author-not-of-site"});
 	return false;
 }
 

@@ -43,8 +43,7 @@ void session_refused(struct session *s, const struct refusal *r)
 		facts[n++] = fact_view("helo", view_first(helo->given, 255));
 	if (sender.length)
 		facts[n++] = fact_view("reverse_path", buffer_view(&sender));
-	if (s->facts.login.length)
-		facts[n++] = fact_view("login", s->facts.login);
+	n += session_poster_fact(s, &facts[n]);
 	if (class)
 		facts[n++] = fact_text("class", class);
 	if (r->error != ERROR_NONE)

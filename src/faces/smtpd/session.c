@@ -19,6 +19,7 @@ static enum place_side side_of(const struct session *s)
 
 static void judge_side(struct session *s)
 {
+	caller_judge(s);
 	s->facts.side = route_client(s->generation->snapshot, &s->facts.client, s->facts.login);
 }
 
@@ -263,14 +264,16 @@ static struct smtp_facts machine_facts(struct session *s)
 {
 	const bool tls = s->handshake || connection_tls(s->connection) != NULL;
 	const bool submission = s->facts.is_submission;
+	const bool is_caller = s->facts.caller.length > 0; /* who knows nothing of either */
 	return (struct smtp_facts){.is_inside = submission || s->facts.side == ROUTE_INSIDE,
 		.is_loopback = ip_is_loopback(&s->facts.client),
 		.tls_active = tls,
-		.tls_offered = s->smtpd->tls != NULL,
+		.tls_offered = s->smtpd->tls != NULL && !is_caller,
 		.tls_required = submission,
 		.auth_required = submission,
-		.mechanisms = tls ? VIEW("SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN")
-				  : VIEW("SCRAM-SHA-256 PLAIN LOGIN")};
+		.mechanisms = is_caller ? VIEW_NONE
+			      : tls	? VIEW("SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN")
+					: VIEW("SCRAM-SHA-256 PLAIN LOGIN")};
 }
 
 /* TLS from the first octet: the session begins now. */
@@ -329,6 +332,9 @@ static struct session *session_new(
 	s->facts = (struct route_facts){.client = arrival->client,
 		.local = arrival->local,
 		.is_submission = kind != LISTEN_SMTP};
+	must(view_copy(arrival->caller, s->caller, sizeof s->caller));
+	s->facts.caller = view_of(s->caller, arrival->caller.length);
+	s->facts.caller_uid = arrival->caller_uid;
 	s->connection = connection_new(d->program->loop, arrival->fd, &handler, s);
 	s->guest = (struct guest){.place = {.owner = s}, .client = arrival->client};
 	judge_side(s);

@@ -11,6 +11,7 @@
  *	name.c		the verified name of who comes, from resolve
  *	asks.c		the machine's questions: who may, to whom (config/route.h), login
  *	transaction.c	a mail under way: its mailboxes, its content on the way to spool, its envelope
+ *	caller.c	a session with a program of this machine: who posts there
  *	allowance.c	how many recipients a user may write to
  *	notice.c	mail to a user who comes near that limit
  *	posting.c	what users post: its header section is judged and completed on the way
@@ -31,6 +32,7 @@
 
 #include "base/log.h"
 #include "base/streams.h"
+#include "channels/caller.h"
 #include "channels/gate_client.h"
 #include "channels/smtpd_spool.h"
 #include "config/route.h"
@@ -119,6 +121,8 @@ struct session {
 	bool wants_output; /* the client has not read its replies */
 	char user[64 + 1];
 	size_t user_length;
+	char caller
+		[CALLER_NAME_MAX]; /* of a program of this machine: its user, whom facts.caller shows */
 };
 
 struct smtpd {
@@ -182,6 +186,16 @@ bool name_is_overdue(const struct session *s, uint64_t now_ms);
 void name_give_up(struct session *s);
 /* The session ends. */
 void name_forget(struct session *s);
+
+/* caller.c */
+/* The parent hands over a program of this machine. */
+void caller_arrived(struct program *p, uint32_t uid, struct view name, int fd);
+/* What its user may is looked up again: it has come, or the configuration has changed. */
+void caller_judge(struct session *s);
+/* Who posts, for counters and logs: the login, or the system user; empty: somebody on the network. */
+struct view session_poster(const struct session *s);
+/* The same as a fact; how many there are: one or none. */
+size_t session_poster_fact(const struct session *s, struct fact *fact);
 
 /* patience.c */
 bool is_memory_left(const struct smtpd *d);

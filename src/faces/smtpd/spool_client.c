@@ -36,11 +36,9 @@ static void log_accepted(const struct session *s, uint64_t id)
 		fact_number("mailboxes", s->transaction->mailboxes.count),
 		fact_number("octets", mail->content_octets),
 		fact_text("with", smtp_server_protocol(&s->smtp))};
-	if (s->facts.login.length)
-		facts[9] = fact_view("login", s->facts.login);
+	const size_t known = 9 + session_poster_fact(s, &facts[9]);
 	if (mail->requiretls || mail->tls_not_required)
-		facts[s->facts.login.length ? 10 : 9] =
-			fact_text("tls", mail->requiretls ? "required" : "not-required");
+		facts[known] = fact_text("tls", mail->requiretls ? "required" : "not-required");
 	log_write(LOG_INFO, "mail accepted", facts);
 	buffer_free(&client);
 	buffer_free(&path);

@@ -87,7 +87,7 @@ void transaction_make_header(struct session *s)
 	struct buffer id = buffer_new(64);
 	text_add(&id, "{}", text_hex(s->id));
 	struct trace_received facts = {
-		.is_private = s->facts.login.length > 0,
+		.is_private = session_poster(s).length > 0,
 		.helo = helo,
 		.client = s->facts.client,
 		.verified_name = s->facts.verified_name.name,
@@ -161,10 +161,13 @@ static void add_source(struct session *s, struct buffer *b)
 	const struct fact facts[] = {fact_hex("session", s->id),
 		fact_view("client", buffer_view(&client)),
 		fact_view("helo", view_first(helo->given, SOURCE_HELO_MAX)),
-		fact_text("class", route_class_name(s->transaction->class)),
-		fact_view("login", s->facts.login)};
-	for (size_t i = 0; i < sizeof facts / sizeof *facts - (s->facts.login.length == 0); i++)
+		fact_text("class", route_class_name(s->transaction->class))};
+	struct fact poster;
+	for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
 		fact_add(b, &facts[i]);
+	/* the last one: `sendmail -bp` asks whose mail it is (keepers/spool/mailq.c) */
+	if (session_poster_fact(s, &poster))
+		fact_add(b, &poster);
 	buffer_free(&client);
 }
 

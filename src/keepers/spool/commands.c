@@ -42,6 +42,8 @@ static void queue(struct spoold *d, uint32_t stream, struct view words)
 	const bool is_wide = !what.length || view_starts(what, VIEW("domain="));
 	if (view_equal(verb, VIEW("list")) || view_equal(verb, VIEW("json")))
 		page_begin(d, stream, words, &show_page);
+	else if (view_equal(verb, VIEW("mailq")))
+		page_begin(d, stream, words, &mailq_page);
 	else if (view_equal(verb, VIEW("retry")) && is_wide && !program_word(words, 3).length)
 		changes_retry(d, stream, view_from(what, what.length ? 7 : 0));
 	else if (changes_has(verb))

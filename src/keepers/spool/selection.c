@@ -13,7 +13,9 @@ static bool read_one(struct selection *s, struct view key, struct view value)
 		s->sender = view_equal(value, VIEW("<>")) ? VIEW_NONE : value;
 		return true;
 	}
-	if (view_equal(key, VIEW("recipient")))
+	if (view_equal(key, VIEW("poster")))
+		s->poster = value;
+	else if (view_equal(key, VIEW("recipient")))
 		s->recipient = value;
 	else if (view_equal(key, VIEW("domain")))
 		s->domain = value;
@@ -35,8 +37,21 @@ bool selection_read(struct view words, struct selection *selection_out)
 	return true;
 }
 
+/* Who posted it stands at the end of its session facts (faces/smtpd/transaction.c). */
+static bool is_of_poster(const struct envelope *e, const char *key, struct view poster)
+{
+	struct buffer end = buffer_new(ENVELOPE_PATH_MAX);
+	text_add(&end, " {}={}", text_string(key), text_raw(poster));
+	const bool is = !buffer_failed(&end) && view_ends(e->source, buffer_view(&end));
+	buffer_free(&end);
+	return is;
+}
+
 bool selection_has(const struct selection *s, const struct envelope *e)
 {
+	if (s->poster.length && !is_of_poster(e, "user", s->poster) &&
+		!is_of_poster(e, "login", s->poster))
+		return false;
 	return !s->has_sender || view_equal_nocase(s->sender, e->reverse_path);
 }
 

@@ -69,6 +69,12 @@ static struct view reason_of(struct cursor *reasons, uint32_t recipient)
 	return VIEW_NONE;
 }
 
+struct view show_reason(const struct spoold *d, const struct envelope_recipient *r,
+	const struct spool_recipient *state, struct cursor *reasons, uint32_t recipient)
+{
+	return wait_of(d, r, state, reason_of(reasons, recipient)).reason;
+}
+
 static const char *state_name(const struct spool_recipient *r)
 {
 	const bool held = !spool_state_is_final((enum spool_state)r->state) && held_is(r);

@@ -20,6 +20,7 @@
  *	selection.c	the mail that a command is about
  *	page.c		a page of the queue, read for one question
  *	show.c		`sekisho queue`
+ *	mailq.c		`mailq`
  *	changes.c	`sekisho queue retry`, `hold`, `release`, `return`, `delete`
  *
  * A recipient that is not final is with exactly one of these: noted as NOTE_LOOSE (nobody has it: scan
@@ -443,7 +444,7 @@ must_use enum error held_hold(
 must_use enum error held_release(
 	struct spoold *d, const struct spool_entry *entry, uint32_t recipient);
 
-/* selection.c: a command's words `id=…`, `sender=…`, `recipient=…`, `domain=…`, `after=…`; what is not given
+/* selection.c: a command's words `id=…`, `sender=…`, `recipient=…`, `domain=…`, `poster=…`, `after=…`; what is not given
  * holds for all. Views into them. */
 struct selection {
 	struct spool_id id; /* 0: any */
@@ -452,6 +453,7 @@ struct selection {
 	bool has_sender;
 	struct view recipient; /* a forward-path */
 	struct view domain; /* of a forward-path, or where it goes */
+	struct view poster; /* the user who posted it */
 };
 /* False when there is a word that is none of these. */
 must_use bool selection_read(struct view words, struct selection *selection_out);
@@ -489,15 +491,20 @@ struct page {
 	struct buffer out;
 	uint32_t changed;
 	uint32_t busy; /* recipients on their way just now */
+	uint64_t octets; /* of the mails shown */
 	struct page_message *messages;
 	uint32_t count;
 };
 /* Answers the command; the first line is `next=ID`, empty when this was the last page. */
 void page_begin(struct spoold *d, uint32_t stream, struct view words, const struct page_ops *ops);
 
-/* show.c, changes.c */
+/* show.c, changes.c, mailq.c */
 extern const struct page_ops show_page;
 extern const struct page_ops change_page;
+extern const struct page_ops mailq_page;
+/* Why a recipient waits, of the page's `reasons`, which are read on; empty: nothing is known, or it goes on. */
+struct view show_reason(const struct spoold *d, const struct envelope_recipient *r,
+	const struct spool_recipient *state, struct cursor *reasons, uint32_t recipient);
 bool changes_has(struct view verb);
 /* `sekisho queue retry` for a domain or all. */
 void changes_retry(struct spoold *d, uint32_t stream, struct view domain);

@@ -45,6 +45,7 @@ static const unsigned sections[PROGRAM_IDS] = {
 	[PROGRAM_REPORT] = SNAPSHOT_FOR_REPORT,
 	[PROGRAM_RELAY] = SNAPSHOT_FOR_RELAY,
 	[PROGRAM_FETCH] = SNAPSHOT_FOR_FETCH,
+	[PROGRAM_DROP] = SNAPSHOT_FOR_DROP,
 };
 
 static bool confine(void)

@@ -24,7 +24,8 @@ static int connect_to(const char *state)
 	int fd = -1;
 	if (directory < 0)
 		return -1;
-	must(command_socket_path(directory, address.sun_path, sizeof address.sun_path));
+	must(local_socket_path(
+		directory, COMMAND_SOCKET_NAME, address.sun_path, sizeof address.sun_path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	const bool ok = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
 	const int problem = errno;

@@ -7,6 +7,13 @@
 
 #define SENTENCE_MAX 16384u
 
+static const char *self = "sekisho";
+
+void say_as(const char *name)
+{
+	self = name;
+}
+
 static bool write_all(int fd, struct view octets)
 {
 	while (octets.length) {
@@ -37,7 +44,7 @@ void say_octets(struct view octets)
 void say_trouble_args(const char *format, const struct text_arg *args)
 {
 	struct buffer b = buffer_new(SENTENCE_MAX);
-	buffer_add(&b, VIEW("sekisho: "));
+	text_add(&b, "{}: ", text_string(self));
 	text_add_args(&b, format, args);
 	buffer_add_octet(&b, '\n');
 	say_to(STDERR_FILENO, buffer_view(&b));

@@ -11,6 +11,8 @@
 void say_octets(struct view octets);
 /* Writes all of it to `fd`; what cannot be written is lost. */
 void say_to(int fd, struct view octets);
+/* Who speaks on standard error from here on, a static name; "sekisho" at first. */
+void say_as(const char *name);
 /* `sekisho: ` sentence LF on standard error. */
 void say_trouble_args(const char *format, const struct text_arg *args);
 #define say_trouble(format, ...) \

@@ -237,6 +237,63 @@ static void once_an_envelope(void **state)
 	site_close(&s);
 }
 
+static void callers(void **state)
+{
+	/* Protects: a program of this machine writes as its system user, root for the site (N-7); what
+	 * has no mailbox is the postmaster's, for the machine alone. */
+	(void)state;
+	static const struct {
+		const char *caller; /* empty: a client inside */
+		uint32_t uid;
+		const char *login;
+		const char *author;
+		bool may_write;
+		const char *to; /* local-part at the server's name */
+		const char *rule;
+	} cases[] = {
+		{"daemon", 1, "", "daemon@mail.example.test", true, "daemon", "system-user"},
+		{"daemon", 1, "", "daemon+x@mail.example.test", true, "root", "system-user"},
+		{"daemon", 1, "", "Daemon@mail.example.test", true, "games", "unknown-user"},
+		{"daemon", 1, "", "daemon@example.test", false, "daemonx", "unknown-user"},
+		{"daemon", 1, "", "hana@mail.example.test", false, "hana", "accepted"},
+		{"daemon", 1, "", "daemonx@mail.example.test", false, "postmaster", "postmaster"},
+		{"hana", 1000, "hana", "hana@example.test", true, "hana", "accepted"},
+		{"hana", 1000, "hana", "sales@example.test", true, "root", "system-user"},
+		{"hana", 1000, "hana", "taro@example.test", false, "nobody", "unknown-user"},
+		{"root", 0, "", "root@mail.example.test", true, "root", "system-user"},
+		{"root", 0, "", "taro@example.test", true, "daemon", "unknown-user"},
+		{"root", 0, "", "taro@other.example", false, "taro", "accepted"},
+		{"", 0, "", "root@mail.example.test", true, "root", "unknown-user"},
+	};
+	struct site s;
+	const struct memory_file files[] = {{"users", "hana:!\ntaro:!\n", 0},
+		{"domains", "example.test\nmail.example.test\n", 0},
+		{"aliases", "sales: hana\n", 0}, {0}};
+	site_open(&s, files);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct arena a = arena_new(1 << 16);
+		struct route_set set = route_set_new(&a);
+		struct address author, path;
+		char text[200];
+		struct route_facts facts = facts_of(s.snapshot, "127.0.0.1", cases[i].login);
+		facts.caller = view_text(cases[i].caller);
+		facts.caller_uid = cases[i].uid;
+		facts.is_trusted = cases[i].caller[0] && cases[i].uid == 0;
+		snprintf(text, sizeof text, "%s@mail.example.test", cases[i].to);
+		assert_int_equal(
+			address_parse(view_text(cases[i].author), true, &a, &author), ADDRESS_OK);
+		assert_int_equal(address_parse(view_text(text), true, &a, &path), ADDRESS_OK);
+		const struct route_recipient r = {.forward_path = &path};
+		const struct route_verdict v = route_rcpt(s.snapshot, &facts, &r, &set, &a);
+		const bool may = route_author(s.snapshot, &facts, &author, &a).accepted;
+		if (may != cases[i].may_write || !view_equal(v.rule, view_text(cases[i].rule)))
+			fail_msg("%zu: %d %.*s", i, may, (int)v.rule.length,
+				(const char *)v.rule.at);
+		arena_reset(&a);
+	}
+	site_close(&s);
+}
+
 static void full_sets(void **state)
 {
 	/* Protects: both sides of the most mailboxes an envelope may reach; a refusal takes all
@@ -480,6 +537,7 @@ int main(void)
 		cmocka_unit_test(clients),
 		cmocka_unit_test(recipients),
 		cmocka_unit_test(once_an_envelope),
+		cmocka_unit_test(callers),
 		cmocka_unit_test(full_sets),
 		cmocka_unit_test(broken_aliases),
 		cmocka_unit_test(many_mailboxes),

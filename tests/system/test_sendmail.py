@@ -1,0 +1,203 @@
+"""Programs of this machine post mail by sendmail(1): while the server is up, while it is down, and who may say what."""
+import os
+import pwd
+import re
+import signal
+import stat
+import subprocess
+
+from house import NAME, PROGRAMS, House, Skip, contains, equal, until
+
+SENDMAIL = os.path.join(PROGRAMS, 'sendmail')
+ROOT = 'root@' + NAME
+# system users that every Debian has; `games` is a user of ours, too, and `daemon` is none
+USERS = {'hana': 'sakura saku', 'games': 'pass the gate'}
+
+
+def house(files={'postmaster': 'hana\n', 'aliases': 'list: games\n'}, **more):
+    return House(users=USERS, files=files, **more)
+
+
+def become(user):
+    if user is None:
+        return None
+    if os.getuid() != 0:
+        raise Skip('only root can be other users')
+    entry = pwd.getpwnam(user)
+
+    def drop():
+        os.setgroups([])
+        os.setgid(entry.pw_gid)
+        os.setuid(entry.pw_uid)
+    return drop
+
+
+def post(h, *words, text='Subject: hello\n\nThe gate is open.\n', code=0, user=None, name=SENDMAIL):
+    """runs sendmail; what it said on standard error"""
+    if isinstance(text, str):
+        text = text.encode()
+    done = subprocess.run([name] + list(words), executable=SENDMAIL, input=text, env=h.env, capture_output=True,
+                          timeout=60, preexec_fn=become(user))
+    said = done.stderr.decode('utf-8', 'replace')
+    if done.returncode != code:
+        raise AssertionError('sendmail %s: exit %d instead of %d: %s' % (' '.join(words), done.returncode, code, said))
+    return said + done.stdout.decode('utf-8', 'replace')
+
+
+def me():
+    return pwd.getpwuid(os.getuid()).pw_name
+
+
+def drop(h):
+    return os.path.join(h.state, 'drop')
+
+
+def dropped(h):
+    return sorted(os.listdir(drop(h)))
+
+
+def last(h, user, count):
+    return h.messages(user, count)[-1].decode()
+
+
+def test_up():
+    """what a program writes arrives as a mail that is one"""
+    with house() as h:
+        post(h, 'hana')
+        seen = last(h, 'hana', 1)
+        contains(seen, 'Return-Path: <%s@%s>' % (me(), NAME))
+        contains(seen, '%s@%s' % (me(), NAME))
+        for field in ('From: ', 'Date: ', 'Message-ID: <'):
+            contains(seen, '\r\n' + field)
+        contains(seen, '\r\n\r\nThe gate is open.\r\n')
+        equal('\n' in seen.replace('\r\n', ''), False, 'a bare LF')
+        # -t: recipients from the fields, Bcc goes, names without a domain are completed
+        post(h, '-t', '-oi', text='To: Hana <hana>, undisclosed:;\nBcc: games\nSubject: x\n\none\n.\ntwo\n')
+        seen = last(h, 'hana', 2)
+        contains(seen, 'To: Hana <hana@%s>' % NAME)
+        contains(seen, 'one\r\n.\r\ntwo\r\n')
+        equal('bcc' in seen.lower(), False, 'Bcc is seen')
+        equal(last(h, 'games', 1).count('one\r\n.\r\ntwo'), 1)
+        # a dot alone ends it without -i; no header; UTF-8; a long line; a mailbox file's first line
+        post(h, 'hana', text='From x Sat Nov 28 2026\nSubject: y\n\none\n.\ntwo\n')
+        seen = last(h, 'hana', 3)
+        equal('two' in seen or 'From x' in seen, False)
+        post(h, '-F', 'Häna "H"', '-f', 'root+cron@' + NAME if os.getuid() == 0 else me(), 'hana',
+             text='Grüße\n' + 'x' * 2500 + '\n')
+        seen = last(h, 'hana', 4)
+        contains(seen, 'Grüße\r\n')
+        equal(max(len(line) for line in seen.split('\r\n')), 998)
+        contains(seen, 'From: =?utf-8?')
+        # nobody is served when one is unknown, and it is said which
+        said = post(h, 'hana', 'nobody-of-that-name', code=67)
+        contains(said, '<nobody-of-that-name@%s>: 5' % NAME if False else 'nobody-of-that-name@' + NAME)
+        contains(said, 'nothing was sent')
+        post(h, code=64)
+        post(h, '-bd', code=64)
+        post(h, '-Z', code=64)
+        post(h, '-t', text='Subject: nobody\n\n', code=64)
+        post(h, '-t', text='To: a <b\n\n', code=65)
+        contains(post(h, '-v', 'hana'), '>>> RCPT TO:<hana@%s>' % NAME)
+        h.messages('hana', 5)
+        equal(dropped(h), [])
+        post(h, name='newaliases')
+        # -bs
+        done = subprocess.run([SENDMAIL, '-bs'], input=b'EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<hana@%s>\r\nQUIT\r\n'
+                              % NAME.encode(), env=h.env, capture_output=True, timeout=20)
+        equal([line[:3] for line in done.stdout.decode().split('\r\n') if line[3:4] != '-'],
+              ['220', '250', '250', '250', '221', ''])
+        contains(h.log(), 'user=' + me())
+
+
+def test_who():
+    """the kernel says who posts: each as himself, root for the site"""
+    with house() as h:
+        post(h, '-f', 'list@' + NAME, 'hana')
+        h.messages('hana', 1)
+        post(h, '-f', 'someone@elsewhere.example', 'far@elsewhere.example', code=77)
+        for user, sender, text, code in (
+                ('games', 'list@' + NAME, 'From: games@%s\n\nx' % NAME, 0),
+                ('games', 'hana@' + NAME, 'x', 77),
+                ('games', 'games+tag@example.test', 'x', 0),
+                ('games', 'games', 'From: Hana <hana@%s>\n\nx' % NAME, 77),
+                ('daemon', 'daemon', 'x', 0),
+                ('daemon', '<>', 'x', 0),
+                ('daemon', 'games', 'x', 77)):
+            post(h, '-f', sender, 'hana', text=text, code=code, user=user)
+        h.messages('hana', 5)
+        # what a program gets in answer, or writes to itself, is read by the postmaster
+        post(h, '-i', '-FCronDaemon', '-B8BITMIME', '-oem', 'daemon', user='daemon',
+             text='From: root (Cron Daemon)\nTo: daemon\nSubject: Cron\n\nout\n', code=77)
+        post(h, '-i', '-FCronDaemon', '-B8BITMIME', '-oem', 'daemon', user='daemon',
+             text='From: daemon (Cron Daemon)\nTo: daemon\nSubject: Cron\n\nout\n')
+        post(h, '-i', 'root', text='From: root (Cron Daemon)\nTo: root\n\nout\n')
+        contains(last(h, 'hana', 7), 'From: root@%s (Cron Daemon)' % NAME)
+        post(h, 'nobody', code=67)
+        contains(h.log(), 'rule=author-not-own')
+
+
+def test_mailq():
+    """everybody sees his own mail, root all of it; nothing else is told to others"""
+    with house(files={'postmaster': 'hana\n', 'smarthost': '[192.0.2.99]:2599\n'}) as h:
+        equal(post(h, name='mailq', text=''), 'Mail queue is empty\n')
+        post(h, 'far@elsewhere.example')
+        users = ['games', 'daemon'] if os.getuid() == 0 else []
+        for user in users:
+            post(h, user + '-friend@elsewhere.example', user=user)
+        until(lambda: 'Kbytes in %d Request' % (1 + len(users)) in post(h, '-bp', text=''), 'they wait')
+        h.wait_log('outcome=held', 1)
+        shown = post(h, '-bp', text='')
+        contains(shown, 'root@' if users else me() + '@')
+        if not re.search(r'\n[0-9a-f]{16} +\d+ \w{3}, .* %s@%s\n( +\(.*\)\n)? +far@elsewhere.example\n' % (me(), NAME), shown):
+            raise AssertionError(shown)
+        for user in users:
+            shown = post(h, name='mailq', text='', user=user)
+            contains(shown, user + '-friend@elsewhere.example')
+            equal(shown.count('elsewhere.example'), 1)
+            contains(post(h, '-q', user=user, code=77), 'root')
+
+
+def test_down():
+    """while the server is down a mail waits in the directory, and comes once"""
+    with house() as h:
+        equal(stat.S_IMODE(os.stat(drop(h)).st_mode), 0o3733)
+        h.stop()
+        h.wait_programs_gone()
+        post(h, '-t', text='To: hana\nCc: games\nSubject: later\n\nwaits\n')
+        contains(post(h, '-v', 'hana', 'unknown', user='daemon'), 'waits for it')
+        if os.getuid() == 0:
+            post(h, '-f', 'hana', 'hana', user='daemon')  # not his
+        names = dropped(h)
+        equal(len(names), 3 if os.getuid() == 0 else 2)
+        with open(os.path.join(drop(h), names[0]), 'rb') as f:
+            equal(f.readline(), b'sekisho-drop 1\n')
+        equal(post(h, '-bs', text='', code=75)[:9], '421 4.3.2')
+        post(h, name='mailq', code=69)
+        foul(h)
+        h.start()
+        until(lambda: not [n for n in dropped(h) if n in names], 'all is handed in')
+        h.wait_log('files in the directory drop are ignored')
+        h.wait_log('event="file is left alone".*no mail that sendmail wrote')
+        count = 4 if os.getuid() == 0 else 2
+        mails = [m.decode() for m in h.messages('hana', count)]
+        equal(len([m for m in mails if 'waits' in m]), 1)
+        contains(h.messages('games', 1)[0].decode(), 'Subject: later')
+        reports = [m for m in mails if 'multipart/report' in m]
+        equal(len(reports), 2 if os.getuid() == 0 else 0)
+        if reports:
+            contains(''.join(reports), 'unknown@' + NAME)
+            contains(''.join(reports), 'is not your address')
+
+
+def foul(h):
+    """files that are no mail of anybody"""
+    where = os.path.join(drop(h), 'f' * 31)
+    os.symlink('/etc/passwd', where + '0')
+    os.mkfifo(where + '1')
+    os.mkdir(where + '2')
+    with open(os.path.join(h.dir, 'other'), 'w') as f:
+        f.write('sekisho-drop 1\n')
+    os.link(os.path.join(h.dir, 'other'), where + '3')
+    with open(where + '4', 'w') as f:
+        f.write('sekisho-drop 2\n')
+    os.chmod(where + '4', 0o660)
