@@ -153,9 +153,9 @@ void notice_limit(struct session *s, const struct limit_notice *what)
 		.session_id = s->id,
 		.client = s->facts.client,
 		.user = buffer_new(GATE_KEY_MAX)};
-	buffer_add(&t->user, s->facts.login);
+	buffer_add(&t->user, session_poster(s));
 	text_add(&key, "mails:told:{}:{}:{}", text_string(what->is_of_day ? "day" : "hour"),
-		text_string(what->is_reached ? "reached" : "near"), text_raw(s->facts.login));
+		text_string(what->is_reached ? "reached" : "near"), text_raw(session_poster(s)));
 	if (!gate_client_ask(&s->smtpd->gate, &t->question, GATE_COUNT,
 		    (const struct frame_value[]){frame_bytes(buffer_view(&key)), frame_number(1),
 			    frame_number(what->window_s)}))
