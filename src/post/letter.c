@@ -27,22 +27,26 @@ const char *letter_problem_text(enum letter_problem problem)
 
 /* --- addresses ---------------------------------------------------------------------------- */
 
-static bool lacks_domain(struct view text, struct arena *a)
+/* An address of this machine that does not say so in the server's name. */
+static bool is_of_machine(const struct address *address, const struct letter_names *names)
 {
-	struct address address;
-	return address_parse(text, true, a, &address) == ADDRESS_NO_DOMAIN;
+	const struct view domain = address->domain.name;
+	return view_equal(domain, VIEW("localhost")) ||
+	       (names->host.length && view_equal_nocase(domain, names->host));
 }
 
-struct view letter_complete(struct view text, struct view server, struct arena *a)
+struct view letter_complete(struct view text, const struct letter_names *names, struct arena *a)
 {
 	struct buffer b = buffer_new(ADDRESS_LOCAL_MAX + ADDRESS_DOMAIN_MAX + 1);
 	struct address address;
 	struct view whole = VIEW_NONE;
-	buffer_add(&b, text);
-	if (lacks_domain(text, a)) {
-		buffer_add_octet(&b, '@');
-		buffer_add(&b, server);
-	}
+	const enum address_problem problem = address_parse(text, true, a, &address);
+	if (problem == ADDRESS_NO_DOMAIN)
+		text_add(&b, "{}@{}", text_raw(text), text_raw(names->server));
+	else if (problem == ADDRESS_OK && is_of_machine(&address, names))
+		text_add(&b, "{}@{}", text_raw(address.local_part), text_raw(names->server));
+	else
+		buffer_add(&b, text);
 	const bool ok = !buffer_failed(&b) && arena_copy(a, buffer_view(&b), &whole) &&
 			address_parse(whole, true, a, &address) == ADDRESS_OK;
 	buffer_free(&b);
@@ -57,10 +61,10 @@ static bool has(const struct letter_recipients *to, struct view path)
 	return false;
 }
 
-static enum letter_problem add_recipient(
-	struct letter_recipients *to, struct view text, struct view server, struct arena *a)
+static enum letter_problem add_recipient(struct letter_recipients *to, struct view text,
+	const struct letter_names *names, struct arena *a)
 {
-	const struct view path = letter_complete(text, server, a);
+	const struct view path = letter_complete(text, names, a);
 	if (!path.length) {
 		to->wrong = text;
 		return a->used < a->max / 2 ? LETTER_ADDRESS : LETTER_MEMORY;
@@ -74,14 +78,14 @@ static enum letter_problem add_recipient(
 	return LETTER_OK;
 }
 
-enum letter_problem letter_add_recipients(
-	struct letter_recipients *to, struct view list, struct view server, struct arena *a)
+enum letter_problem letter_add_recipients(struct letter_recipients *to, struct view list,
+	const struct letter_names *names, struct arena *a)
 {
 	struct address_list l = address_list_of(list);
 	struct view text;
 	enum letter_problem problem = LETTER_OK;
 	while (problem == LETTER_OK && address_list_next(&l, &text))
-		problem = add_recipient(to, text, server, a);
+		problem = add_recipient(to, text, names, a);
 	if (problem == LETTER_OK && !address_list_is_good(&l)) {
 		to->wrong = list;
 		problem = LETTER_FIELD;
@@ -146,8 +150,8 @@ static bool is_resent(struct view section)
 }
 
 /* A field that cannot be read stays as it is. */
-static void write_complete(
-	const struct header_field *field, struct view server, struct arena *a, struct buffer *out)
+static void write_complete(const struct header_field *field, const struct letter_names *names,
+	struct arena *a, struct buffer *out)
 {
 	const struct view value = field->value;
 	struct buffer anew = buffer_new(out->max);
@@ -155,11 +159,11 @@ static void write_complete(
 	struct view text;
 	size_t done = 0;
 	while (address_list_next(&l, &text)) {
-		const size_t end = (size_t)(text.at - value.at) + text.length;
-		buffer_add(&anew, view_part(value, done, end - done));
-		done = end;
-		if (lacks_domain(text, a))
-			text_add(&anew, "@{}", text_raw(server));
+		const size_t start = (size_t)(text.at - value.at);
+		const struct view whole = letter_complete(text, names, a);
+		buffer_add(&anew, view_part(value, done, start - done));
+		buffer_add(&anew, whole.length ? whole : text);
+		done = start + text.length;
 	}
 	buffer_add(&anew, view_from(value, done));
 	if (address_list_is_good(&l) && !buffer_failed(&anew))
@@ -170,7 +174,7 @@ static void write_complete(
 }
 
 static void write_field(const struct header_field *field, const struct field_row *row,
-	struct view server, struct arena *a, struct buffer *out)
+	const struct letter_names *names, struct arena *a, struct buffer *out)
 {
 	switch (row->use) {
 	case USE_COPY:
@@ -178,7 +182,7 @@ static void write_field(const struct header_field *field, const struct field_row
 		return;
 	case USE_COMPLETE:
 	case USE_TO:
-		write_complete(field, server, a, out);
+		write_complete(field, names, a, out);
 		return;
 	case USE_BCC:
 	case USE_DROP:
@@ -231,7 +235,7 @@ static void add_missing(struct view section, const struct letter_seed *seed, str
 	}
 	if (lacks(section, VIEW("Message-ID"))) {
 		buffer_add(out, VIEW("Message-ID: "));
-		message_id_add(out, &seed->message_id, (struct domain){seed->server});
+		message_id_add(out, &seed->message_id, (struct domain){seed->names.server});
 		buffer_add(out, VIEW("\r\n"));
 	}
 }
@@ -260,8 +264,8 @@ enum letter_problem letter_write(struct view section, const struct letter_seed *
 	while (problem == LETTER_OK && header_next(&c, &field)) {
 		const struct field_row *row = row_of(field.name);
 		if (to && names_recipients(row) && row->is_resent == resent)
-			problem = letter_add_recipients(to, field.value, seed->server, a);
-		write_field(&field, row, seed->server, a, out);
+			problem = letter_add_recipients(to, field.value, &seed->names, a);
+		write_field(&field, row, &seed->names, a, out);
 	}
 	buffer_add(out, VIEW("\r\n"));
 	if (problem == LETTER_OK && buffer_failed(out))

@@ -1,6 +1,6 @@
 /*
  * A mail as programs of this machine write it, made into one that can be sent: recipients taken from its
- * fields (`sendmail -t`), Bcc removed, addresses without a domain given the server's, From, Date and Message-ID
+ * fields (`sendmail -t`), Bcc removed, addresses without a domain, or in the machine's own, given the server's, From, Date and Message-ID
  * added where they are missing. Pure: the header section as lines that end in CRLF goes in, one comes out; time,
  * randomness and names are given. What may be written by whom is for smtpd to say.
  *
@@ -26,11 +26,19 @@ enum letter_problem {
 /* One plain sentence without final full stop. */
 const char *letter_problem_text(enum letter_problem problem);
 
+/* What addresses of this machine are called. */
+struct letter_names {
+	struct view server; /* full name */
+	struct view
+		host; /* what the machine calls itself, which may be no name that mail can reach; it stands
+			   * for the server, as "localhost" does. Empty: nothing */
+};
+
 struct letter_seed {
 	struct message_id_seed message_id;
 	int64_t time_s; /* wall clock */
 	int offset_minutes; /* as for date_add */
-	struct view server; /* full name, which addresses without a domain get */
+	struct letter_names names;
 	struct view sender; /* "local@domain", for a mail without From */
 	struct view full_name; /* of its author; UTF-8, may be empty */
 };
@@ -44,10 +52,10 @@ struct letter_recipients {
 };
 
 /* Adds those of a list as in To: "Hana <hana@example.org>, taro". */
-must_use enum letter_problem letter_add_recipients(
-	struct letter_recipients *to, struct view list, struct view server, struct arena *a);
-/* "local@domain" of what may lack the domain. Empty: it is no address, or memory has run out. */
-struct view letter_complete(struct view text, struct view server, struct arena *a);
+must_use enum letter_problem letter_add_recipients(struct letter_recipients *to, struct view list,
+	const struct letter_names *names, struct arena *a);
+/* "local@domain" of what may lack the domain, or name the machine. Empty: it is no address, or memory has run out. */
+struct view letter_complete(struct view text, const struct letter_names *names, struct arena *a);
 
 /* Where the header section of `content` ends: the octets of its fields. What stands there, an empty line or text,
  * is the body. */

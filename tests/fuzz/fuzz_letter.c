@@ -12,7 +12,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct letter_seed seed = {.server = {(const uint8_t *)"mail.example.test", 17},
+static const struct letter_seed seed = {
+	.names = {{(const uint8_t *)"mail.example.test", 17}, {(const uint8_t *)"b", 1}},
 	.sender = {(const uint8_t *)"hana@mail.example.test", 22},
 	.full_name = {(const uint8_t *)"Hana", 4}};
 

@@ -2,7 +2,6 @@
 import os
 import pwd
 import re
-import signal
 import stat
 import subprocess
 
@@ -122,16 +121,17 @@ def test_who():
                 ('games', 'games', 'From: Hana <hana@%s>\n\nx' % NAME, 77),
                 ('daemon', 'daemon', 'x', 0),
                 ('daemon', '<>', 'x', 0),
+                ('daemon', 'daemon@localhost', 'From: <daemon@%s>\n\nx' % os.uname().nodename, 0),
                 ('daemon', 'games', 'x', 77)):
             post(h, '-f', sender, 'hana', text=text, code=code, user=user)
-        h.messages('hana', 5)
+        h.messages('hana', 6)
         # what a program gets in answer, or writes to itself, is read by the postmaster
         post(h, '-i', '-FCronDaemon', '-B8BITMIME', '-oem', 'daemon', user='daemon',
              text='From: root (Cron Daemon)\nTo: daemon\nSubject: Cron\n\nout\n', code=77)
         post(h, '-i', '-FCronDaemon', '-B8BITMIME', '-oem', 'daemon', user='daemon',
              text='From: daemon (Cron Daemon)\nTo: daemon\nSubject: Cron\n\nout\n')
         post(h, '-i', 'root', text='From: root (Cron Daemon)\nTo: root\n\nout\n')
-        contains(last(h, 'hana', 7), 'From: root@%s (Cron Daemon)' % NAME)
+        contains(last(h, 'hana', 8), 'From: root@%s (Cron Daemon)' % NAME)
         post(h, 'nobody', code=67)
         contains(h.log(), 'rule=author-not-own')
 
@@ -189,15 +189,44 @@ def test_down():
             contains(''.join(reports), 'is not your address')
 
 
+def leave(path, *recipients, sender='', body='left'):
+    """a file as sendmail writes it; recipients with their state"""
+    with open(path, 'wb') as f:
+        f.write(('sekisho-drop 1\nfrom %s\nflags 0\n' % sender).encode())
+        for recipient in recipients:
+            f.write(('to %s 0 %s@%s\n' % (recipient[0], recipient[2:], NAME)).encode())
+        f.write(('\nFrom: root@%s\r\nMessage-ID: <%s@test>\r\n\r\n%s\r\n'
+                 % (NAME, os.path.basename(path), body)).encode())
+    os.chmod(path, 0o660)
+
+
 def foul(h):
-    """files that are no mail of anybody"""
+    """files that are no mail of anybody, though they look like one"""
     where = os.path.join(drop(h), 'f' * 31)
-    os.symlink('/etc/passwd', where + '0')
+    other, moved = os.path.join(h.dir, 'other'), os.path.join(h.dir, 'moved')
+    leave(other, '? hana', body='not dropped')
+    leave(moved, '? hana', body='not made there')
+    os.symlink(other, where + '0')
     os.mkfifo(where + '1')
     os.mkdir(where + '2')
-    with open(os.path.join(h.dir, 'other'), 'w') as f:
-        f.write('sekisho-drop 1\n')
-    os.link(os.path.join(h.dir, 'other'), where + '3')
+    os.link(other, where + '3')
+    if os.getuid() == 0:  # else the keeper's group is everybody's
+        os.rename(moved, where + '5')
     with open(where + '4', 'w') as f:
         f.write('sekisho-drop 2\n')
     os.chmod(where + '4', 0o660)
+
+
+def test_keeper():
+    """who has a mail does not get it again; the keeper dies and goes on"""
+    with house() as h:
+        leave(os.path.join(drop(h), 'a' * 32), '+ hana', '? games', body='one')
+        leave(os.path.join(drop(h), 'b' * 32), '+ hana', '- games', body='two')
+        leave(os.path.join(drop(h), 'new.' + 'c' * 32), '? hana', body='three')
+        h.kill('drop')
+        contains(h.messages('games', 1)[0].decode(), 'one')
+        until(lambda: dropped(h) == ['new.' + 'c' * 32], 'what is done goes')
+        os.rename(os.path.join(drop(h), 'new.' + 'c' * 32), os.path.join(drop(h), 'c' * 32))
+        contains(h.messages('hana', 1, seconds=5)[0].decode(), 'three')
+        until(lambda: not dropped(h), 'all is handed in')
+        equal(len(h.messages('games')), 1)

@@ -33,11 +33,19 @@ static bool read_server(struct mail *mail)
 	struct buffer name = buffer_new(ADDRESS_DOMAIN_MAX);
 	const int state = state_open();
 	const bool ok = state >= 0 && file_read(state, CALLER_SERVER_NAME, &name) == ERROR_NONE &&
-			name.length && arena_copy(&mail->arena, buffer_view(&name), &mail->server);
+			name.length &&
+			arena_copy(&mail->arena, buffer_view(&name), &mail->names.server);
 	if (state >= 0)
 		close(state);
 	buffer_free(&name);
 	return ok;
+}
+
+static void set_host(struct mail *mail)
+{
+	static char host[ADDRESS_DOMAIN_MAX + 1];
+	if (gethostname(host, sizeof host - 1) == 0)
+		mail->names.host = view_text(host);
 }
 
 /* "&" in the old comment field stands for the name. */
@@ -66,7 +74,7 @@ static bool set_sender(struct mail *mail, const struct passwd *user)
 		mail->options->has_sender ? mail->options->sender : buffer_view(&own);
 	const bool is_null = mail->options->has_sender && text.length == 0;
 	if (!is_null)
-		mail->reverse_path = letter_complete(text, mail->server, &mail->arena);
+		mail->reverse_path = letter_complete(text, &mail->names, &mail->arena);
 	const bool ok = is_null || mail->reverse_path.length;
 	if (!ok)
 		say_trouble("the sender {} is no address", text_view(text));
@@ -111,7 +119,7 @@ static int add_arguments(struct mail *mail)
 {
 	for (char **r = mail->options->recipients; *r; r++) {
 		const enum letter_problem problem =
-			letter_add_recipients(&mail->to, view_text(*r), mail->server, &mail->arena);
+			letter_add_recipients(&mail->to, view_text(*r), &mail->names, &mail->arena);
 		if (problem != LETTER_OK)
 			return trouble(problem, mail->to.wrong);
 	}
@@ -159,7 +167,7 @@ static struct letter_seed seed_of(const struct reading *r)
 	struct letter_seed seed = {.message_id = {.wall_s = now},
 		.time_s = now,
 		.offset_minutes = (int)(local.tm_gmtoff / 60),
-		.server = mail->server,
+		.names = mail->names,
 		.sender = mail->reverse_path,
 		.full_name = mail->options->full_name.length ? mail->options->full_name
 							     : full_name(&mail->arena, r->user)};
@@ -173,7 +181,7 @@ static struct view author(const struct reading *r)
 	struct buffer own = buffer_new(2 * CALLER_NAME_MAX);
 	caller_name_add(&own, (uint32_t)getuid(), view_text(r->user ? r->user->pw_name : NULL));
 	const struct view path =
-		letter_complete(buffer_view(&own), r->mail->server, &r->mail->arena);
+		letter_complete(buffer_view(&own), &r->mail->names, &r->mail->arena);
 	buffer_free(&own);
 	return path;
 }
@@ -284,6 +292,7 @@ int mail_read(struct mail *mail, const struct options *options)
 			text_string(options_state()), text_string(CALLER_SERVER_NAME));
 		return SENDMAIL_UNAVAILABLE;
 	}
+	set_host(mail);
 	if (!set_sender(mail, user) || !set_envid(mail))
 		return SENDMAIL_DATA;
 	int code = add_arguments(mail);

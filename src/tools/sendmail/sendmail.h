@@ -59,7 +59,7 @@ must_use bool options_read(int argc, char **argv, struct options *options_out);
 /* A mail, ready to go. */
 struct mail {
 	struct arena arena;
-	struct view server; /* its full name */
+	struct letter_names names;
 	struct view reverse_path; /* "local@domain"; empty: null */
 	struct view envid; /* in xtext */
 	struct letter_recipients to;

@@ -6,7 +6,8 @@
 #include "suite.h"
 
 #define ARENA_MAX ((size_t)16 << 20)
-#define SERVER VIEW("mail.example.test")
+static const struct letter_names names_here = {
+	{(const uint8_t *)"mail.example.test", 17}, {(const uint8_t *)"Box", 3}};
 
 static struct letter_recipients to;
 
@@ -14,7 +15,7 @@ static struct letter_seed seed_of(const char *full_name)
 {
 	return (struct letter_seed){.message_id = {.wall_s = 7},
 		.time_s = 0,
-		.server = SERVER,
+		.names = names_here,
 		.sender = VIEW("hana@mail.example.test"),
 		.full_name = view_text(full_name)};
 }
@@ -60,6 +61,11 @@ static const struct {
 	{REST "Reply-To: a <\r\n", REST "Reply-To: a <\r\n\r\n", ""},
 	{REST "To: \xe8\x8a\xb1@x.example\r\n", REST "To: \xe8\x8a\xb1@x.example\r\n\r\n",
 		"\xe8\x8a\xb1@x.example"},
+	{REST "To: Hana <hana@box>, taro@LocalHost, jiro@box.example, \"a b\"@BOX\r\n",
+		REST "To: Hana <hana@mail.example.test>, taro@mail.example.test, jiro@box.example, "
+		     "\"a b\"@mail.example.test\r\n\r\n",
+		"hana@mail.example.test taro@mail.example.test jiro@box.example "
+		"\"a b\"@mail.example.test"},
 	{REST "To: a <b\r\n", NULL, NULL},
 	{REST "To: a@@b.example\r\n", NULL, NULL},
 	{REST "To: friends: a\r\n", NULL, NULL},
@@ -139,7 +145,7 @@ static void limits(void **state)
 		for (uint32_t i = 0; i < count; i++)
 			text_add(&list, "u{},", text_number(i));
 		to.count = 0;
-		assert_int_equal(letter_add_recipients(&to, buffer_view(&list), SERVER, &a),
+		assert_int_equal(letter_add_recipients(&to, buffer_view(&list), &names_here, &a),
 			count > LETTER_RECIPIENTS_MAX ? LETTER_MANY : LETTER_OK);
 		buffer_free(&list);
 		arena_reset(&a);
