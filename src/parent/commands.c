@@ -216,7 +216,7 @@ void commands_name_known(struct commands *c)
 
 static void refuse(struct asker *a)
 {
-	say(a, VIEW("this may be asked by root, and by the user who runs the server\n"));
+	say(a, VIEW("this server may be asked by root, and by the user who runs it\n"));
 	finish(a, 77);
 }
 
