@@ -60,6 +60,11 @@ class Postfix(Peer):
                  '/etc/postfix/postfix-files* /etc/postfix/dynamicmaps.cf* %s/etc/ 2>/dev/null; true' % self.dir)
         self.run('postfix', '-c', self.dir + '/etc', 'start')
 
+    def route(self, maps):
+        """where mail goes in spite of the DNS"""
+        self.run('postconf', '-c', self.dir + '/etc', '-e', 'transport_maps = ' + maps)
+        self.run('postfix', '-c', self.dir + '/etc', 'reload')
+
     def sasl(self):
         """hana may log in"""
         self.run('sh', '-c', 'mkdir -p /etc/postfix/sasl; printf "pwcheck_method: auxprop\\nauxprop_plugin: sasldb\\n'

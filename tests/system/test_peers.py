@@ -270,10 +270,10 @@ def test_three_hosts():
     """Postfix, which is inside, by us to Exim, which is not: what is in the mail tells the way"""
     w = world()
     with house(w, networks='127.0.0.0/8\n%s\n' % POSTFIX) as h:
-        w.postfix.run('postconf', '-c', w.postfix.dir + '/etc', '-e', 'transport_maps = inline:{exim.example=smtp:[%s]}' % NAME)
-        w.postfix.run('postfix', '-c', w.postfix.dir + '/etc', 'reload')
+        w.postfix.route('inline:{exim.example=smtp:[%s]}' % NAME)
         post(h, 'hana@exim.example', host=POSTFIX)
         got = email.message_from_bytes(w.exim.take('hana')[0])
+        w.postfix.route('')
         equal([re.search(r'by (\S+)', r).group(1) for r in got.get_all('received')],
               ['mx.exim.example', NAME, 'mx.postfix.example'])
 
