@@ -37,3 +37,11 @@ void digest_of(struct view octets, uint8_t out[DIGEST_OCTETS])
 	digest_add(g, octets);
 	digest_end(&g, out);
 }
+
+_Static_assert(MAC_OCTETS == crypto_auth_hmacsha256_BYTES, "HMAC-SHA-256");
+_Static_assert(MAC_SECRET_OCTETS == crypto_auth_hmacsha256_KEYBYTES, "its key");
+
+void mac_of(const uint8_t secret[MAC_SECRET_OCTETS], struct view octets, uint8_t out[MAC_OCTETS])
+{
+	must(crypto_auth_hmacsha256(out, octets.at, octets.length, secret) == 0);
+}

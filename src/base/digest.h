@@ -1,6 +1,7 @@
 /*
  * BLAKE2b digests (libsodium), streamed: what tells whether two contents are the same, and makes short
- * names of long ones. Not for passwords.
+ * names of long ones. And HMAC-SHA-256, under a secret of the site's own, for what goes out and comes back. Not for
+ * passwords.
  */
 #ifndef BASE_DIGEST_H
 #define BASE_DIGEST_H
@@ -17,5 +18,10 @@ void digest_add(struct digest *g, struct view octets);
 void digest_end(struct digest **g, uint8_t out[DIGEST_OCTETS]);
 /* Of one view. */
 void digest_of(struct view octets, uint8_t out[DIGEST_OCTETS]);
+
+#define MAC_SECRET_OCTETS 32u
+#define MAC_OCTETS 32u
+
+void mac_of(const uint8_t secret[MAC_SECRET_OCTETS], struct view octets, uint8_t out[MAC_OCTETS]);
 
 #endif

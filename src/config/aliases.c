@@ -68,19 +68,16 @@ static bool runs_or_writes(struct view text)
 static bool parse_destination(
 	struct reader *r, struct view text, struct alias_destination *destination)
 {
-	struct view local = text;
+	struct address address;
 	destination->text = text;
-	if (view_find(text, '@') != VIEW_NOT_FOUND) {
-		struct address address;
-		if (address_parse(text, true, r->arena, &address) != ADDRESS_OK ||
-			address.is_literal)
-			return false;
-		local = address.local_plain;
-		destination->domain = address.domain;
-	} else if (user_alias_check(text) != USER_OK) {
+	if (view_find(text, '@') == VIEW_NOT_FOUND)
+		return user_alias_check(text) == USER_OK &&
+		       local_fold(text, r->arena, &destination->local);
+	if (address_parse(text, true, r->arena, &address) != ADDRESS_OK || address.is_literal)
 		return false;
-	}
-	return local_fold(local, r->arena, &destination->local);
+	destination->local = address.local_plain;
+	destination->domain = address.domain;
+	return true;
 }
 
 static void take_destination(struct reader *r, uint32_t line, struct view text)

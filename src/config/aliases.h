@@ -7,8 +7,8 @@
  *
  * `name` holds in every own domain, `name@domain` in that one. A destination is a local name, with
  * or without a +tag, or an address. `|program`, `/file` and `:include:` are refused by name,
- * always: no alias ever runs a program or writes a file (F-24). Forwards to other hosts are parsed
- * and kept, but are an error of `check` as long as mail cannot leave. An alias that lists its own
+ * always: no alias ever runs a program or writes a file (F-24). An address in no domain of ours is a
+ * forward: its mail goes to that host, as config/forward.h says. An alias that lists its own
  * name means the mailbox of the user of that name ("hana: hana, taro" keeps a copy).
  *
  * Loops and destinations that lead nowhere are found by config/check.h.
@@ -25,7 +25,9 @@
 
 struct alias_destination {
 	struct view text; /* as given; not kept in snapshots */
-	struct view local; /* ASCII in lower case */
+	struct view
+		local; /* ASCII in lower case when it is a local name; else as given, without quotes:
+			    * another host may tell letters apart */
 	struct domain domain; /* empty: a local name */
 };
 

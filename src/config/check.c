@@ -18,6 +18,8 @@ struct checker {
 		uint8_t height; /* of what was seen so far */
 	} stack[NAME_DEPTH_MAX];
 	unsigned depth;
+	uint32_t forwards; /* destinations at other hosts */
+	uint32_t first_forward; /* line of the first */
 };
 
 static struct view file_of(enum setting_id id)
@@ -102,6 +104,16 @@ static void descend(struct checker *c, uint32_t alias)
 		c->stack[c->depth - 1].height = height;
 }
 
+static void look_at_forward(struct checker *c, uint32_t index, const struct alias_destination *d)
+{
+	if (!domain_is_full(d->domain))
+		tell_destination(c, alias_at(c, index), d,
+			"name a user, an alias or a full address",
+			"{} goes to {}, which is no full address");
+	else if (c->forwards++ == 0)
+		c->first_forward = alias_at(c, index)->line;
+}
+
 static void look_at(struct checker *c, uint32_t index, const struct alias_destination *d)
 {
 	const struct name name = name_find_destination(c->s, index, d);
@@ -113,8 +125,7 @@ static void look_at(struct checker *c, uint32_t index, const struct alias_destin
 		descend(c, name.index);
 		return;
 	case NAME_OTHER_HOST:
-		tell_destination(c, alias_at(c, index), d, "name users of this site",
-			"{} goes to {}, and forwards to other hosts are not possible yet");
+		look_at_forward(c, index, d);
 		return;
 	case NAME_UNKNOWN:
 		tell_destination(c, alias_at(c, index), d, "name a user or an alias",
@@ -158,6 +169,18 @@ static void check_alias_name(struct checker *c, const struct config_alias *alias
 			"the alias {} comes before the user of that name", text_view(alias->local));
 }
 
+static void note_forwards(struct checker *c)
+{
+	if (c->forwards)
+		findings_add(c->findings, FINDING_NOTE, file_of(SETTING_ALIASES), c->first_forward,
+			NULL,
+			"{} destination{} at other hosts: mail for {} is forwarded, that of "
+			"senders elsewhere under a sender SRS0=…@{} that leads back to them",
+			text_number(c->forwards), text_string(c->forwards == 1 ? " is" : "s are"),
+			text_string(c->forwards == 1 ? "it" : "them"),
+			text_raw(c->s->first_domain.name));
+}
+
 static bool check_aliases(struct checker *c)
 {
 	const uint32_t count = c->s->aliases.count;
@@ -169,6 +192,7 @@ static bool check_aliases(struct checker *c)
 		if (c->heights[i] == HEIGHT_NEW)
 			walk_from(c, i);
 	}
+	note_forwards(c);
 	return true;
 }
 

@@ -1,10 +1,7 @@
 #include "config/route.h"
 
-#include "base/text.h"
-#include "config/route_expand.h"
+#include "config/route_verdict.h"
 #include "config/senders.h"
-
-#define TEXT_MAX 400 /* octets; a reply line has 512 with code and CRLF, RFC 5321 §4.5.3.1.5 */
 
 const char *route_side_name(enum route_side side)
 {
@@ -32,63 +29,23 @@ const char *route_class_name(enum route_class class)
 	return "unknown";
 }
 
-static enum route_class class_of(enum route_side side, bool to_own)
-{
-	if (side == ROUTE_INSIDE)
-		return to_own ? ROUTE_IN_IN : ROUTE_IN_OUT;
-	return to_own ? ROUTE_OUT_IN : ROUTE_OUT_OUT;
-}
-
 /* --- verdicts ----------------------------------------------------------------------------- */
-
-static struct view say(
-	struct arena *a, const char *fallback, const char *format, const struct text_arg *args)
-{
-	struct buffer b = buffer_new(TEXT_MAX);
-	struct view text;
-	text_add_args(&b, format, args);
-	/* A name too long to repeat, or an arena at its cap: the plain sentence will do. */
-	if (buffer_failed(&b) || !arena_copy(a, buffer_view(&b), &text))
-		text = view_text(fallback);
-	buffer_free(&b);
-	return text;
-}
-
-static struct route_verdict allow(const char *rule, uint16_t code, const char *enhanced)
-{
-	return (struct route_verdict){.accepted = true,
-		.code = code,
-		.enhanced = enhanced,
-		.text = VIEW("ok"),
-		.rule = view_text(rule)};
-}
-
-static struct route_verdict refuse(
-	const char *rule, uint16_t code, const char *enhanced, struct view text)
-{
-	return (struct route_verdict){
-		.code = code, .enhanced = enhanced, .text = text, .rule = view_text(rule)};
-}
-
-#define SAY(a, fallback, format, ...)  \
-	say((a), (fallback), (format), \
-		(const struct text_arg[]){__VA_ARGS__ __VA_OPT__(, ){.kind = TEXT_END}})
 
 /* `who` was parsed: it is printable as it is, as addresses are below. */
 static struct route_verdict denied(
 	const struct denyfrom_entry *entry, uint16_t code, struct view who, struct arena *a)
 {
-	struct route_verdict v = refuse("denyfrom", code, "5.7.1",
-		SAY(a, "Mail from there is not taken here", "Mail from {} is not taken here",
+	struct route_verdict v = route_refuse("denyfrom", code, "5.7.1",
+		ROUTE_SAY(a, "Mail from there is not taken here", "Mail from {} is not taken here",
 			text_raw(who)));
-	v.rule = SAY(a, "denyfrom", "denyfrom:{}", text_number(entry->line));
+	v.rule = ROUTE_SAY(a, "denyfrom", "denyfrom:{}", text_number(entry->line));
 	return v;
 }
 
 static struct route_verdict denied_ip(
 	const struct denyfrom_entry *entry, uint16_t code, const struct ip *ip, struct arena *a)
 {
-	struct buffer b = buffer_new(TEXT_MAX);
+	struct buffer b = buffer_new(ROUTE_TEXT_MAX);
 	ip_add(&b, ip);
 	const struct route_verdict v = denied(entry, code, buffer_view(&b), a);
 	buffer_free(&b);
@@ -113,7 +70,7 @@ struct route_verdict route_connect(
 	entry = denyfrom_match_host(&s->denyfrom, facts->verified_name);
 	if (entry)
 		return denied(entry, 554, facts->verified_name.name, a);
-	return allow("accepted", 220, "2.0.0");
+	return route_allow("accepted", 220, "2.0.0");
 }
 
 struct route_verdict route_helo(const struct snapshot *s, const struct route_facts *facts,
@@ -123,7 +80,7 @@ struct route_verdict route_helo(const struct snapshot *s, const struct route_fac
 	 * wherever they are, do, too, and prove themselves by their login. */
 	if (facts->side == ROUTE_OUTSIDE && !facts->is_submission && !name->is_literal &&
 		(name->is_loose || !domain_is_full(name->domain)))
-		return refuse("helo-not-full", 550, "5.7.1",
+		return route_refuse("helo-not-full", 550, "5.7.1",
 			VIEW("Please say HELO with the full name of your host, or its address in "
 			     "brackets"));
 	const struct denyfrom_entry *entry =
@@ -131,7 +88,7 @@ struct route_verdict route_helo(const struct snapshot *s, const struct route_fac
 				 : denyfrom_match_host(&s->denyfrom, name->domain);
 	if (entry)
 		return denied(entry, 550, name->given, a);
-	return allow("accepted", 250, "2.0.0");
+	return route_allow("accepted", 250, "2.0.0");
 }
 
 /* --- senders ------------------------------------------------------------------------------ */
@@ -143,7 +100,7 @@ bool route_is_bound(const struct route_facts *facts)
 }
 
 /* CALLER@servername, with or without a tag. */
-static bool is_of_caller(
+bool route_is_of_caller(
 	const struct snapshot *s, const struct route_facts *facts, const struct address *address)
 {
 	struct view name, tag;
@@ -152,24 +109,19 @@ static bool is_of_caller(
 	       view_equal(address->domain.name, s->servername.name);
 }
 
-static struct domain main_domain(const struct snapshot *s)
-{
-	return view_is_empty(s->first_domain.name) ? s->servername : s->first_domain;
-}
-
 static struct route_verdict not_own(const struct snapshot *s, const struct route_facts *facts,
 	const struct address *sender, struct arena *a)
 {
-	struct buffer b = buffer_new(TEXT_MAX);
+	struct buffer b = buffer_new(ROUTE_TEXT_MAX);
 	address_add(&b, sender);
 	const bool is_user = !view_is_empty(facts->login);
 	const struct view who = is_user ? facts->login : facts->caller;
-	const struct route_verdict v = refuse("sender-not-own", 550, "5.7.1",
-		SAY(a, "You may write as yourself only, and this is not your address",
+	const struct route_verdict v = route_refuse("sender-not-own", 550, "5.7.1",
+		ROUTE_SAY(a, "You may write as yourself only, and this is not your address",
 			"<{}> is not your address; as {} you may write as {}@{}, with or without "
 			"a +tag{}",
 			text_raw(buffer_view(&b)), text_view(who), text_view(who),
-			text_raw(is_user ? main_domain(s).name : s->servername.name),
+			text_raw(is_user ? route_main_domain(s).name : s->servername.name),
 			text_string(is_user ? ", and as the aliases whose mail you get" : "")));
 	buffer_free(&b);
 	return v;
@@ -177,10 +129,11 @@ static struct route_verdict not_own(const struct snapshot *s, const struct route
 
 static struct route_verdict not_of_site(const struct address *sender, struct arena *a)
 {
-	struct buffer b = buffer_new(TEXT_MAX);
+	struct buffer b = buffer_new(ROUTE_TEXT_MAX);
 	address_add(&b, sender);
-	const struct route_verdict v = refuse("sender-not-of-site", 550, "5.7.1",
-		SAY(a, "Mail that leaves this site carries a sender of the site, and this is none",
+	const struct route_verdict v = route_refuse("sender-not-of-site", 550, "5.7.1",
+		ROUTE_SAY(a,
+			"Mail that leaves this site carries a sender of the site, and this is none",
 			"Mail that leaves this site carries a sender of the site, and <{}> is none",
 			text_raw(buffer_view(&b))));
 	buffer_free(&b);
@@ -191,9 +144,10 @@ struct route_verdict route_author(const struct snapshot *s, const struct route_f
 	const struct address *author, struct arena *a)
 {
 	const bool is_bound = route_is_bound(facts);
-	if (is_of_caller(s, facts, author) || (is_bound ? sender_is_of_user(s, facts->login, author)
-							: sender_is_of_site(s, author)))
-		return allow("accepted", 250, "2.1.0");
+	if (route_is_of_caller(s, facts, author) ||
+		(is_bound ? sender_is_of_user(s, facts->login, author)
+			  : sender_is_of_site(s, author)))
+		return route_allow("accepted", 250, "2.1.0");
 	return is_bound ? not_own(s, facts, author, a) : not_of_site(author, a);
 }
 
@@ -202,7 +156,7 @@ struct route_verdict route_mail(const struct snapshot *s, const struct route_fac
 {
 	const struct denyfrom_entry *entry = denyfrom_match_sender(&s->denyfrom, reverse_path);
 	if (entry) {
-		struct buffer b = buffer_new(TEXT_MAX);
+		struct buffer b = buffer_new(ROUTE_TEXT_MAX);
 		address_add(&b, reverse_path);
 		const struct route_verdict v = denied(entry, 550, buffer_view(&b), a);
 		buffer_free(&b);
@@ -210,166 +164,8 @@ struct route_verdict route_mail(const struct snapshot *s, const struct route_fac
 	}
 	/* the null one is for what programs answer by themselves: that it was read, that one is away */
 	if (!route_is_bound(facts) || address_is_null(reverse_path))
-		return allow("accepted", 250, "2.1.0");
+		return route_allow("accepted", 250, "2.1.0");
 	return route_author(s, facts, reverse_path, a);
-}
-
-/* --- to whom ------------------------------------------------------------------------------ */
-
-static bool is_unset(const struct ip *ip)
-{
-	const struct ip none = {{0}};
-	return ip_equal(ip, &none);
-}
-
-/* Whether the address is "in": an own domain, our own end of this session, or <postmaster>. */
-static bool is_own(
-	const struct snapshot *s, const struct route_facts *facts, const struct address *path)
-{
-	if (path->is_literal)
-		return !is_unset(&facts->local) && ip_equal(&path->literal, &facts->local);
-	if (view_is_empty(path->domain.name))
-		return view_equal_nocase(path->local_plain, VIEW("postmaster"));
-	return snapshot_has_domain(s, path->domain);
-}
-
-/* The routes of old, which lead through us to somebody else (N-1); null when there is none. */
-static const char *hidden_route(struct view local)
-{
-	if (view_find(local, '@') != VIEW_NOT_FOUND)
-		return "route-quoted";
-	if (view_find(local, '%') != VIEW_NOT_FOUND)
-		return "route-percent";
-	return view_find(local, '!') != VIEW_NOT_FOUND ? "route-bang" : NULL;
-}
-
-static struct route_verdict unknown_user(const struct address *path, struct arena *a)
-{
-	const char *route = hidden_route(path->local_plain);
-	struct buffer b = buffer_new(TEXT_MAX);
-	if (route)
-		return refuse(route, 550, "5.7.1",
-			VIEW("This address asks to pass the mail on to another host, which is not "
-			     "done "
-			     "here"));
-	address_add(&b, path);
-	const struct route_verdict v = refuse("unknown-user", 550, "5.1.1",
-		SAY(a, "There is no such mailbox here", "There is no mailbox <{}> here",
-			text_raw(buffer_view(&b))));
-	buffer_free(&b);
-	return v;
-}
-
-static struct route_verdict relay_denied(const struct address *path, struct arena *a)
-{
-	struct buffer b = buffer_new(TEXT_MAX);
-	address_add(&b, path);
-	const struct view text = SAY(a, "This server takes mail for its own addresses only",
-		"This server takes mail for its own addresses only, and <{}> is none of them",
-		text_raw(buffer_view(&b)));
-	buffer_free(&b);
-	return refuse("relay-denied", 550, "5.7.1", text);
-}
-
-static const struct {
-	enum expand_result result;
-	uint16_t code;
-	const char *rule;
-	const char *enhanced;
-	struct view text;
-} failures[] = {
-	{EXPAND_NO_ROLE, 450, "no-postmaster", "4.2.1",
-		VIEW("There is nobody yet to read this mail; please try again later")},
-	{EXPAND_DANGLING, 451, "alias-dangling", "4.3.5",
-		VIEW("An alias of this site leads nowhere; its postmaster must mend it")},
-	{EXPAND_OTHER_HOST, 550, "forward-not-possible", "5.7.1",
-		VIEW("This address leads to another host, and mail cannot leave from here yet")},
-	{EXPAND_DEEP, 451, "alias-deep", "4.3.5",
-		VIEW("The aliases of this site go too deep; its postmaster must mend them")},
-	{EXPAND_LARGE, 451, "alias-large", "4.3.5",
-		VIEW("This list is too large; its postmaster must mend it")},
-	{EXPAND_LOOP, 451, "alias-loop", "4.3.5",
-		VIEW("An alias of this site leads to itself; its postmaster must mend it")},
-	{EXPAND_FULL, 452, "too-many-mailboxes", "4.5.3",
-		VIEW("This mail has too many recipients; please send it again to the others")},
-	{EXPAND_MEMORY, 452, "memory", "4.3.1",
-		VIEW("There is no memory left for this mail; please try again later")},
-};
-
-static struct route_verdict verdict_of(
-	enum expand_result result, const struct address *path, struct arena *a)
-{
-	if (result == EXPAND_OK)
-		return allow("accepted", 250, "2.1.5");
-	for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++)
-		if (failures[i].result == result)
-			return refuse(failures[i].rule, failures[i].code, failures[i].enhanced,
-				failures[i].text);
-	return unknown_user(path, a);
-}
-
-/* Law 3: out>out never passes. */
-static struct route_verdict judge_remote(const struct route_facts *facts,
-	const struct address *path, uint32_t number, struct route_set *set, struct arena *a)
-{
-	if (facts->side == ROUTE_OUTSIDE)
-		return relay_denied(path, a);
-	if (!path->is_literal && !domain_is_full(path->domain))
-		return refuse("relay-not-full", 550, "5.1.2",
-			VIEW("This address has no full domain, such as example.org"));
-	struct route_verdict v = verdict_of(route_set_add_remote(set, path, number), path, a);
-	if (v.accepted)
-		v.rule = VIEW("relay");
-	return v;
-}
-
-/* The address of the system user who posts, or of root: what cron and its like write to. */
-static bool is_system_user(
-	const struct snapshot *s, const struct route_facts *facts, const struct address *path)
-{
-	const bool is_root = view_equal_nocase(path->local_plain, VIEW("root")) &&
-			     view_equal(path->domain.name, s->servername.name);
-	return !view_is_empty(facts->caller) && (is_root || is_of_caller(s, facts, path));
-}
-
-static struct route_verdict judge(const struct snapshot *s, const struct route_facts *facts,
-	const struct route_recipient *recipient, bool own, struct route_set *set, struct arena *a)
-{
-	const struct address *path = recipient->forward_path;
-	if (address_is_null(path) || view_is_empty(path->local_plain))
-		return refuse("no-address", 550, "5.1.3", VIEW("This is no address of anybody"));
-	if (recipient->had_route)
-		return refuse("route-source", 550, "5.7.1",
-			VIEW("A route through other hosts is not followed here; please write the "
-			     "address alone"));
-	if (!own && facts->side == ROUTE_INSIDE && recipient->reverse_path &&
-		!address_is_null(recipient->reverse_path)) {
-		const struct route_verdict v = route_author(s, facts, recipient->reverse_path, a);
-		if (!v.accepted)
-			return v;
-	}
-	if (!own)
-		return judge_remote(facts, path, recipient->number, set, a);
-	struct name name = name_find(s, path->local_plain, path->domain);
-	const bool is_of_machine = name.kind == NAME_UNKNOWN && is_system_user(s, facts, path);
-	if (is_of_machine)
-		name = name_find(s, VIEW("postmaster"), path->domain);
-	const enum expand_result result = route_expand(s, name, recipient->number, set);
-	struct route_verdict v = verdict_of(result, path, a);
-	if (v.accepted && is_of_machine)
-		v.rule = VIEW("system-user");
-	else if (v.accepted && name_is_role(path->local_plain))
-		v.rule = VIEW("postmaster");
-	return v;
-}
-
-struct route_verdict route_rcpt(const struct snapshot *s, const struct route_facts *facts,
-	const struct route_recipient *recipient, struct route_set *set, struct arena *a)
-{
-	const bool own = is_own(s, facts, recipient->forward_path);
-	struct route_verdict v = judge(s, facts, recipient, own, set, a);
-	v.class = class_of(facts->side, own);
-	return v;
 }
 
 /* --- VRFY --------------------------------------------------------------------------------- */
@@ -377,7 +173,7 @@ struct route_verdict route_rcpt(const struct snapshot *s, const struct route_fac
 void route_add_user(struct buffer *b, const struct snapshot *s, uint32_t user)
 {
 	must(user < s->user_count);
-	text_add(b, "{}@{}", text_raw(s->users[user].name), text_raw(main_domain(s).name));
+	text_add(b, "{}@{}", text_raw(s->users[user].name), text_raw(route_main_domain(s).name));
 }
 
 void route_add_mailbox(struct buffer *b, const struct snapshot *s, const struct route_mailbox *m)
@@ -399,6 +195,32 @@ void route_add_destination(struct buffer *b, const struct address *remote)
 	buffer_add_octet(b, ']');
 }
 
+static bool fill_remote(const struct address *remote, struct arena *a, struct envelope_recipient *r)
+{
+	struct buffer target = buffer_new(ENVELOPE_DESTINATION_MAX);
+	struct buffer path = buffer_new(ENVELOPE_PATH_MAX);
+	route_add_destination(&target, remote);
+	address_add(&path, remote);
+	const bool ok = !buffer_failed(&target) && !buffer_failed(&path) &&
+			arena_copy(a, buffer_view(&target), &r->target) &&
+			arena_copy(a, buffer_view(&path), &r->forward_path);
+	buffer_free(&path);
+	buffer_free(&target);
+	return ok;
+}
+
+bool route_fill_recipient(const struct snapshot *s, const struct route_mailbox *m,
+	struct view named, struct arena *a, struct envelope_recipient *r)
+{
+	*r = (struct envelope_recipient){.kind = m->remote ? ENVELOPE_REMOTE : ENVELOPE_LOCAL,
+		.forward_path = named,
+		.alias = m->is_forwarded ? named : VIEW_NONE};
+	if (m->remote)
+		return fill_remote(m->remote, a, r);
+	r->target = s->users[m->user].name;
+	return true;
+}
+
 static struct view without_brackets(struct view v)
 {
 	v = view_trim(v);
@@ -413,8 +235,8 @@ static bool parse_verify(
 {
 	enum address_problem problem = address_parse(text, true, a, address_out);
 	if (problem == ADDRESS_NO_DOMAIN) {
-		struct buffer b = buffer_new(TEXT_MAX);
-		text_add(&b, "{}@{}", text_raw(text), text_raw(main_domain(s).name));
+		struct buffer b = buffer_new(ROUTE_TEXT_MAX);
+		text_add(&b, "{}@{}", text_raw(text), text_raw(route_main_domain(s).name));
 		problem = address_parse(buffer_view(&b), true, a, address_out);
 		buffer_free(&b);
 	}
@@ -424,7 +246,7 @@ static bool parse_verify(
 static struct name find_verify(
 	const struct snapshot *s, const struct route_facts *facts, const struct address *address)
 {
-	if (!is_own(s, facts, address))
+	if (!route_is_own(s, facts, address))
 		return (struct name){NAME_UNKNOWN, SNAPSHOT_NOT_FOUND};
 	return name_find(s, address->local_plain, address->domain);
 }
@@ -445,16 +267,16 @@ struct route_verdict route_verify(const struct snapshot *s, const struct route_f
 	if (parse_verify(s, who, a, &address))
 		name = find_verify(s, facts, &address);
 	if (name.kind == NAME_UNKNOWN || name.kind == NAME_OTHER_HOST)
-		return refuse("unknown-user", 550, "5.1.1",
-			SAY(a, "There is no such mailbox here", "There is no mailbox <{}> here",
-				text_view(who)));
-	struct route_verdict v = allow("accepted", 250, "2.1.5");
-	struct buffer b = buffer_new(TEXT_MAX);
+		return route_refuse("unknown-user", 550, "5.1.1",
+			ROUTE_SAY(a, "There is no such mailbox here",
+				"There is no mailbox <{}> here", text_view(who)));
+	struct route_verdict v = route_allow("accepted", 250, "2.1.5");
+	struct buffer b = buffer_new(ROUTE_TEXT_MAX);
 	/* RFC 5321 §3.5.1: a full address, in brackets; in the domain in which it was asked for. */
 	text_add(&b, "{}@{}",
 		text_raw(name.kind == NAME_USER ? s->users[name.index].name : address.local_part),
-		text_raw(address.is_literal ? main_domain(s).name : address.domain.name));
-	v.text = SAY(a, "It is a mailbox here", "<{}>", text_raw(buffer_view(&b)));
+		text_raw(address.is_literal ? route_main_domain(s).name : address.domain.name));
+	v.text = ROUTE_SAY(a, "It is a mailbox here", "<{}>", text_raw(buffer_view(&b)));
 	buffer_free(&b);
 	return v;
 }

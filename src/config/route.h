@@ -13,21 +13,25 @@
  *	route_verify		VRFY
  *
  * Mail for the site's own domains is taken from everybody, mail for others from inside only (law 3).
- * `%`, `!`, quoted and source routes never change the class of a mail.
+ * `%`, `!`, quoted and source routes never change the class of a mail. Nor does an alias that leads
+ * elsewhere, or a return address (config/forward.h): what the client named is ours, and where it leads is
+ * said by the site's aliases, or by ourselves when we signed it, never by the client.
  *
  * What a system user gets at CALLER@servername, and root, is read by the postmaster when no user or alias has
  * that name: it comes from the machine's own programs, such as cron.
  *
  * Every verdict carries the rule that fired, for the log. Rules: "accepted", "postmaster", "system-user", "relay",
+ * "forward", "return", "return-forged", "return-old", "keys-away",
  * "denyfrom:LINE", "helo-not-full", "relay-denied", "relay-not-full", "route-percent", "route-bang", "route-quoted",
  * "route-source", "sender-not-own", "sender-not-of-site", "unknown-user", "no-postmaster", "alias-deep", "alias-large",
- * "alias-loop", "alias-dangling", "forward-not-possible", "too-many-mailboxes", "no-address",
+ * "alias-loop", "alias-dangling", "too-many-mailboxes", "no-address",
  * "vrfy-stranger", "memory".
  */
 #ifndef CONFIG_ROUTE_H
 #define CONFIG_ROUTE_H
 
 #include "config/names.h"
+#include "mail/envelope.h"
 
 enum route_side { ROUTE_OUTSIDE, ROUTE_INSIDE };
 const char *route_side_name(enum route_side side);
@@ -88,6 +92,7 @@ struct route_mailbox {
 	uint32_t user; /* index in the snapshot; not of an address elsewhere */
 	uint32_t recipient; /* the number that the caller gave to route_rcpt */
 	const struct address *remote; /* elsewhere; null: a mailbox of ours. Borrowed */
+	bool is_forwarded; /* elsewhere, and the client named an address of ours */
 };
 struct route_set {
 	struct arena *arena;
@@ -107,6 +112,9 @@ struct route_recipient {
 	bool had_route; /* a source route stood before it (path_parse) */
 	uint32_t number; /* of this recipient in the envelope: kept in route_mailbox */
 	const struct address *reverse_path; /* of its mail; null: not known, and not judged */
+	struct view
+		mac; /* of `keys`, for a return address (config/forward.h); empty: not to be had */
+	int64_t now_s; /* wall clock, for the same */
 };
 /* When accepted, the mailboxes that `set` did not hold yet have been added (perhaps none: then an
  * earlier recipient reaches them all). When refused, `set` is as before. */
@@ -124,5 +132,9 @@ void route_add_user(struct buffer *b, const struct snapshot *s, uint32_t user);
 void route_add_mailbox(struct buffer *b, const struct snapshot *s, const struct route_mailbox *m);
 /* Where mail for an address elsewhere goes, as an envelope's target (mail/envelope.h). */
 void route_add_destination(struct buffer *b, const struct address *remote);
+/* A recipient of an envelope: kind, target, forward-path and alias; `named` is the address that was given for it.
+ * The rest is nothing. False when the arena is at its cap. */
+must_use bool route_fill_recipient(const struct snapshot *s, const struct route_mailbox *m,
+	struct view named, struct arena *a, struct envelope_recipient *recipient_out);
 
 #endif

@@ -1,5 +1,7 @@
 #include "config/route_expand.h"
 
+#include "mail/address_problem.h"
+
 /* --- the set ------------------------------------------------------------------------------ */
 
 #define SLOTS_FIRST 16
@@ -74,11 +76,26 @@ static enum expand_result add(struct route_set *set, const struct route_mailbox 
 }
 
 enum expand_result route_set_add_remote(
-	struct route_set *set, const struct address *remote, uint32_t recipient)
+	struct route_set *set, const struct address *remote, uint32_t recipient, bool is_forwarded)
 {
-	return add(
-		set, &(struct route_mailbox){
-			     .user = SNAPSHOT_NOT_FOUND, .recipient = recipient, .remote = remote});
+	return add(set, &(struct route_mailbox){.user = SNAPSHOT_NOT_FOUND,
+				.recipient = recipient,
+				.remote = remote,
+				.is_forwarded = is_forwarded});
+}
+
+enum expand_result route_set_add_forward(
+	struct route_set *set, struct view path, uint32_t recipient)
+{
+	struct address *remote = arena_get(set->arena, sizeof *remote);
+	if (!remote)
+		return EXPAND_MEMORY;
+	const enum address_problem problem = address_parse(path, true, set->arena, remote);
+	if (problem == ADDRESS_MEMORY)
+		return EXPAND_MEMORY;
+	if (problem != ADDRESS_OK || remote->is_literal || !domain_is_full(remote->domain))
+		return EXPAND_DANGLING;
+	return route_set_add_remote(set, remote, recipient, true);
 }
 
 void route_set_take_back(struct route_set *set, uint32_t count)
@@ -130,11 +147,21 @@ static enum expand_result enter(struct walk *w, struct name name)
 	case NAME_NO_ROLE:
 		return EXPAND_NO_ROLE;
 	case NAME_OTHER_HOST:
-		return EXPAND_OTHER_HOST;
 	case NAME_UNKNOWN:
 		return w->depth ? EXPAND_DANGLING : EXPAND_UNKNOWN;
 	}
 	return EXPAND_UNKNOWN;
+}
+
+static enum expand_result forward(struct walk *w, const struct alias_destination *d)
+{
+	struct buffer path = buffer_new(ADDRESS_PATH_MAX);
+	address_add_plain(&path, d->local, d->domain);
+	const enum expand_result result =
+		route_set_add_forward(w->set, buffer_view(&path), w->recipient);
+	buffer_free(&path);
+	w->has_reached |= result == EXPAND_OK;
+	return result;
 }
 
 static enum expand_result step(struct walk *w)
@@ -149,7 +176,8 @@ static enum expand_result step(struct walk *w)
 	if (w->steps++ == ROUTE_STEPS_MAX)
 		return EXPAND_LARGE;
 	const uint32_t at = alias->first + w->stack[w->depth - 1].next++;
-	return enter(w, name_find_destination(w->s, index, &all->destinations[at]));
+	const struct name name = name_find_destination(w->s, index, &all->destinations[at]);
+	return name.kind == NAME_OTHER_HOST ? forward(w, &all->destinations[at]) : enter(w, name);
 }
 
 enum expand_result route_expand(

@@ -12,7 +12,6 @@ enum expand_result {
 	EXPAND_UNKNOWN, /* there is no such name */
 	EXPAND_NO_ROLE, /* a role address, and nobody to read it yet */
 	EXPAND_DANGLING, /* a destination that leads nowhere */
-	EXPAND_OTHER_HOST, /* a forward */
 	EXPAND_DEEP,
 	EXPAND_LARGE, /* more mailboxes or steps than one recipient may have */
 	EXPAND_LOOP, /* nothing but itself */
@@ -25,6 +24,10 @@ must_use enum expand_result route_expand(
 	const struct snapshot *s, struct name name, uint32_t recipient, struct route_set *set);
 /* Adds an address elsewhere, which must live as long as the set: EXPAND_OK, EXPAND_FULL, EXPAND_MEMORY. */
 must_use enum expand_result route_set_add_remote(
-	struct route_set *set, const struct address *remote, uint32_t recipient);
+	struct route_set *set, const struct address *remote, uint32_t recipient, bool is_forwarded);
+/* The same of one that is written "local@domain", which is parsed into the set's arena; EXPAND_DANGLING: it is
+ * no full address. */
+must_use enum expand_result route_set_add_forward(
+	struct route_set *set, struct view path, uint32_t recipient);
 
 #endif

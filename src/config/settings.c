@@ -125,23 +125,33 @@ static const struct setting settings[SETTING_COUNT] = {
 		.name = "aliases",
 		.kind = SETTING_KIND_LIST,
 		LARGE,
-		.help = "Further names and lists, and the users to whom their mail goes.",
+		.help = "Further names and lists, and the users and addresses to whom their mail "
+			"goes.",
 		.absent = "postmaster, abuse and mailer-daemon go to the postmaster",
-		.format = "A line each: name: destination, destination. An indented line goes on "
-			  "with the "
-			  "list. name@domain: holds in that domain alone. Destinations are users, "
-			  "aliases, user+tag, or addresses in the domains of this site.",
-		.remedy = "write name: user, user",
-		.example = "sales: hana, taro\n"
+		.format =
+			"A line each: name: destination, destination. An indented line goes on "
+			"with the "
+			"list. name@domain: holds in that domain alone. Destinations are users, "
+			"aliases, user+tag, or addresses: in the domains of this site, or anywhere "
+			"else.",
+		.remedy = "write name: user, user@example.org",
+		.example = "sales: hana, taro@elsewhere.example\n"
 			   "info@example.net: hana,\n"
 			   "        taro+info\n",
 		.note = "Mail for user+tag goes to user unless an alias names it. No alias ever "
 			"runs a "
 			"program, writes a file or reads a list from elsewhere: |program, /file "
 			"and "
-			":include: are refused. Forwards to other hosts are not possible yet. "
-			"Loops and "
-			"destinations that lead nowhere are found by sekisho check.",
+			":include: are refused. Loops and destinations that lead nowhere are found "
+			"by sekisho check. Mail for an address elsewhere is forwarded. That of "
+			"senders elsewhere leaves under an address of this site that leads back to "
+			"them (SRS0=…, the Sender Rewriting Scheme), as other hosts ask who may "
+			"send "
+			"for a domain (SPF); it is valid for three weeks, and no longer than the "
+			"secret in keys/site-secret. Reports name the alias, never where it leads. "
+			"Who "
+			"forwards everything forwards spam, too, and is taken for its source: let "
+			"people of this site read their mail here where they can.",
 	},
 	{
 		.id = SETTING_NETWORKS,

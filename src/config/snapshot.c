@@ -161,8 +161,10 @@ static void read_destinations(struct snapshot *s, struct cursor *c)
 	const uint32_t count = take_count(c, 8);
 	all->destinations = arena_get_array(&s->arena, count, sizeof *all->destinations);
 	for (uint32_t i = 0; all->destinations && i < count; i++) {
-		all->destinations[i].local = take_local(c);
+		all->destinations[i].local = take_bytes(c, ADDRESS_LOCAL_MAX);
 		all->destinations[i].domain = take_domain(c);
+		if (!view_is_utf8(all->destinations[i].local))
+			cursor_fail(c);
 	}
 	all->destination_count = all->destinations ? count : 0;
 	for (uint32_t i = 0; i < all->count; i++)

@@ -190,6 +190,34 @@ enum address_problem address_parse(
 	return ADDRESS_OK;
 }
 
+bool address_local_is_plain(struct view local, bool old)
+{
+	bool is_old_form;
+	return local.length && dot_string_check(local, &is_old_form) && (old || !is_old_form);
+}
+
+void address_add_local(struct buffer *b, struct view plain, bool old)
+{
+	if (address_local_is_plain(plain, old)) {
+		buffer_add(b, plain);
+		return;
+	}
+	buffer_add_octet(b, '"');
+	for (size_t i = 0; i < plain.length; i++) {
+		if (plain.at[i] == '"' || plain.at[i] == '\\')
+			buffer_add_octet(b, '\\');
+		buffer_add_octet(b, plain.at[i]);
+	}
+	buffer_add_octet(b, '"');
+}
+
+void address_add_plain(struct buffer *b, struct view local_plain, struct domain domain)
+{
+	address_add_local(b, local_plain, true);
+	buffer_add_octet(b, '@');
+	buffer_add(b, domain.name);
+}
+
 bool address_equal(const struct address *a, const struct address *b)
 {
 	if (a->is_literal != b->is_literal || !view_equal(a->local_plain, b->local_plain))

@@ -16,7 +16,9 @@
 #include "mail/domain.h"
 #include "mail/ip.h"
 
-#define ADDRESS_LOCAL_MAX 64 /* octets; RFC 5321 §4.5.3.1.1 */
+/* Octets. RFC 5321 §4.5.3.1.1 has 64 and lets us take more: forwarders (mail/srs.h) and lists write a whole
+ * address into the local-part of their own. The path bounds it. */
+#define ADDRESS_LOCAL_MAX 252
 #define ADDRESS_PATH_MAX 256 /* octets with "<" and ">"; RFC 5321 §4.5.3.1.3 */
 
 /* mailbox = local-part "@" ( domain / address literal ) */
@@ -40,8 +42,14 @@ must_use enum address_problem address_parse(
 bool address_equal(const struct address *a, const struct address *b);
 /* local_part "@" domain_given; the local-part alone when there is no domain ("<postmaster>"). */
 void address_add(struct buffer *b, const struct address *a);
+/* The address of a local-part without quotes, which gets them where it needs them. */
+void address_add_plain(struct buffer *b, struct view local_plain, struct domain domain);
 /* True when neither the local-part nor the domain was filled in (the null reverse-path). */
 bool address_is_null(const struct address *a);
+/* Whether a local-part without quotes may stand so: a dot-string; `old`: or an old form (see above). */
+bool address_local_is_plain(struct view local, bool old);
+/* Appends it with its quotes, if it needs them. */
+void address_add_local(struct buffer *b, struct view local_plain, bool old);
 
 enum path_flags {
 	PATH_UTF8 = 1, /* SMTPUTF8 is in force */

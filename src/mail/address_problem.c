@@ -16,7 +16,7 @@ const char *address_problem_text(enum address_problem problem)
 	case ADDRESS_LOCAL_SYNTAX:
 		return "The part before the @ is not written as an address allows";
 	case ADDRESS_LOCAL_LONG:
-		return "The part before the @ is longer than 64 octets";
+		return "The part before the @ is longer than 252 octets";
 	case ADDRESS_DOMAIN_SYNTAX:
 		return "The domain is not written as a domain name allows";
 	case ADDRESS_DOMAIN_LONG:

@@ -1,6 +1,7 @@
 #include "mail/envelope.h"
 
-#define VERSION 1
+#define VERSION_PLAIN 1
+#define VERSION_FORWARDED 2
 
 static void add_octets(struct buffer *b, struct view v)
 {
@@ -21,31 +22,45 @@ static size_t target_max(enum envelope_kind kind)
 	return kind == ENVELOPE_REMOTE ? ENVELOPE_DESTINATION_MAX : ENVELOPE_MAILBOX_MAX;
 }
 
-static void add_recipient(struct buffer *b, const struct envelope_recipient *r)
+static void add_recipient(struct buffer *b, const struct envelope_recipient *r, uint16_t version)
 {
 	must(r->target.length <= target_max(r->kind) &&
-		r->forward_path.length <= ENVELOPE_PATH_MAX);
+		r->forward_path.length <= ENVELOPE_PATH_MAX &&
+		r->alias.length <= ENVELOPE_PATH_MAX);
 	buffer_add_u16(b, (uint16_t)r->kind);
 	buffer_add_u16(b, r->notify);
 	add_octets(b, r->target);
 	add_octets(b, r->forward_path);
 	add_octets(b, r->orcpt);
+	if (version == VERSION_FORWARDED)
+		add_octets(b, r->alias);
+}
+
+static bool has_forwarded(const struct envelope *e)
+{
+	for (uint32_t i = 0; i < e->recipient_count; i++)
+		if (e->recipients[i].alias.length)
+			return true;
+	return false;
 }
 
 void envelope_add(struct buffer *b, const struct envelope *e)
 {
+	const uint16_t version = has_forwarded(e) ? VERSION_FORWARDED : VERSION_PLAIN;
 	must(e->recipient_count <= ENVELOPE_RECIPIENTS_MAX);
-	buffer_add_u16(b, VERSION);
+	buffer_add_u16(b, version);
 	buffer_add_u16(b, e->flags);
 	add_octets(b, e->reverse_path);
+	if (version == VERSION_FORWARDED)
+		add_octets(b, e->rewritten);
 	add_octets(b, e->envid);
 	add_octets(b, e->source);
 	buffer_add_u32(b, e->recipient_count);
 	for (uint32_t i = 0; i < e->recipient_count; i++)
-		add_recipient(b, &e->recipients[i]);
+		add_recipient(b, &e->recipients[i], version);
 }
 
-static bool read_recipient(struct cursor *c, struct envelope_recipient *r)
+static bool read_recipient(struct cursor *c, struct envelope_recipient *r, uint16_t version)
 {
 	const uint16_t kind = cursor_u16(c);
 	r->kind = kind == ENVELOPE_REMOTE ? ENVELOPE_REMOTE : ENVELOPE_LOCAL;
@@ -53,6 +68,7 @@ static bool read_recipient(struct cursor *c, struct envelope_recipient *r)
 	r->target = take_octets(c, target_max(r->kind));
 	r->forward_path = take_octets(c, ENVELOPE_PATH_MAX);
 	r->orcpt = take_octets(c, ENVELOPE_PATH_MAX);
+	r->alias = version == VERSION_FORWARDED ? take_octets(c, ENVELOPE_PATH_MAX) : VIEW_NONE;
 	return !cursor_failed(c) && kind == r->kind && r->target.length > 0;
 }
 
@@ -60,10 +76,13 @@ bool envelope_read(struct view form, struct arena *a, struct envelope *e)
 {
 	struct cursor c = cursor_of(form);
 	*e = (struct envelope){0};
-	if (cursor_u16(&c) != VERSION)
+	const uint16_t version = cursor_u16(&c);
+	if (version != VERSION_PLAIN && version != VERSION_FORWARDED)
 		return false;
 	e->flags = cursor_u16(&c);
 	e->reverse_path = take_octets(&c, ENVELOPE_PATH_MAX);
+	if (version == VERSION_FORWARDED)
+		e->rewritten = take_octets(&c, ENVELOPE_PATH_MAX);
 	e->envid = take_octets(&c, ENVELOPE_PATH_MAX);
 	e->source = take_octets(&c, ENVELOPE_PATH_MAX);
 	const uint32_t count = cursor_u32(&c);
@@ -74,9 +93,14 @@ bool envelope_read(struct view form, struct arena *a, struct envelope *e)
 	if (!e->recipients)
 		return false;
 	for (e->recipient_count = 0; e->recipient_count < count; e->recipient_count++)
-		if (!read_recipient(&c, &e->recipients[e->recipient_count]))
+		if (!read_recipient(&c, &e->recipients[e->recipient_count], version))
 			return false;
-	return cursor_done(&c);
+	return cursor_done(&c) && has_forwarded(e) == (version == VERSION_FORWARDED);
+}
+
+struct view envelope_reverse_path(const struct envelope *e, const struct envelope_recipient *r)
+{
+	return r->alias.length && e->rewritten.length ? e->rewritten : e->reverse_path;
 }
 
 void envelope_delivery_add(struct buffer *b, const struct envelope_delivery *d)

@@ -6,7 +6,8 @@
  * The binary form, little endian, octets as u32 length and octets: u16 version (1), u16 flags, octets
  * reverse-path (empty: null), octets ENVID, octets session facts for the log, u32 number of
  * recipients, then per recipient: u16 kind, u16 notify, octets target, octets forward-path as it was
- * given, octets ORCPT. A packed recipient for deliver is u32 index, octets target, octets
+ * given, octets ORCPT. Version 2, for a mail with recipients who are forwarded, has the rewritten
+ * reverse-path behind the reverse-path, and the alias behind each ORCPT. A packed recipient for deliver is u32 index, octets target, octets
  * forward-path; a departure, for relay, u32 index, u16 notify, octets forward-path, octets ORCPT.
  */
 #ifndef MAIL_ENVELOPE_H
@@ -18,7 +19,7 @@
 #define ENVELOPE_MAILBOX_MAX 64 /* octets of a mailbox name */
 #define ENVELOPE_DESTINATION_MAX 253 /* octets of a domain elsewhere */
 #define ENVELOPE_PATH_MAX 1024 /* octets of a path as given */
-#define ENVELOPE_RECIPIENT_FIXED 16 /* octets of one in the binary form, besides its three texts */
+#define ENVELOPE_RECIPIENT_FIXED 20 /* octets of one in the binary form, besides its four texts */
 #define ENVELOPE_HEAD_MAX 4096 /* octets of the binary form before the first recipient */
 
 enum envelope_flags {
@@ -54,11 +55,17 @@ struct envelope_recipient {
 	struct view target;
 	struct view forward_path; /* "local@domain" */
 	struct view orcpt;
+	struct view
+		alias; /* forwarded: what the client named, while forward_path is where that leads,
+			    * on another host; else empty */
 };
 
 struct envelope {
 	uint16_t flags;
 	struct view reverse_path; /* "local@domain", empty for the null path */
+	struct view
+		rewritten; /* the reverse-path under which it is forwarded (mail/srs.h); empty: the
+				* same */
 	struct view envid;
 	struct view source; /* ` session=… client=… class=…`: for log lines and DSNs, printable */
 	uint32_t recipient_count;
@@ -70,6 +77,9 @@ void envelope_add(struct buffer *b, const struct envelope *e);
 /* Decodes all of `form`; views point into it. False when it does not hold together or the arena is
  * at its cap. */
 must_use bool envelope_read(struct view form, struct arena *a, struct envelope *envelope_out);
+
+/* The reverse-path with which that recipient's mail leaves. */
+struct view envelope_reverse_path(const struct envelope *e, const struct envelope_recipient *r);
 
 /* What deliver is told of one recipient. */
 struct envelope_delivery {

@@ -84,6 +84,11 @@ void header_scan_start(struct header_scan *scan, uint64_t max_octets)
 	*scan = (struct header_scan){.max_octets = max_octets};
 }
 
+void header_scan_count_by(struct header_scan *scan, struct view host)
+{
+	scan->by = host;
+}
+
 /* Ends the section where the current line began; the body starts `skipped` octets behind that. */
 static void section_end(struct header_scan *scan, enum header_end end, uint64_t skipped)
 {
@@ -108,6 +113,8 @@ static void field_began(struct header_scan *scan)
 	scan->fields += scan->fields < UINT32_MAX;
 	scan->counts[scan->kind] += scan->counts[scan->kind] < UINT32_MAX;
 	scan->state = HEADER_STATE_VALUE;
+	scan->by_matched = 0;
+	scan->by_counted = false;
 	if (scan->counts[HEADER_TLS_REQUIRED] > 1)
 		scan->tls_required_step = NO_WRONG;
 }
@@ -142,8 +149,43 @@ static void id_octet(struct header_scan *scan, uint8_t octet)
 	}
 }
 
+static bool is_space(uint8_t octet)
+{
+	return is_blank(octet) || octet == '\r' || octet == '\n';
+}
+
+/* The octet at `i` of " by HOST ", in which any white space stands for each space. */
+static int by_octet(const struct header_scan *scan, size_t i)
+{
+	static const struct view before = VIEW(" by ");
+	if (i < before.length)
+		return before.at[i];
+	i -= before.length;
+	return i < scan->by.length ? octet_lower(scan->by.at[i]) : ' ';
+}
+
+static void received_octet(struct header_scan *scan, uint8_t octet)
+{
+	const uint8_t seen =
+		is_space(octet) || octet == ';' || octet == '(' ? ' ' : octet_lower(octet);
+	/* a run of white space is one */
+	if (is_space(octet) && scan->by_matched && by_octet(scan, scan->by_matched - 1u) == ' ')
+		return;
+	if (seen == by_octet(scan, scan->by_matched))
+		scan->by_matched++;
+	else
+		scan->by_matched = seen == ' ';
+	if (scan->by_matched < scan->by.length + 5)
+		return;
+	scan->by_matched = 0;
+	scan->received_by += !scan->by_counted;
+	scan->by_counted = true;
+}
+
 static void at_value(struct header_scan *scan, uint8_t octet)
 {
+	if (scan->kind == HEADER_RECEIVED && scan->by.length)
+		received_octet(scan, octet);
 	const bool ends = scan->cr && octet == '\n';
 	scan->cr = octet == '\r';
 	if (scan->kind == HEADER_MESSAGE_ID && scan->message_id_step != ID_DONE) {

@@ -71,6 +71,7 @@ struct header_scan {
 	uint64_t body_at; /* octets of the content before the body */
 	uint32_t fields;
 	uint32_t counts[HEADER_KINDS]; /* how many of each kind, HEADER_RECEIVED say */
+	uint32_t received_by; /* Received fields of the host of header_scan_count_by */
 	bool has_8bit; /* an octet above 0x7f: internationalised (RFC 6532) or broken */
 	/* Its own. */
 	enum header_state state;
@@ -85,10 +86,16 @@ struct header_scan {
 	size_t message_id_length;
 	uint8_t message_id_step;
 	uint8_t tls_required_step;
+	struct view by; /* the host whose Received fields are counted; empty: nobody's */
+	uint16_t by_matched; /* octets of " by HOST" that the value has just had */
+	bool by_counted; /* in this field */
 };
 
 /* `max_octets` of the header section with the empty line; one more ends it as HEADER_END_LARGE. */
 void header_scan_start(struct header_scan *scan, uint64_t max_octets);
+/* Counts the Received fields that this host has added: those with "by HOST" (RFC 5321 §4.4). Before the first
+ * octet; the name is kept. */
+void header_scan_count_by(struct header_scan *scan, struct view host);
 /* Reads on. Returns the octets of the chunk that it looked at: all, or fewer when the section ended
  * in this chunk. Feeding on after the end does nothing and returns 0. */
 size_t header_scan_feed(struct header_scan *scan, struct view chunk);

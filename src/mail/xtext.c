@@ -1,5 +1,20 @@
 #include "mail/xtext.h"
 
+void xtext_add(struct buffer *b, struct view text)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	for (size_t i = 0; i < text.length; i++) {
+		const uint8_t octet = text.at[i];
+		if (octet > 0x20 && octet < 0x7f && octet != '+' && octet != '=') {
+			buffer_add_octet(b, octet);
+			continue;
+		}
+		buffer_add_octet(b, '+');
+		buffer_add_octet(b, (uint8_t)digits[octet >> 4]);
+		buffer_add_octet(b, (uint8_t)digits[octet & 15]);
+	}
+}
+
 enum error xtext_decode(struct view text, struct arena *a, struct view *out)
 {
 	uint8_t *to = arena_get(a, text.length);

@@ -10,6 +10,8 @@
 #include "base/arena.h"
 #include "base/error.h"
 
+/* Appends the text as xtext; it is printable ASCII. */
+void xtext_add(struct buffer *b, struct view text);
 /* Decodes "+HH"; what comes out must be printable ASCII. The copy lies in the arena. ERROR_SYNTAX, or
  * ERROR_MEMORY at the arena's cap. */
 must_use enum error xtext_decode(struct view text, struct arena *a, struct view *out);

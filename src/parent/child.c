@@ -198,6 +198,8 @@ static void give(struct child *c)
 			c, s->certificate, PARENT_GIVEN, 0, frame_number(GIVEN_CERTIFICATE)));
 	if (c->row->given & 1u << GIVEN_KEY)
 		said(child_say(c, s->key, PARENT_GIVEN, 0, frame_number(GIVEN_KEY)));
+	if (c->row->given & 1u << GIVEN_SECRET)
+		said(child_say(c, s->secret, PARENT_GIVEN, 0, frame_number(GIVEN_SECRET)));
 	for (size_t i = 0; i < s->listening_count; i++)
 		if (c->row->listens & (1u << s->listening[i].kind))
 			said(child_say(c, s->listening[i].fd, PARENT_LISTEN, 0,

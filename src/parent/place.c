@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SECRET_FILE "site-secret"
+
 /* --- users -------------------------------------------------------------------------------- */
 
 static bool find_user(struct serve *s, const struct program_row *row)
@@ -151,8 +153,36 @@ void place_tell_name(const struct serve *s)
 	buffer_free(&before);
 }
 
+static bool make_secret(int directory)
+{
+	uint8_t octets[32];
+	struct buffer text = buffer_new_secret(65);
+	random_octets(octets, sizeof octets);
+	buffer_add_hex(&text, view_of(octets, sizeof octets));
+	buffer_add_octet(&text, '\n');
+	const bool ok =
+		file_replace(directory, SECRET_FILE, buffer_view(&text), 0600) == ERROR_NONE;
+	bytes_wipe(octets, sizeof octets);
+	buffer_free_secret(&text);
+	return ok;
+}
+
+/* What `keys` makes MACs with (keepers/keys/secret.h): it must be the same after a restart, or what was
+ * given out before would be forged. Opened, and not read. */
+static bool ensure_secret(struct serve *s)
+{
+	const int directory = s->directories[PROGRAM_ROLE_KEYS];
+	s->secret = openat(directory, SECRET_FILE, O_RDONLY | O_CLOEXEC);
+	if (s->secret < 0 && errno == ENOENT && make_secret(directory))
+		s->secret = openat(directory, SECRET_FILE, O_RDONLY | O_CLOEXEC);
+	if (s->secret < 0)
+		log_error("keys/" SECRET_FILE " cannot be made or opened", fact_errno(errno));
+	return s->secret >= 0;
+}
+
 bool place_prepare(struct serve *s)
 {
 	s->is_root = geteuid() == 0;
-	return find_users(s) && make_directories(s) && open_config(s) && ensure_fake_salt(s);
+	return find_users(s) && make_directories(s) && open_config(s) && ensure_fake_salt(s) &&
+	       ensure_secret(s);
 }

@@ -81,7 +81,7 @@ static const struct program_row rows[] = {
 		.id = PROGRAM_KEYS, .name = "keys", .kind = PROGRAM_KEEPER,
 		.purpose = "private keys: signs for one purpose each, never shows",
 		.user = "sekisho-keys", .root = SANDBOX_ROOT_EMPTY,
-		.given = 1u << GIVEN_KEY,
+		.given = 1u << GIVEN_KEY | 1u << GIVEN_SECRET,
 		.limits = {256, 1024 * MIB, NO_FILE},
 		.threads = 2, .workers_default = 1, .workers_max = 1, .sections = SNAPSHOT_FOR_KEYS,
 	},
@@ -301,6 +301,8 @@ static const char *given_name(uint32_t bit)
 		return "key";
 	case GIVEN_CERTIFICATE:
 		return "certificates";
+	case GIVEN_SECRET:
+		return "the site's secret";
 	}
 	return "unknown";
 }

@@ -283,7 +283,7 @@ int serve_main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < PROGRAM_ROLES; i++)
 		s.directories[i] = -1;
-	s.certificate = s.key = s.new_certificate = s.new_key = -1;
+	s.certificate = s.key = s.new_certificate = s.new_key = s.secret = -1;
 	for (size_t i = 0; i < PROGRAM_IDS; i++) {
 		s.snapshots[i] = -1;
 		s.census[i] = -1;

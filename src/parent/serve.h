@@ -88,6 +88,7 @@ struct serve {
 	char certificate_file
 		[CONFIG_FILE_PATH_MAX]; /* of the settings; empty: those of the directory keys */
 	char key_file[CONFIG_FILE_PATH_MAX];
+	int secret; /* the file of the site's secret; the parent does not read it */
 	struct view fake_salt; /* 64 hexadecimal digits */
 	struct boot boot;
 	int census[PROGRAM_IDS];

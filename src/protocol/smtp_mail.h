@@ -39,6 +39,7 @@ struct smtp_mail {
 	struct smtp_recipient **last_next; /* where the next one is linked */
 	uint32_t recipients;
 	uint64_t content_octets; /* decoded so far */
+	uint32_t passes; /* at COMMIT: Received fields of this server's name that came with it */
 	bool is_bdat; /* the content came by BDAT */
 	bool tls_not_required; /* its header section says so (RFC 8689 §3); known at its end */
 };

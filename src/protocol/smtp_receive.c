@@ -126,6 +126,7 @@ static void end_content(struct smtp_server *s, struct buffer *out)
 	s->mail->tls_not_required =
 		!s->mail->requiretls && header_scan_tls_not_required(&s->receipt->header);
 	if (!has_failed(s->receipt)) {
+		s->mail->passes = s->receipt->header.received_by;
 		smtp_ask_open(s, SMTP_ASK_COMMIT);
 		return;
 	}
@@ -268,6 +269,7 @@ static bool receipt_begin(struct smtp_server *s, bool is_bdat)
 		return false;
 	s->receipt->content = smtp_content_new(!is_bdat, limits->text_line_octets - 2);
 	header_scan_start(&s->receipt->header, limits->header_octets);
+	header_scan_count_by(&s->receipt->header, s->config->servername);
 	s->mail->is_bdat = is_bdat;
 	return true;
 }

@@ -1,6 +1,6 @@
 /*
- * A face's side of the channel to `keys`: TLS handshakes ask for their signature here. While the
- * channel is down every handshake fails at once (the client tries again later).
+ * A face's side of the channel to `keys`: TLS handshakes ask for their signature here, and smtpd for the MACs
+ * of forwarded mail. While the channel is down every handshake fails at once (the client tries again later).
  */
 #ifndef FACES_SHARED_KEYS_CLIENT_H
 #define FACES_SHARED_KEYS_CLIENT_H
@@ -21,5 +21,16 @@ void keys_client_connect(struct keys_client *k, int fd);
 uint32_t keys_client_sign(
 	struct keys_client *k, struct connection *c, const struct tls_request *request);
 void keys_client_forget(struct keys_client *k, uint32_t question);
+
+/* A question for a MAC over the octets of mail/srs.h. */
+struct keys_seal {
+	/* Once, later; `mac` is empty when there is none now. */
+	void (*answered)(void *context, struct view mac);
+	void *context;
+	uint32_t question; /* 0: not under way */
+};
+/* `seal` is kept until it is answered or forgotten. False: nobody can be asked now. */
+must_use bool keys_client_seal(struct keys_client *k, struct keys_seal *seal, struct view octets);
+void keys_client_forget_seal(struct keys_client *k, struct keys_seal *seal);
 
 #endif

@@ -1,5 +1,7 @@
 #include "faces/smtpd/smtpd.h"
 
+#include "config/forward.h"
+
 #define SCRATCH_MAX ((size_t)1 << 20)
 
 /* "5.7.1" of a verdict as numbers. */
@@ -113,16 +115,31 @@ static bool ask_mail(struct session *s, const struct smtp_ask *ask, struct arena
 	return true;
 }
 
-static void judge_rcpt(struct session *s, struct arena *a)
+static void give_rcpt(struct session *s, const struct route_verdict *v)
 {
-	const struct smtp_ask *ask = smtp_server_ask(&s->smtp);
 	struct buffer path = buffer_new(1024);
-	address_add(&path, &ask->recipient->forward_path);
-	const struct route_verdict v = transaction_add_recipient(s, ask, buffer_view(&path), a);
-	if (v.accepted && session_poster(s).length)
+	address_add(&path, &smtp_server_ask(&s->smtp)->recipient->forward_path);
+	if (v->accepted && session_poster(s).length)
 		allowance_use(s);
-	give_verdict(s, "rcpt", &v, buffer_view(&path), false);
+	give_verdict(s, "rcpt", v, buffer_view(&path), false);
 	buffer_free(&path);
+}
+
+/* False while `keys` is asked. */
+static bool judge_rcpt(struct session *s, struct arena *a)
+{
+	struct route_verdict v;
+	if (!seal_judge(s, &v, a))
+		return false;
+	give_rcpt(s, &v);
+	return true;
+}
+
+void session_sealed(struct session *s, const struct route_verdict *verdict)
+{
+	give_rcpt(s, verdict);
+	seal_forget(s);
+	session_continue(s);
 }
 
 static bool put_off_rcpt(struct session *s, const struct reply *reply)
@@ -135,7 +152,7 @@ static bool put_off_rcpt(struct session *s, const struct reply *reply)
 	return true;
 }
 
-/* False while the gate is asked how much this user has written. */
+/* False while the gate is asked how much this user has written, or `keys`. */
 static bool ask_rcpt(struct session *s, struct arena *a)
 {
 	const struct reply *hindrance = mail_hindrance(s);
@@ -143,8 +160,7 @@ static bool ask_rcpt(struct session *s, struct arena *a)
 		return put_off_rcpt(s, hindrance);
 	if (session_poster(s).length)
 		return allowance_ask(s) ? false : put_off_rcpt(s, allowance_away());
-	judge_rcpt(s, a);
-	return true;
+	return judge_rcpt(s, a);
 }
 
 void session_allowance_known(struct session *s)
@@ -152,13 +168,12 @@ void session_allowance_known(struct session *s)
 	struct arena scratch = arena_new(SCRATCH_MAX);
 	struct buffer text = buffer_new(512);
 	struct reply reply;
-	if (allowance_is_used_up(s, &text, &reply))
-		put_off_rcpt(s, &reply);
-	else
-		judge_rcpt(s, &scratch);
+	const bool answered = allowance_is_used_up(s, &text, &reply) ? put_off_rcpt(s, &reply)
+								     : judge_rcpt(s, &scratch);
 	buffer_free(&text);
 	arena_reset(&scratch);
-	session_continue(s);
+	if (answered)
+		session_continue(s);
 }
 
 static bool ask_content(struct session *s)
@@ -175,12 +190,24 @@ static bool ask_content(struct session *s)
 	return true;
 }
 
+/* It has been here before, again and again, and would be sent on once more. */
+static const struct reply *loop_refusal(const struct session *s)
+{
+	static const struct reply loops = REPLY(554, 5, 4, 6, "forward-loop",
+		"This mail has been forwarded from here several times already, and comes back");
+	return s->transaction->forwards && smtp_server_mail(&s->smtp)->passes >= FORWARD_PASSES_MAX
+		       ? &loops
+		       : NULL;
+}
+
 /* False while spool has not got all, or has not answered yet. */
 static bool ask_commit(struct session *s)
 {
 	const struct transaction *t = s->transaction;
 	struct view what;
 	const struct reply *unfit = posting_end(s, &what);
+	if (!unfit)
+		unfit = loop_refusal(s);
 	if (unfit) {
 		session_refuse(s, &(struct refusal){.at = "content", .what = what}, unfit, false);
 		return true;

@@ -50,19 +50,6 @@ static struct view address_of(struct arena *a, const struct snapshot *s, struct 
 	return ok ? copy : VIEW_NONE;
 }
 
-static struct view target_of(
-	struct arena *a, const struct snapshot *s, const struct route_mailbox *m)
-{
-	struct buffer b = buffer_new(PATH_MAX_OCTETS);
-	struct view copy = VIEW_NONE;
-	if (!m->remote)
-		return s->users[m->user].name;
-	route_add_destination(&b, m->remote);
-	const bool ok = !buffer_failed(&b) && arena_copy(a, buffer_view(&b), &copy);
-	buffer_free(&b);
-	return ok ? copy : VIEW_NONE;
-}
-
 /* The envelope: null reverse-path, and whoever reads the user's mail or the postmaster's. */
 static bool add_envelope(
 	const struct telling *t, struct arena *a, const struct notice *n, struct buffer *form)
@@ -78,13 +65,9 @@ static bool add_envelope(
 	fact_add(&source, &of);
 	bool ok = (has_user || has_postmaster) && all;
 	for (uint32_t i = 0; ok && i < set.count; i++) {
-		const struct route_mailbox *m = &set.mailboxes[i];
-		all[i] = (struct envelope_recipient){
-			.kind = m->remote ? ENVELOPE_REMOTE : ENVELOPE_LOCAL,
-			.notify = ENVELOPE_NOTIFY_NEVER,
-			.target = target_of(a, s, m),
-			.forward_path = i < of_user ? n->to : n->postmaster};
-		ok = all[i].target.length > 0;
+		ok = route_fill_recipient(
+			s, &set.mailboxes[i], i < of_user ? n->to : n->postmaster, a, &all[i]);
+		all[i].notify = ENVELOPE_NOTIFY_NEVER;
 	}
 	if (ok)
 		envelope_add(form, &(struct envelope){.source = buffer_view(&source),

@@ -48,6 +48,7 @@ void session_end(struct session *s, bool refused)
 	transaction_abort(s);
 	auth_client_cancel(d->auth, s->number);
 	allowance_free(s);
+	seal_forget(s);
 	name_forget(s);
 	keys_client_forget(d->keys, s->question);
 	room_leave(&d->room, &s->guest);
@@ -224,6 +225,7 @@ void session_stop(struct session *s, enum smtp_stop why)
 		return; /* its answer is on the way, and is said first */
 	auth_client_cancel(s->smtpd->auth, s->number);
 	allowance_forget(s);
+	seal_forget(s);
 	s->waiting = false;
 	struct cursor nothing = cursor_of(VIEW_NONE);
 	if (run_machine(s, &nothing) == DRIVE_WAITS)

@@ -14,6 +14,7 @@
  *	caller.c	a session with a program of this machine: who posts there
  *	allowance.c	how many recipients a user may write to
  *	notice.c	mail to a user who comes near that limit
+ *	seal.c		what `keys` must sign for a recipient: return addresses of ours, senders of forwarded mail
  *	posting.c	what users post: its header section is judged and completed on the way
  *	spool_client.c	the channel to spool
  *	trace.c		the dialogue of sessions for who watches
@@ -80,6 +81,14 @@ struct transaction {
 	size_t envelope_octets; /* what the recipients so far will take in the envelope */
 	enum route_class class;
 	bool leaves; /* a recipient is at another host */
+	bool forwards; /* one is, though the client named an address of ours */
+	bool has_rewritten; /* `rewritten` is known */
+	struct view rewritten; /* the reverse-path under which it is forwarded; empty: its own */
+	struct transaction_before { /* as it was before the last recipient */
+		uint32_t mailboxes;
+		size_t envelope_octets;
+		bool forwards;
+	} before;
 	struct posting *posting; /* null: its header section is nobody's business */
 	struct buffer header; /* our Received field */
 	struct buffer content; /* what the machine has decoded and spool has not got yet */
@@ -103,6 +112,7 @@ struct session {
 	struct generation *generation;
 	struct transaction *transaction;
 	struct allowance *allowance; /* null until a user names a recipient */
+	struct seal *seal; /* null: `keys` is not asked */
 	struct smtp_server smtp;
 	struct route_facts facts;
 	uint64_t id;
@@ -249,12 +259,23 @@ struct limit_notice {
 /* The user of the session, and the postmaster, are told by mail, once in `window_s`. */
 void notice_limit(struct session *s, const struct limit_notice *what);
 
+/* What `keys` had to sign for the recipient of the open ask is signed, or cannot be. */
+void session_sealed(struct session *s, const struct route_verdict *verdict);
+
+/* seal.c */
+/* Judges the recipient of the open ask, and asks `keys` where it must sign; session_sealed comes later. True,
+ * with the verdict, when it is known now. */
+must_use bool seal_judge(struct session *s, struct route_verdict *verdict_out, struct arena *a);
+void seal_forget(struct session *s);
+
 /* transaction.c */
 struct transaction *transaction_new(struct session *s);
 void transaction_free(struct transaction **t);
-/* Judges a recipient. When accepted, its mailboxes are in the set. */
-struct route_verdict transaction_add_recipient(
-	struct session *s, const struct smtp_ask *ask, struct view path, struct arena *a);
+/* Judges a recipient; `mac`: of route_recipient. When accepted, its mailboxes are in the set. */
+struct route_verdict transaction_add_recipient(struct session *s, const struct smtp_ask *ask,
+	struct view path, struct view mac, struct arena *a);
+/* The recipient that was added last is not. */
+void transaction_take_back(struct session *s);
 /* The Received field, once all recipients are known. */
 void transaction_make_header(struct session *s);
 /* Sends what there is to spool, as far as credit goes; false when some must wait for more. What nobody

@@ -3,8 +3,11 @@
 #include "base/clock.h"
 #include "mail/envelope.h"
 #include "mail/trace.h"
+#include "mail/xtext.h"
 
 #define HEADER_MAX 8192u
+/* What ORCPT takes when we add it: "rfc822;" and the address in xtext */
+#define FORWARD_ORCPT_MAX(path_octets) (7 + 3 * (path_octets))
 #define SOURCE_HELO_MAX 120u /* escaped it may be four times as long */
 /* A content this small waits for its end and travels in one go. */
 #define GATHER_OCTETS RECEIVE_CHUNK_MAX
@@ -41,26 +44,46 @@ void transaction_free(struct transaction **at)
 static size_t envelope_cost(const struct session *s, const struct smtp_ask *ask, struct view path,
 	const struct route_mailbox *m)
 {
-	const size_t target =
-		m->remote ? ENVELOPE_DESTINATION_MAX
-			  : s->transaction->generation->snapshot->users[m->user].name.length;
-	return ENVELOPE_RECIPIENT_FIXED + target + path.length + ask->recipient->orcpt.length;
+	const size_t fixed = ENVELOPE_RECIPIENT_FIXED + path.length + ask->recipient->orcpt.length;
+	if (!m->remote)
+		return fixed + s->transaction->generation->snapshot->users[m->user].name.length;
+	return fixed + ENVELOPE_DESTINATION_MAX +
+	       (m->is_forwarded ? ADDRESS_PATH_MAX + FORWARD_ORCPT_MAX(path.length) : 0);
 }
 
-struct route_verdict transaction_add_recipient(
-	struct session *s, const struct smtp_ask *ask, struct view path, struct arena *a)
+static size_t cost_of_new(
+	const struct session *s, const struct smtp_ask *ask, struct view path, uint32_t before)
+{
+	const struct route_set *set = &s->transaction->mailboxes;
+	size_t cost = 0;
+	for (uint32_t i = before; i < set->count; i++)
+		cost += envelope_cost(s, ask, path, &set->mailboxes[i]);
+	return cost;
+}
+
+static bool has_forwarded(const struct route_set *set, uint32_t from)
+{
+	for (uint32_t i = from; i < set->count; i++)
+		if (set->mailboxes[i].is_forwarded)
+			return true;
+	return false;
+}
+
+struct route_verdict transaction_add_recipient(struct session *s, const struct smtp_ask *ask,
+	struct view path, struct view mac, struct arena *a)
 {
 	struct transaction *t = s->transaction;
 	const uint32_t before = t->mailboxes.count;
-	size_t cost = 0;
 	const struct route_recipient recipient = {.forward_path = &ask->recipient->forward_path,
 		.had_route = ask->recipient->had_route,
 		.reverse_path = &ask->mail->reverse_path,
+		.mac = mac,
+		.now_s = clock_wall_s(),
 		.number = ask->mail->recipients};
 	struct route_verdict v =
 		route_rcpt(t->generation->snapshot, &s->facts, &recipient, &t->mailboxes, a);
-	for (uint32_t i = before; i < t->mailboxes.count; i++)
-		cost += envelope_cost(s, ask, path, &t->mailboxes.mailboxes[i]);
+	const size_t cost = cost_of_new(s, ask, path, before);
+	t->before = (struct transaction_before){before, t->envelope_octets, t->forwards};
 	if (t->envelope_octets + cost > RECEIVE_ENVELOPE_MAX - ENVELOPE_HEAD_MAX) {
 		route_set_take_back(&t->mailboxes, before);
 		v = (struct route_verdict){.code = 452,
@@ -73,8 +96,17 @@ struct route_verdict transaction_add_recipient(
 		t->envelope_octets += cost;
 		t->class = v.class;
 		t->leaves |= v.class == ROUTE_IN_OUT;
+		t->forwards |= has_forwarded(&t->mailboxes, before);
 	}
 	return v;
+}
+
+void transaction_take_back(struct session *s)
+{
+	struct transaction *t = s->transaction;
+	route_set_take_back(&t->mailboxes, t->before.mailboxes);
+	t->envelope_octets = t->before.envelope_octets;
+	t->forwards = t->before.forwards;
 }
 
 /* --- content ------------------------------------------------------------------------------ */
@@ -192,16 +224,6 @@ static struct view path_text(struct arena *a, const struct address *address)
 	return ok ? copy : VIEW_NONE;
 }
 
-static struct view destination_text(struct arena *a, const struct address *remote)
-{
-	struct buffer text = buffer_new(ENVELOPE_DESTINATION_MAX);
-	struct view copy = VIEW_NONE;
-	route_add_destination(&text, remote);
-	const bool ok = arena_copy(a, buffer_view(&text), &copy);
-	buffer_free(&text);
-	return ok ? copy : VIEW_NONE;
-}
-
 /* The recipients as the client named them, by their number. */
 static const struct smtp_recipient **recipients_by_number(
 	struct arena *a, const struct smtp_mail *mail)
@@ -212,6 +234,33 @@ static const struct smtp_recipient **recipients_by_number(
 	for (const struct smtp_recipient *r = mail->first; by_number && r; r = r->next)
 		by_number[n++] = r;
 	return by_number;
+}
+
+/* RFC 3461 §5.2.1: so that reports from further on name the address that the sender knows. */
+static struct view added_orcpt(struct arena *a, struct view named)
+{
+	struct buffer text = buffer_new(FORWARD_ORCPT_MAX((size_t)ENVELOPE_PATH_MAX));
+	struct view copy = VIEW_NONE;
+	if (view_is_ascii(named)) {
+		buffer_add(&text, VIEW("rfc822;"));
+		xtext_add(&text, named);
+	}
+	if (buffer_failed(&text) || !arena_copy(a, buffer_view(&text), &copy))
+		copy = VIEW_NONE;
+	buffer_free(&text);
+	return copy;
+}
+
+/* False: there is no memory for it. */
+static bool fill_recipient(struct transaction *t, const struct route_mailbox *m,
+	const struct smtp_recipient *given, struct view named, struct envelope_recipient *r)
+{
+	if (!named.length || !route_fill_recipient(t->generation->snapshot, m, named, &t->arena, r))
+		return false;
+	r->notify = (uint16_t)given->notify;
+	r->orcpt = given->orcpt.length || !r->alias.length ? given->orcpt
+							   : added_orcpt(&t->arena, named);
+	return true;
 }
 
 static bool fill_recipients(struct session *s, struct envelope *e)
@@ -229,15 +278,8 @@ static bool fill_recipients(struct session *s, struct envelope *e)
 		const struct smtp_recipient *r = given[m->recipient];
 		if (!paths[m->recipient].length)
 			paths[m->recipient] = path_text(&t->arena, &r->forward_path);
-		e->recipients[i] = (struct envelope_recipient){
-			.kind = m->remote ? ENVELOPE_REMOTE : ENVELOPE_LOCAL,
-			.notify = (uint16_t)r->notify,
-			.target = m->remote ? destination_text(&t->arena, m->remote)
-					    : t->generation->snapshot->users[m->user].name,
-			.forward_path = paths[m->recipient],
-			.orcpt = r->orcpt};
-		if (!e->recipients[i].target.length)
-			return false; /* no memory for it */
+		if (!fill_recipient(t, m, r, paths[m->recipient], &e->recipients[i]))
+			return false;
 	}
 	e->recipient_count = t->mailboxes.count;
 	return true;
@@ -253,6 +295,7 @@ bool transaction_commit(struct session *s)
 	add_source(s, &source);
 	envelope.source = buffer_view(&source);
 	envelope.reverse_path = path_text(&t->arena, &mail->reverse_path);
+	envelope.rewritten = t->rewritten;
 	bool ok = t->stream && !t->stream->refused && !buffer_failed(&source) &&
 		  fill_recipients(s, &envelope);
 	if (ok) {

@@ -8,7 +8,7 @@
 #include "base/tls.h"
 #include "channels/face_keys.h"
 #include "channels/program.h"
-#include "keepers/keys/signer.h"
+#include "keepers/keys/secret.h"
 
 #include <unistd.h>
 
@@ -18,12 +18,14 @@
 struct asker {
 	struct channel *channel;
 	struct signer_peer bucket;
+	struct signer_peer mac_bucket;
 	enum program_id id;
 	uint32_t worker;
 };
 
 static struct program *self;
 static struct signer *signer;
+static struct secret *secret;
 static struct asker askers[FACES_MAX];
 static struct timer *expiry;
 static uint64_t signatures;
@@ -55,14 +57,25 @@ static enum error error_of(enum signer_result result)
 	return ERROR_IO;
 }
 
+static enum signer_result sign(
+	struct asker *a, const struct frame_value *values, struct buffer *signature)
+{
+	const uint32_t purpose = (uint32_t)values[1].number;
+	if (purpose == KEYS_PURPOSE_SRS)
+		return a->id == PROGRAM_SMTPD
+			       ? secret_sign(secret, &a->mac_bucket, clock_monotonic_ms(),
+					 values[3].bytes, signature)
+			       : SIGNER_NOT_PURPOSE;
+	return signer_sign(signer, &a->bucket, clock_monotonic_ms(),
+		(struct key_id){(uint32_t)values[0].number}, purpose, (uint32_t)values[2].number,
+		values[3].bytes, signature);
+}
+
 static void said(void *context, const struct frame *frame)
 {
 	struct asker *a = context;
 	struct buffer signature = buffer_new(KEYS_SIGNATURE_MAX);
-	const enum signer_result result = signer_sign(signer, &a->bucket, clock_monotonic_ms(),
-		(struct key_id){(uint32_t)frame->values[0].number},
-		(uint32_t)frame->values[1].number, (uint32_t)frame->values[2].number,
-		frame->values[3].bytes, &signature);
+	const enum signer_result result = sign(a, frame->values, &signature);
 	if (result == SIGNER_SIGNED) {
 		signatures++;
 		channel_say(a->channel, KEYS_SIGNED, frame->stream,
@@ -96,6 +109,12 @@ static struct asker *place_for(enum program_id id, uint32_t worker)
 	return NULL;
 }
 
+static struct signer_peer new_bucket(enum program_id id)
+{
+	return signer_peer_new(program_id_name(id), SIGNER_RATE_DEFAULT, SIGNER_BURST_DEFAULT,
+		clock_monotonic_ms());
+}
+
 static void on_peer(
 	struct program *p, enum program_id id, uint32_t worker, uint32_t workers, int fd)
 {
@@ -106,21 +125,19 @@ static void on_peer(
 		return;
 	}
 	channel_free(&a->channel);
-	*a = (struct asker){.id = id,
-		.worker = worker,
-		.bucket = signer_peer_new(program_id_name(id), SIGNER_RATE_DEFAULT,
-			SIGNER_BURST_DEFAULT, clock_monotonic_ms())};
+	*a = (struct asker){
+		.id = id, .worker = worker, .bucket = new_bucket(id), .mac_bucket = new_bucket(id)};
 	a->channel = channel_new(p->loop, &face_keys, FRAME_B, fd, &handler, a);
 }
 
-static bool read_key(int fd, struct buffer *pem)
+static bool read_all(int fd, struct buffer *text)
 {
 	ssize_t n;
 	do {
-		uint8_t *room = buffer_room(pem, READ_STEP);
-		n = room ? pread(fd, room, READ_STEP, (off_t)pem->length) : -1;
+		uint8_t *room = buffer_room(text, READ_STEP);
+		n = room ? pread(fd, room, READ_STEP, (off_t)text->length) : -1;
 		if (n > 0)
-			buffer_grown(pem, (size_t)n);
+			buffer_grown(text, (size_t)n);
 	} while (n > 0);
 	return n == 0;
 }
@@ -131,21 +148,28 @@ static void on_expiry(void *context)
 	signer_expire(signer, clock_monotonic_ms());
 }
 
+static void take_key(bool is_read, struct view pem)
+{
+	const enum certificate_problem problem =
+		is_read ? signer_renew(signer, pem, clock_monotonic_ms()) : CERTIFICATE_LONG;
+	if (problem != CERTIFICATE_OK)
+		log_error("the private key cannot be used",
+			fact_text("why", certificate_problem_text(problem)));
+	timer_set(expiry, SIGNER_OLD_MS + 1);
+}
+
 static void on_given(struct program *p, enum parent_given role, int fd)
 {
 	(void)p;
-	struct buffer pem = buffer_new_secret(CERTIFICATE_PEM_MAX);
-	if (role == GIVEN_KEY) {
-		const bool read_it = read_key(fd, &pem);
-		const enum certificate_problem problem =
-			read_it ? signer_renew(signer, buffer_view(&pem), clock_monotonic_ms())
-				: CERTIFICATE_LONG;
-		if (problem != CERTIFICATE_OK)
-			log_error("the private key cannot be used",
-				fact_text("why", certificate_problem_text(problem)));
-		timer_set(expiry, SIGNER_OLD_MS + 1);
-	}
-	buffer_free(&pem);
+	struct buffer text = buffer_new_secret(CERTIFICATE_PEM_MAX);
+	const bool is_read = read_all(fd, &text);
+	if (role == GIVEN_KEY)
+		take_key(is_read, buffer_view(&text));
+	if (role == GIVEN_SECRET && !(is_read && secret_read(secret, buffer_view(&text))))
+		log_error("the site's secret cannot be used: mail from elsewhere is not forwarded; "
+			  "remove the file to have a new one made, then restart",
+			fact_text("file", "keys/site-secret"));
+	buffer_free(&text);
 	close(fd);
 }
 
@@ -161,6 +185,7 @@ static void begin(struct program *p)
 	tls_warm();
 	signer = signer_new();
 	must(signer != NULL);
+	secret = secret_new();
 	expiry = timer_new(p->loop, on_expiry, NULL);
 }
 

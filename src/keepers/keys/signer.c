@@ -234,7 +234,7 @@ struct signer_peer signer_peer_new(const char *name, uint64_t rate, uint64_t bur
 }
 
 /* `rate` tokens a second are `rate` thousandths a millisecond. */
-static bool take_token(struct signer_peer *peer, uint64_t now_ms)
+bool signer_may(struct signer_peer *peer, uint64_t now_ms)
 {
 	const uint64_t full = peer->burst * 1000;
 	const uint64_t passed = now_ms > peer->at_ms ? now_ms - peer->at_ms : 0;
@@ -306,7 +306,7 @@ enum signer_result signer_sign(struct signer *signer, struct signer_peer *peer, 
 	struct buffer *signature_out)
 {
 	signer_expire(signer, now_ms);
-	const bool may = take_token(peer, now_ms);
+	const bool may = signer_may(peer, now_ms);
 	const enum signer_result result =
 		may ? decide(signer, id, purpose, algorithm, tbs, signature_out) : SIGNER_RATE;
 	/* one line for a run of refusals by rate, or the log would be the flood */

@@ -51,6 +51,9 @@ struct signer_peer {
 struct signer_peer signer_peer_new(
 	const char *name, uint64_t rate, uint64_t burst, uint64_t now_ms);
 
+/* Takes a token; false when there is none just now. */
+bool signer_may(struct signer_peer *peer, uint64_t now_ms);
+
 /* Sets memory aside that is locked and wiped (OpenSSL's secure heap) for the keys; when the limit on
  * locked memory forbids it, logs so and goes on without. */
 struct signer *signer_new(void);

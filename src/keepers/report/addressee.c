@@ -84,16 +84,6 @@ static enum expand_result find_sender(struct search *f, struct view reverse_path
 
 /* --- the envelope's recipients ------------------------------------------------------------ */
 
-static bool fill_remote(const struct search *f, struct view path, struct envelope_recipient *r)
-{
-	struct buffer target = buffer_new(ENVELOPE_DESTINATION_MAX);
-	*r = (struct envelope_recipient){.kind = ENVELOPE_REMOTE, .forward_path = path};
-	route_add_destination(&target, f->remote);
-	const bool ok = arena_copy(f->arena, buffer_view(&target), &r->target);
-	buffer_free(&target);
-	return ok;
-}
-
 static bool fill(const struct search *f, struct addressee *to)
 {
 	uint32_t count = 0;
@@ -101,12 +91,15 @@ static bool fill(const struct search *f, struct addressee *to)
 		arena_get_array(f->arena, (size_t)f->set.count + 1, sizeof *to->recipients);
 	if (!to->recipients)
 		return false;
-	if (f->remote && !fill_remote(f, to->path, &to->recipients[count++]))
+	const struct route_mailbox sender = {.remote = f->remote};
+	if (f->remote &&
+		!route_fill_recipient(f->s, &sender, to->path, f->arena, &to->recipients[count++]))
 		return false;
 	for (uint32_t i = 0; i < f->set.count; i++)
-		to->recipients[count++] = (struct envelope_recipient){.kind = ENVELOPE_LOCAL,
-			.target = f->s->users[f->set.mailboxes[i].user].name,
-			.forward_path = i < f->copies_from ? to->path : f->postmaster};
+		if (!route_fill_recipient(f->s, &f->set.mailboxes[i],
+			    i < f->copies_from ? to->path : f->postmaster, f->arena,
+			    &to->recipients[count++]))
+			return false;
 	to->recipient_count = count;
 	return true;
 }

@@ -31,6 +31,18 @@ static bool keep_host(struct arena *a, struct view name, struct view address, st
 	return ok;
 }
 
+/* Where an alias leads is the business of this site, not of who wrote to it (RFC 3464 §4.2): neither the
+ * address, nor its host, nor what that said of it. The log has all of it. */
+static void veil(const struct envelope_recipient *r, struct dsn_recipient *told)
+{
+	told->forward_path = r->alias;
+	told->host = VIEW_NONE;
+	told->reply = VIEW_NONE;
+	told->reason = VIEW("it is forwarded to another host, which does not have it");
+	if (told->action != DSN_FAILED && told->action != DSN_DELAYED)
+		told->reason = VIEW_NONE;
+}
+
 const char *letter_recipient(struct letter *l, const struct frame *frame)
 {
 	const struct frame_value *v = frame->values;
@@ -49,6 +61,8 @@ const char *letter_recipient(struct letter *l, const struct frame *frame)
 			arena_copy(&l->arena, v[5].bytes, &t->recipient.reply) &&
 			arena_copy(&l->arena, v[6].bytes, &t->recipient.reason);
 	must(ok); /* LETTER_ARENA_MAX holds the largest that the channel lets through */
+	if (r->alias.length)
+		veil(r, &t->recipient);
 	return NULL;
 }
 

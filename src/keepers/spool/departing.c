@@ -58,20 +58,41 @@ void departing_at_hand(struct spoold *d, const struct spool_entry *entry, const 
 	outgoing_send(o, entry, e, content);
 }
 
+/* A transaction has one reverse-path: who leaves with another goes in the next. */
+static void leave_for_another(struct outgoing *o, struct outgoing_recipient *r)
+{
+	r->answered = true;
+	r->again = true;
+	o->unanswered--;
+}
+
+/* An alias may lead to an address beyond ASCII, though the mail that came was none such. */
+static uint16_t flags_of(const struct envelope_recipient *r)
+{
+	return view_is_ascii(r->forward_path) ? 0 : ENVELOPE_SMTPUTF8;
+}
+
 void departing_begin(struct outgoing *o, const struct spool_entry *entry, const struct envelope *e)
 {
 	struct spoold *d = o->spoold;
 	struct buffer list = buffer_new(LIST_OCTETS_MAX);
+	const struct envelope_recipient *first = &e->recipients[o->recipients[0].number];
+	const struct view reverse_path = envelope_reverse_path(e, first);
 	for (uint32_t i = 0; i < o->recipient_count; i++) {
 		const struct envelope_recipient *r = &e->recipients[o->recipients[i].number];
-		envelope_departure_add(&list, &(struct envelope_departure){o->recipients[i].number,
-						      r->notify, r->forward_path, r->orcpt});
+		if (flags_of(r) == flags_of(first) &&
+			view_equal(envelope_reverse_path(e, r), reverse_path))
+			envelope_departure_add(
+				&list, &(struct envelope_departure){o->recipients[i].number,
+					       r->notify, r->forward_path, r->orcpt});
+		else
+			leave_for_another(o, &o->recipients[i]);
 	}
 	channel_say(d->relay, RELAY_BEGIN, o->number, frame_number(o->id.value),
 		frame_number(entry->content_octets), frame_number((uint64_t)entry->arrival_s),
-		frame_number(e->flags), frame_bytes(schedule_name(o->destination)),
-		frame_bytes(buffer_view(&list)), frame_bytes(e->reverse_path),
-		frame_bytes(e->envid));
+		frame_number(e->flags | flags_of(first)),
+		frame_bytes(schedule_name(o->destination)), frame_bytes(buffer_view(&list)),
+		frame_bytes(reverse_path), frame_bytes(e->envid));
 	buffer_free(&list);
 }
 

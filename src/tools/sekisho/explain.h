@@ -6,6 +6,7 @@
 #ifndef TOOLS_SEKISHO_EXPLAIN_H
 #define TOOLS_SEKISHO_EXPLAIN_H
 
+#include "config/forward.h"
 #include "config/route.h"
 #include "protocol/smtp_server.h"
 
@@ -38,6 +39,8 @@ struct explain_answer {
 	bool accepted;
 	struct address forward_path; /* in the machine's memory */
 	struct route_set mailboxes;
+	bool forwards; /* some are elsewhere, by an alias */
+	enum forward_sender sender; /* under which they are forwarded */
 	struct smtp_config config;
 	struct smtp_server machine; /* to be freed by smtp_server_free, also after a refusal */
 };

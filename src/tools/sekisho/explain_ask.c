@@ -70,7 +70,13 @@ static struct route_verdict judge(struct asking *ask, const struct smtp_ask *ask
 	const struct route_recipient recipient = {.forward_path = &e->forward_path,
 		.had_route = asked->recipient->had_route,
 		.reverse_path = &asked->mail->reverse_path};
-	return route_rcpt(s, &e->facts, &recipient, &e->mailboxes, ask->arena);
+	const struct route_verdict v =
+		route_rcpt(s, &e->facts, &recipient, &e->mailboxes, ask->arena);
+	struct srs srs;
+	for (uint32_t i = 0; i < e->mailboxes.count; i++)
+		e->forwards |= e->mailboxes.mailboxes[i].is_forwarded;
+	e->sender = forward_sender(s, recipient.reverse_path, 0, ask->arena, &srs);
+	return v;
 }
 
 static void serve_ask(struct asking *ask)

@@ -94,8 +94,15 @@ static void add_outcome(struct buffer *b, const struct snapshot *s, const struct
 	for (uint32_t i = 0; i < e->mailboxes.count; i++) {
 		buffer_add(b, i ? VIEW(", ") : VIEW(""));
 		route_add_mailbox(b, s, &e->mailboxes.mailboxes[i]);
+		buffer_add(b,
+			e->mailboxes.mailboxes[i].is_forwarded ? VIEW(" (forwarded)") : VIEW_NONE);
 	}
 	buffer_add_octet(b, '\n');
+	if (e->forwards)
+		text_add(b, "and forwarded under {}\n",
+			text_string(e->sender == FORWARD_SAME ? "its own sender"
+							      : "a sender of this site, which "
+								"leads back to its own (SRS)"));
 }
 
 void explain_answer_text(struct buffer *b, const struct snapshot *s, const struct explain_answer *e)
@@ -145,6 +152,8 @@ void explain_answer_json(struct buffer *b, const struct snapshot *s, const struc
 		buffer_add(b, i ? VIEW(",") : VIEW(""));
 		text_add_json(b, buffer_view(&one));
 	}
-	buffer_add(b, VIEW("]}\n"));
+	text_add(b, "],\"forwarded\":{},\"rewritten\":{}}\n",
+		text_string(e->forwards ? "true" : "false"),
+		text_string(e->forwards && e->sender != FORWARD_SAME ? "true" : "false"));
 	buffer_free(&one);
 }

@@ -29,7 +29,10 @@ static void aliases(void **state)
 		{"a: nobody", FINDING_ERROR, 1, "a goes to nobody, which is neither"},
 		{"a: nobody@example.test", FINDING_ERROR, 1,
 			"nobody@example.test, which is neither"},
-		{"a: x@other.example", FINDING_ERROR, 1, "x@other.example, and forwards"},
+		{"b: hana\na: X@other.example, y@other.example", FINDING_NOTE, 2,
+			"2 destinations are at other hosts: mail for them is forwarded, that of "
+			"senders elsewhere under a sender SRS0=…@mail.example.test"},
+		{"a: x@other", FINDING_ERROR, 1, "x@other, which is no full address"},
 		{"a: hana%other.example@example.test", FINDING_ERROR, 1, "neither"},
 		{"a@other.example: hana", FINDING_WARNING, 1, "other.example is no domain"},
 		{"hana: taro", FINDING_NOTE, 1, "comes before the user"},

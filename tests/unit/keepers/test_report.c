@@ -14,7 +14,7 @@ static const struct memory_file house[] = {
 	{"users", "hana:!\ntaro:!\njun:!\n", 0600},
 	{"domains", "example.test\nexample.net\n", 0},
 	{"postmaster", "taro\n", 0},
-	{"aliases", "sales: hana, jun\n", 0},
+	{"aliases", "sales: hana, jun\nteam: hana, X@far.example\n", 0},
 	{0},
 };
 
@@ -290,6 +290,8 @@ static void senders(void **state)
 		{{"a@\xe8\x8a\xb1.example", 0, 0, DSN_DELAYED, 0}, "a@\xe8\x8a\xb1.example",
 			"remote:xn--jh1a.example:a@\xe8\x8a\xb1.example",
 			ENVELOPE_SMTPUTF8 | ENVELOPE_8BITMIME},
+		{{"team@example.test", 0, 0, DSN_FAILED, 0}, "team@example.test",
+			"local:hana:team@example.test, remote:far.example:X@far.example", 0},
 	};
 	open_world();
 	for (size_t i = 0; i < COUNT(cases); i++)
@@ -680,6 +682,47 @@ static void drain(void **state)
 	close_world();
 }
 
+static void what_was_forwarded(void **state)
+{
+	/* Protects: the sender hears of the address that he wrote to, not where it leads (RFC 3464 §4.2), at
+	 * his own address, not at that of the forward. */
+	(void)state;
+	struct envelope_recipient r = {.kind = ENVELOPE_REMOTE,
+		.target = VIEW("far.example"),
+		.forward_path = VIEW("Secret.Place@far.example"),
+		.alias = VIEW("info@example.test")};
+	const struct envelope e = {.reverse_path = VIEW("a@example.org"),
+		.rewritten = VIEW("SRS0=x=y=example.org=a@example.test"),
+		.recipients = &r,
+		.recipient_count = 1};
+	struct arena a = arena_new(1u << 20);
+	struct buffer form = buffer_new(REPORT_ENVELOPE_MAX);
+	open_world();
+	envelope_add(&form, &e);
+	channel_say(world.spool, REPORT_REPORT, STREAM, frame_number(ID), frame_number(1000),
+		frame_number(original.length), frame_bytes(buffer_view(&form)));
+	channel_say(world.spool, REPORT_RECIPIENT, STREAM, frame_number(0),
+		frame_number(DSN_FAILED), frame_bytes(VIEW("5.1.1")),
+		frame_bytes(VIEW("mx.far.example")), frame_bytes(VIEW("192.0.2.1")),
+		frame_bytes(VIEW("550 no Secret.Place here")), frame_bytes(VIEW("refused")),
+		frame_number(2000), frame_number(3000));
+	channel_say(world.spool, REPORT_ASK, STREAM);
+	hear(REPORT_WANT, STREAM);
+	give(original);
+	hear(REPORT_MAIL, STREAM);
+	const struct envelope told = read_envelope(&a);
+	assert_view(told.recipients[0].forward_path, "a@example.org");
+	assert_true(mail_has("Final-Recipient: rfc822; info@example.test"));
+	assert_true(mail_has("Status: 5.1.1"));
+	assert_true(mail_has("forwarded to another host"));
+	assert_false(mail_has("Secret.Place"));
+	assert_false(mail_has("far.example"));
+	assert_false(mail_has("192.0.2.1"));
+	close_world();
+	buffer_free(&form);
+	arena_reset(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -687,6 +730,7 @@ int main(void)
 		cmocka_unit_test(the_postmaster),
 		cmocka_unit_test(what_notify_asks_for),
 		cmocka_unit_test(of_whom),
+		cmocka_unit_test(what_was_forwarded),
 		cmocka_unit_test(copies),
 		cmocka_unit_test(octets_wanted),
 		cmocka_unit_test(the_content),

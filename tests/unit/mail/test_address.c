@@ -4,6 +4,8 @@
 
 #define LABEL_63 "a23456789b23456789c23456789d23456789e23456789f23456789g23456789"
 #define LOCAL_63 LABEL_63
+#define LOCAL_60 "abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghij"
+#define LOCAL_240 LOCAL_60 LOCAL_60 LOCAL_60 LOCAL_60
 
 static void mailboxes(void **state)
 {
@@ -150,8 +152,13 @@ static void limits(void **state)
 		enum address_problem problem;
 	} cases[] = {
 		{LOCAL_63 "x@y", ADDRESS_OK},
-		{LOCAL_63 "xx@y", ADDRESS_LOCAL_LONG},
-		{"\"" LOCAL_63 "\"@y", ADDRESS_LOCAL_LONG},
+		{LOCAL_63 "xx@y", ADDRESS_OK}, /* more may be taken, and a forwarder's has more */
+		{"\"" LOCAL_63 "\"@y", ADDRESS_OK},
+		{LOCAL_240 "abcdefghijkl@y", ADDRESS_OK},
+		{LOCAL_240 "abcdefghijklm@y", ADDRESS_LOCAL_LONG},
+		{"\"" LOCAL_240 "abcdefghijk\"@y", ADDRESS_LOCAL_LONG},
+		{"\"" LOCAL_240 "abcdefghij\"@y", ADDRESS_OK},
+		{LOCAL_240 "abcdefghijkl@yy", ADDRESS_PATH_LONG},
 		{"a@" LABEL_63 ".b", ADDRESS_OK},
 		{"a@x" LABEL_63 ".b", ADDRESS_DOMAIN_LONG},
 	};

@@ -48,6 +48,45 @@ static void what_is_written_is_read(void **state)
 	buffer_free(&b);
 }
 
+static void what_is_forwarded_has_its_own_sender(void **state)
+{
+	/* Protects: the second form, and that the first is still written and read: it lies in spools. */
+	(void)state;
+	struct envelope_recipient recipients[3];
+	struct envelope e = sample(recipients, 3);
+	struct buffer plain = buffer_new(65536);
+	struct buffer b = buffer_new(65536);
+	struct arena a = arena_new(65536);
+	struct envelope back;
+	e.rewritten = VIEW("SRS0=x=y=z=taro@example.test"); /* nobody to use it */
+	envelope_add(&plain, &e);
+	assert_int_equal(plain.data[0], 1);
+	assert_true(envelope_read(buffer_view(&plain), &a, &back));
+	assert_int_equal(back.rewritten.length, 0);
+	recipients[1].kind = ENVELOPE_REMOTE;
+	recipients[1].alias = VIEW("info@example.test");
+	envelope_add(&b, &e);
+	assert_int_equal(b.data[0], 2);
+	assert_true(envelope_read(buffer_view(&b), &a, &back));
+	assert_true(view_equal(back.recipients[1].alias, VIEW("info@example.test")));
+	assert_int_equal(back.recipients[2].alias.length, 0);
+	assert_true(view_equal(envelope_reverse_path(&back, &back.recipients[0]), e.reverse_path));
+	assert_true(view_equal(envelope_reverse_path(&back, &back.recipients[1]), e.rewritten));
+	back.rewritten = VIEW_NONE;
+	assert_true(view_equal(envelope_reverse_path(&back, &back.recipients[1]), e.reverse_path));
+	for (size_t n = 0; n < b.length; n++) {
+		struct arena other = arena_new(65536);
+		assert_false(envelope_read(view_first(buffer_view(&b), n), &other, &back));
+		arena_reset(&other);
+	}
+	/* a version that there is not */
+	b.data[0] = 3;
+	assert_false(envelope_read(buffer_view(&b), &a, &back));
+	arena_reset(&a);
+	buffer_free(&b);
+	buffer_free(&plain);
+}
+
 static void a_false_count_allocates_nothing(void **state)
 {
 	(void)state;
@@ -106,6 +145,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_read),
+		cmocka_unit_test(what_is_forwarded_has_its_own_sender),
 		cmocka_unit_test(a_false_count_allocates_nothing),
 		cmocka_unit_test(the_largest_number_of_recipients_fits),
 		cmocka_unit_test(deliveries_are_a_list),

@@ -114,6 +114,48 @@ static void kinds(void **state)
 	(void)state;
 }
 
+static void own_received(void **state)
+{
+	/* Protects: how often a mail has been at a host, by which mail that is forwarded in a circle is found. */
+	static const struct {
+		const char *content;
+		uint32_t count;
+	} cases[] = {
+		{"Received: from a.example by mail.example.test with ESMTP; now\r\n\r\n", 1},
+		{"Received: from a.example (a [192.0.2.1])\r\n\tby MAIL.example.TEST (S) id 1; "
+		 "x\r\n\r\n",
+			1},
+		{"received:\r\n by\r\n\tmail.example.test\r\n\r\n", 1},
+		{"Received: x by mail.example.test; x\r\nX: y\r\nReceived: y by "
+		 "mail.example.test(Z)\r\n\r\n",
+			2},
+		{"Received: x by mail.example.test by mail.example.test; x\r\n\r\n", 1},
+		{"Received: x by mail.example.test", 0},
+		{"Received: x by mail.example.tests; x\r\n\r\n", 0},
+		{"Received: x by xmail.example.test; x\r\n\r\n", 0},
+		{"Received: x by mail.example; x\r\n\r\n", 0},
+		{"Received: from mail.example.test by b.example; x\r\n\r\n", 0},
+		{"Received: xby mail.example.test ; x\r\n\r\n", 0},
+		{"X-Received: x by mail.example.test ; x\r\n\r\n", 0},
+		{"Received: x b\r\nX: y mail.example.test \r\n\r\n", 0},
+		{"A: b\r\n\r\nReceived: x by mail.example.test ; x\r\n", 0},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct view content = view_text(cases[i].content);
+		for (size_t step = 1; step <= content.length; step += step < 5 ? 1 : 40) {
+			struct header_scan scan;
+			header_scan_start(&scan, 4096);
+			header_scan_count_by(&scan, VIEW("mail.example.test"));
+			for (size_t at = 0; at < content.length; at += step)
+				(void)header_scan_feed(&scan, view_part(content, at, step));
+			header_scan_finish(&scan);
+			if (scan.received_by != cases[i].count)
+				fail_msg("%s by %zu: %u", cases[i].content, step, scan.received_by);
+		}
+	}
+	(void)state;
+}
+
 static void size_limit(void **state)
 {
 	/* Protects: the largest header section: as many octets as said, and not one more. */
@@ -238,6 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scans),
 		cmocka_unit_test(kinds),
+		cmocka_unit_test(own_received),
 		cmocka_unit_test(size_limit),
 		cmocka_unit_test(message_id_limit),
 		cmocka_unit_test(large),
