@@ -19,6 +19,10 @@ static const struct frame_row rows[RECEIVE_CODES] = {
 		{{"error", FRAME_U32, 64}, {"text", FRAME_BYTES, 512}}},
 	[RECEIVE_ACCEPTED] = {"accepted", RECEIVE_ACCEPTED, FRAME_B, false,
 		RECEIVE_STATE_COMMITTING, {{"id", FRAME_U64, UINT64_MAX}}},
+	[RECEIVE_START] = {"start", RECEIVE_START, FRAME_A, false, RECEIVE_STATE_IDLE,
+		{{"domains", FRAME_BYTES, START_DOMAINS_MAX}}},
+	[RECEIVE_STARTED] = {"started", RECEIVE_STARTED, FRAME_B, false, RECEIVE_STATE_STARTING,
+		{{"outcome", FRAME_U32, START_NOT}, {"recipients", FRAME_U64, UINT64_MAX}}},
 };
 
 const struct frame_protocol smtpd_spool = {"smtpd-spool", rows, RECEIVE_CODES};

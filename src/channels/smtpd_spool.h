@@ -8,6 +8,8 @@
  *	A ABORT       receiving or refused → idle; nothing is kept
  *	B REFUSED     receiving or committing: no room, a failed disk. From receiving the stream becomes
  *	              `refused` until A's COMMIT or ABORT, which may be on its way, closes it.
+ *	A START       idle → starting: the queues of these domains are to be tried now (ETRN)
+ *	B STARTED     starting → idle: what came of it
  *	B ACCEPTED    committing → idle: message and envelope are synced (law 1)
  */
 #ifndef CHANNELS_SMTPD_SPOOL_H
@@ -23,6 +25,8 @@ enum smtpd_spool_code {
 	RECEIVE_CREDIT, /* octets */
 	RECEIVE_REFUSED, /* error: enum error; text for the log */
 	RECEIVE_ACCEPTED, /* spool id */
+	RECEIVE_START, /* domains, with a space before each */
+	RECEIVE_STARTED, /* enum start_outcome; recipients that wait */
 	RECEIVE_CODES
 };
 
@@ -31,7 +35,16 @@ enum {
 	RECEIVE_STATE_RECEIVING = 2,
 	RECEIVE_STATE_COMMITTING = 4,
 	RECEIVE_STATE_REFUSED = 8,
+	RECEIVE_STATE_STARTING = 16,
 };
+
+enum start_outcome {
+	START_STARTED = 1,
+	START_RECENT, /* not again so soon */
+	START_NOT, /* not now */
+};
+
+#define START_DOMAINS_MAX 65536u /* octets */
 
 #define RECEIVE_CHUNK_MAX 65536u
 #define RECEIVE_CREDIT_FIRST 262144u

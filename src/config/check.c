@@ -239,6 +239,31 @@ static void check_denyfrom(struct checker *c)
 						 : "this machine itself");
 }
 
+static void check_backup(struct checker *c, const struct backup *b)
+{
+	const struct view file = file_of(SETTING_BACKUPFOR);
+	if (snapshot_has_domain(c->s, b->domain))
+		findings_add(c->findings, FINDING_ERROR, file, b->line,
+			"remove it here or in domains", "{} is a domain of this site",
+			text_view(b->domain.name));
+	else if (domain_equal(b->next.name, c->config->servername))
+		findings_add(c->findings, FINDING_ERROR, file, b->line,
+			"name the host that has the mailboxes",
+			"the mail of {} would go round: {} is this server",
+			text_view(b->domain.name), text_view(b->next.name.name));
+	else
+		findings_add(c->findings, FINDING_NOTE, file, b->line, NULL,
+			"mail for {} is taken from everybody and kept for its host; who is a user "
+			"there is not known here",
+			text_view(b->domain.name));
+}
+
+static void check_backups(struct checker *c)
+{
+	for (uint32_t i = 0; i < c->config->backup_count; i++)
+		check_backup(c, &c->config->backups[i]);
+}
+
 static void check_numbers(struct checker *c)
 {
 	const uint64_t *n = c->config->numbers;
@@ -280,6 +305,7 @@ bool config_check(const struct config *config, struct findings *findings)
 		struct checker c = {.config = config, .s = s, .findings = findings};
 		check_postmaster(&c);
 		check_denyfrom(&c);
+		check_backups(&c);
 		check_numbers(&c);
 		check_certificate(&c);
 		has_memory = check_aliases(&c);

@@ -44,6 +44,8 @@ static uint32_t item_count(const struct config *c, const struct setting *s)
 		return c->nameserver_count;
 	if (s->id == SETTING_TRUSTANCHORS)
 		return c->anchor_count;
+	if (s->id == SETTING_BACKUPFOR)
+		return c->backup_count;
 	return s->id == SETTING_DENYFROM ? c->denyfrom_count : 0;
 }
 
@@ -72,6 +74,19 @@ static void add_alias(struct buffer *b, const struct config_aliases *all, uint32
 	}
 }
 
+/* Without its secrets. */
+static void add_smarthost(struct buffer *b, const struct smarthost *h)
+{
+	const bool is_v6 = h->is_address && !ip_is_v4(&h->address);
+	buffer_add(b, is_v6 ? VIEW("[") : VIEW_NONE);
+	if (h->is_address)
+		ip_add(b, &h->address);
+	else
+		buffer_add(b, h->name.name);
+	text_add(b, "{}:{}{}", text_string(is_v6 ? "]" : ""), text_number(h->port),
+		text_string(h->user.length ? ", with a login" : ""));
+}
+
 /* One entry of a list: never a verifier. */
 static struct origin add_item(
 	struct buffer *b, const struct config *c, const struct setting *s, uint32_t i)
@@ -95,6 +110,10 @@ static struct origin add_item(
 	} else if (s->id == SETTING_SUBMISSION) {
 		config_port_add(b, &c->submission[i]);
 		o.line = c->submission[i].line;
+	} else if (s->id == SETTING_BACKUPFOR) {
+		text_add(b, "{} ", text_raw(c->backups[i].domain.name));
+		add_smarthost(b, &c->backups[i].next);
+		o.line = c->backups[i].line;
 	} else if (s->id == SETTING_DENYFROM) {
 		text_add_escaped(b, c->denyfrom[i].text);
 		o.line = c->denyfrom[i].line;
@@ -107,19 +126,6 @@ static struct origin add_item(
 			return c->origins[s->id];
 	}
 	return o;
-}
-
-/* Without its secrets. */
-static void add_smarthost(struct buffer *b, const struct smarthost *h)
-{
-	const bool is_v6 = h->is_address && !ip_is_v4(&h->address);
-	buffer_add(b, is_v6 ? VIEW("[") : VIEW_NONE);
-	if (h->is_address)
-		ip_add(b, &h->address);
-	else
-		buffer_add(b, h->name.name);
-	text_add(b, "{}:{}{}", text_string(is_v6 ? "]" : ""), text_number(h->port),
-		text_string(h->user.length ? ", with a login" : ""));
 }
 
 /* The one value of a setting that is no list; nothing when there is none. */

@@ -259,6 +259,45 @@ static void read_submission(struct reader *r, const struct setting *s)
 	}
 }
 
+/* --- backupfor ---------------------------------------------------------------------------- */
+
+static bool has_backup(const struct config *c, struct domain d)
+{
+	for (uint32_t i = 0; i < c->backup_count; i++)
+		if (domain_equal(c->backups[i].domain, d))
+			return true;
+	return false;
+}
+
+static void take_backup(struct reader *r, const struct setting *s, const struct line *line)
+{
+	struct config *c = r->config;
+	struct backup backup;
+	if (line->problem != LINES_OK || !backup_parse(line->text, line->number, r->arena, &backup))
+		reader_complain(r, s, line);
+	else if (has_backup(c, backup.domain))
+		findings_add(r->findings, FINDING_ERROR, reader_file(s), line->number,
+			"remove one of the two lines", "{} stands here twice",
+			text_view(backup.domain.name));
+	else if (c->backup_count == BACKUPS_MAX)
+		findings_add(r->findings, FINDING_ERROR, reader_file(s), line->number, NULL,
+			"there are more than {} domains", text_number(BACKUPS_MAX));
+	else
+		c->backups[c->backup_count++] = backup;
+}
+
+static bool read_backups(struct reader *r, const struct setting *s)
+{
+	struct lines lines = lines_of(r->texts[s->id]);
+	struct line line;
+	r->config->backups = reader_room(r, s, 0, sizeof *r->config->backups);
+	if (!r->config->backups)
+		return false;
+	while (lines_next(&lines, &line))
+		take_backup(r, s, &line);
+	return true;
+}
+
 bool lists_read(struct reader *r)
 {
 	read_submission(r, setting_get(SETTING_SUBMISSION));
@@ -266,5 +305,6 @@ bool lists_read(struct reader *r)
 	       read_networks(r, setting_get(SETTING_NETWORKS)) &&
 	       read_users(r, setting_get(SETTING_USERS)) &&
 	       read_aliases(r, setting_get(SETTING_ALIASES)) &&
-	       read_denyfrom(r, setting_get(SETTING_DENYFROM)) && resolving_read(r);
+	       read_denyfrom(r, setting_get(SETTING_DENYFROM)) &&
+	       read_backups(r, setting_get(SETTING_BACKUPFOR)) && resolving_read(r);
 }

@@ -19,6 +19,7 @@
 
 #include "base/error.h"
 #include "config/aliases.h"
+#include "config/backup.h"
 #include "config/denyfrom.h"
 #include "config/finding.h"
 #include "config/settings.h"
@@ -115,6 +116,8 @@ struct config {
 	uint32_t nameserver_count;
 	struct config_line *anchors;
 	uint32_t anchor_count;
+	struct backup *backups;
+	uint32_t backup_count;
 	struct origin origins[SETTING_COUNT];
 };
 

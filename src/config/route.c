@@ -255,7 +255,7 @@ struct route_verdict route_verify(const struct snapshot *s, const struct route_f
 	struct view text, struct arena *a)
 {
 	struct name name = {NAME_UNKNOWN, SNAPSHOT_NOT_FOUND};
-	struct address address;
+	struct address address = {.is_literal = false};
 	const struct view who = without_brackets(text);
 	if (view_is_empty(facts->login))
 		return (struct route_verdict){.accepted = true,
@@ -266,6 +266,14 @@ struct route_verdict route_verify(const struct snapshot *s, const struct route_f
 			.rule = VIEW("vrfy-stranger")};
 	if (parse_verify(s, who, a, &address))
 		name = find_verify(s, facts, &address);
+	if (!view_is_empty(who) && snapshot_find_backup(s, address.domain))
+		return (struct route_verdict){.accepted = true,
+			.code = 252,
+			.enhanced = "2.0.0",
+			.text = VIEW(
+				"Mail for this domain is kept for its own host, which alone knows "
+				"its users"),
+			.rule = VIEW("backup")};
 	if (name.kind == NAME_UNKNOWN || name.kind == NAME_OTHER_HOST)
 		return route_refuse("unknown-user", 550, "5.1.1",
 			ROUTE_SAY(a, "There is no such mailbox here",

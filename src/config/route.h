@@ -15,13 +15,14 @@
  * Mail for the site's own domains is taken from everybody, mail for others from inside only (law 3).
  * `%`, `!`, quoted and source routes never change the class of a mail. Nor does an alias that leads
  * elsewhere, or a return address (config/forward.h): what the client named is ours, and where it leads is
- * said by the site's aliases, or by ourselves when we signed it, never by the client.
+ * said by the site's aliases, or by ourselves when we signed it, never by the client. Mail for the domains
+ * of `backupfor` is in, too: it goes to the host that is named there.
  *
  * What a system user gets at CALLER@servername, and root, is read by the postmaster when no user or alias has
  * that name: it comes from the machine's own programs, such as cron.
  *
  * Every verdict carries the rule that fired, for the log. Rules: "accepted", "postmaster", "system-user", "relay",
- * "forward", "return", "return-forged", "return-old", "keys-away",
+ * "backup", "forward", "return", "return-forged", "return-old", "keys-away",
  * "denyfrom:LINE", "helo-not-full", "relay-denied", "relay-not-full", "route-percent", "route-bang", "route-quoted",
  * "route-source", "sender-not-own", "sender-not-of-site", "unknown-user", "no-postmaster", "alias-deep", "alias-large",
  * "alias-loop", "alias-dangling", "too-many-mailboxes", "no-address",

@@ -20,15 +20,19 @@ static const char *hidden_route(struct view local)
 	return view_find(local, '!') != VIEW_NOT_FOUND ? "route-bang" : NULL;
 }
 
+static struct route_verdict refuse_route(const char *rule)
+{
+	return route_refuse(rule, 550, "5.7.1",
+		VIEW("This address asks to pass the mail on to another host, which is not done "
+		     "here"));
+}
+
 static struct route_verdict unknown_user(const struct address *path, struct arena *a)
 {
 	const char *route = hidden_route(path->local_plain);
 	struct buffer b = buffer_new(ROUTE_TEXT_MAX);
 	if (route)
-		return route_refuse(route, 550, "5.7.1",
-			VIEW("This address asks to pass the mail on to another host, which is not "
-			     "done "
-			     "here"));
+		return refuse_route(route);
 	address_add(&b, path);
 	const struct route_verdict v = route_refuse("unknown-user", 550, "5.1.1",
 		ROUTE_SAY(a, "There is no such mailbox here", "There is no mailbox <{}> here",
@@ -168,8 +172,37 @@ static struct route_verdict judge_own(const struct snapshot *s, const struct rou
 	return v;
 }
 
+/* Kept for another host, who alone knows whose address it is. It trusts us, perhaps, so nothing goes there that
+ * could ask it to pass the mail on. */
+static struct route_verdict judge_backup(
+	const struct route_recipient *recipient, struct route_set *set, struct arena *a)
+{
+	const struct address *path = recipient->forward_path;
+	const char *route = hidden_route(path->local_plain);
+	if (route)
+		return refuse_route(route);
+	struct route_verdict v =
+		verdict_of(route_set_add_remote(set, path, recipient->number, false), path, a);
+	if (v.accepted)
+		v.rule = VIEW("backup");
+	return v;
+}
+
+/* Whose the address is. Those of the first two are "in" (N-1). */
+enum owner { OWNER_SITE, OWNER_BACKED_UP, OWNER_ELSEWHERE };
+
+static enum owner owner_of(
+	const struct snapshot *s, const struct route_facts *facts, const struct address *path)
+{
+	if (route_is_own(s, facts, path))
+		return OWNER_SITE;
+	return !path->is_literal && snapshot_find_backup(s, path->domain) ? OWNER_BACKED_UP
+									  : OWNER_ELSEWHERE;
+}
+
 static struct route_verdict judge(const struct snapshot *s, const struct route_facts *facts,
-	const struct route_recipient *recipient, bool own, struct route_set *set, struct arena *a)
+	const struct route_recipient *recipient, enum owner owner, struct route_set *set,
+	struct arena *a)
 {
 	const struct address *path = recipient->forward_path;
 	if (address_is_null(path) || view_is_empty(path->local_plain))
@@ -179,21 +212,24 @@ static struct route_verdict judge(const struct snapshot *s, const struct route_f
 		return route_refuse("route-source", 550, "5.7.1",
 			VIEW("A route through other hosts is not followed here; please write the "
 			     "address alone"));
-	if (!own && facts->side == ROUTE_INSIDE && recipient->reverse_path &&
+	if (owner == OWNER_SITE)
+		return judge_own(s, facts, recipient, set, a);
+	if (owner == OWNER_BACKED_UP)
+		return judge_backup(recipient, set, a);
+	if (facts->side == ROUTE_INSIDE && recipient->reverse_path &&
 		!address_is_null(recipient->reverse_path)) {
 		const struct route_verdict v = route_author(s, facts, recipient->reverse_path, a);
 		if (!v.accepted)
 			return v;
 	}
-	return own ? judge_own(s, facts, recipient, set, a)
-		   : judge_remote(facts, path, recipient->number, set, a);
+	return judge_remote(facts, path, recipient->number, set, a);
 }
 
 struct route_verdict route_rcpt(const struct snapshot *s, const struct route_facts *facts,
 	const struct route_recipient *recipient, struct route_set *set, struct arena *a)
 {
-	const bool own = route_is_own(s, facts, recipient->forward_path);
-	struct route_verdict v = judge(s, facts, recipient, own, set, a);
-	v.class = class_of(facts->side, own);
+	const enum owner owner = owner_of(s, facts, recipient->forward_path);
+	struct route_verdict v = judge(s, facts, recipient, owner, set, a);
+	v.class = class_of(facts->side, owner != OWNER_ELSEWHERE);
 	return v;
 }

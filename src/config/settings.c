@@ -480,6 +480,34 @@ static const struct setting settings[SETTING_COUNT] = {
 		.remedy = "write a time from 1s to 1d, such as 1h",
 		.example = "4h\n",
 	},
+	{
+		.id = SETTING_BACKUPFOR,
+		.name = "backupfor",
+		.kind = SETTING_KIND_LIST,
+		SMALL,
+		.help = "Domains of other sites whose mail is taken and kept for them while their "
+			"server is off.",
+		.absent = "mail is taken for this site only",
+		.format =
+			"A line each: a domain, and the host to which its mail goes, with a colon "
+			"and a port behind it unless that is 25. The host is a full name or an "
+			"address (IPv6 in brackets).",
+		.remedy = "write domain host:port, such as example.com mail.example.com",
+		.example = "example.com mail.example.com\nshop.example [2001:db8::25]:2525\n",
+		.note = "Mail for such a domain waits as long as queuelife says, and goes to that "
+			"host "
+			"even when there is a smarthost. The site's server calls for it when it "
+			"comes "
+			"up, by ETRN (RFC 1985; with @ before the domain for all that are in it), "
+			"or "
+			"gets it at the next attempt. Who is a user there is not known here: what "
+			"that "
+			"host refuses goes back to the sender, who may be forged. Keep it for "
+			"sites "
+			"that need it, let their host refuse as little as it can, and denyfrom "
+			"hold "
+			"here.",
+	},
 };
 
 const struct setting *setting_get(enum setting_id id)

@@ -38,8 +38,9 @@ enum setting_id {
 	SETTING_DELAYWARNING,
 	SETTING_RETRYFIRST,
 	SETTING_RETRYLAST,
+	SETTING_BACKUPFOR,
 };
-#define SETTING_COUNT 27
+#define SETTING_COUNT 28
 
 /* How the file reads. Numbers, sizes, durations and switches are one value, kept in config.numbers[]. */
 enum setting_kind {

@@ -71,19 +71,38 @@ static void read_site(struct snapshot *s, struct cursor *c)
 	s->has_smarthost = take_bool(c);
 }
 
-static void read_smarthost(struct snapshot *s, struct cursor *c)
+static void read_next_host(struct smarthost *h, struct cursor *c)
 {
-	struct smarthost *h = &s->smarthost;
 	h->name = take_domain(c);
 	h->is_address = take_bool(c);
 	if (!view_copy(cursor_take(c, sizeof h->address.octets), h->address.octets,
 		    sizeof h->address.octets))
 		cursor_fail(c);
 	h->port = cursor_u16(c);
-	h->user = take_bytes(c, SMARTHOST_WORD_MAX);
-	h->password = take_bytes(c, SMARTHOST_WORD_MAX);
 	if ((h->port != 0) != (h->is_address || h->name.name.length != 0))
 		cursor_fail(c);
+}
+
+static void read_smarthost(struct snapshot *s, struct cursor *c)
+{
+	read_next_host(&s->smarthost, c);
+	s->smarthost.user = take_bytes(c, SMARTHOST_WORD_MAX);
+	s->smarthost.password = take_bytes(c, SMARTHOST_WORD_MAX);
+}
+
+static void read_backups(struct snapshot *s, struct cursor *c)
+{
+	const uint32_t count = take_count(c, 27);
+	struct backup *backups = arena_get_array(&s->arena, count, sizeof *backups);
+	for (uint32_t i = 0; backups && i < count; i++) {
+		backups[i] = (struct backup){.domain = take_domain(c)};
+		read_next_host(&backups[i].next, c);
+		if (!backups[i].next.port || (i && view_compare(backups[i - 1].domain.name,
+							   backups[i].domain.name) >= 0))
+			cursor_fail(c);
+	}
+	s->backups = backups;
+	s->backup_count = backups ? count : 0;
 }
 
 static void read_numbers(struct snapshot *s, struct cursor *c)
@@ -254,6 +273,7 @@ static const struct {
 	{SNAPSHOT_MAILBOXES, read_mailboxes},
 	{SNAPSHOT_RESOLVING, read_resolving},
 	{SNAPSHOT_SMARTHOST, read_smarthost},
+	{SNAPSHOT_BACKUPS, read_backups},
 };
 
 static bool read_section(struct snapshot *s, uint32_t id, struct view section)
@@ -337,6 +357,23 @@ void snapshot_drop(struct snapshot **s)
 }
 
 /* --- look-ups ----------------------------------------------------------------------------- */
+
+const struct backup *snapshot_find_backup(const struct snapshot *s, struct domain d)
+{
+	uint32_t low = 0;
+	uint32_t high = s->backup_count;
+	while (low < high) {
+		const uint32_t middle = low + (high - low) / 2;
+		const int order = view_compare(s->backups[middle].domain.name, d.name);
+		if (order == 0)
+			return &s->backups[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
 
 bool snapshot_has_domain(const struct snapshot *s, struct domain d)
 {

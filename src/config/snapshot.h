@@ -29,15 +29,16 @@ enum snapshot_section {
 	SNAPSHOT_MAILBOXES = 256, /* the template */
 	SNAPSHOT_RESOLVING = 512, /* name servers, trust anchors */
 	SNAPSHOT_SMARTHOST = 1024, /* with its password; secret */
+	SNAPSHOT_BACKUPS = 2048, /* domains of others, and where their mail goes */
 };
-#define SNAPSHOT_ALL 2047
-#define SNAPSHOT_SECTIONS 11
+#define SNAPSHOT_ALL 4095
+#define SNAPSHOT_SECTIONS 12
 
 #define SNAPSHOT_FOR_SMTPD                                                         \
 	(SNAPSHOT_SITE | SNAPSHOT_NUMBERS | SNAPSHOT_DOMAINS | SNAPSHOT_NETWORKS | \
-		SNAPSHOT_USERS | SNAPSHOT_ALIASES | SNAPSHOT_DENYFROM)
+		SNAPSHOT_USERS | SNAPSHOT_ALIASES | SNAPSHOT_DENYFROM | SNAPSHOT_BACKUPS)
 #define SNAPSHOT_FOR_POPD (SNAPSHOT_SITE | SNAPSHOT_NUMBERS | SNAPSHOT_NETWORKS)
-#define SNAPSHOT_FOR_SPOOL (SNAPSHOT_SITE | SNAPSHOT_NUMBERS)
+#define SNAPSHOT_FOR_SPOOL (SNAPSHOT_SITE | SNAPSHOT_NUMBERS | SNAPSHOT_BACKUPS)
 #define SNAPSHOT_FOR_DELIVER \
 	(SNAPSHOT_SITE | SNAPSHOT_NUMBERS | SNAPSHOT_USERS | SNAPSHOT_MAILBOXES)
 #define SNAPSHOT_FOR_MAILBOX SNAPSHOT_FOR_DELIVER
@@ -49,10 +50,11 @@ enum snapshot_section {
 #define SNAPSHOT_FOR_REPORT \
 	(SNAPSHOT_SITE | SNAPSHOT_NUMBERS | SNAPSHOT_DOMAINS | SNAPSHOT_USERS | SNAPSHOT_ALIASES)
 #define SNAPSHOT_FOR_FETCH SNAPSHOT_SITE
-#define SNAPSHOT_FOR_RELAY (SNAPSHOT_SITE | SNAPSHOT_NUMBERS | SNAPSHOT_SMARTHOST)
+#define SNAPSHOT_FOR_RELAY \
+	(SNAPSHOT_SITE | SNAPSHOT_NUMBERS | SNAPSHOT_SMARTHOST | SNAPSHOT_BACKUPS)
 #define SNAPSHOT_FOR_DROP (SNAPSHOT_SITE | SNAPSHOT_NUMBERS | SNAPSHOT_DOMAINS)
 
-#define SNAPSHOT_VERSION 2
+#define SNAPSHOT_VERSION 3
 #define SNAPSHOT_MAX ((size_t)256 << 20) /* octets */
 
 struct snapshot_user {
@@ -83,6 +85,8 @@ struct snapshot {
 	uint32_t nameserver_count;
 	const struct view *anchors; /* a DS or DNSKEY record each */
 	uint32_t anchor_count;
+	const struct backup *backups; /* sorted by domain */
+	uint32_t backup_count;
 
 	uint32_t references;
 	struct arena arena;
@@ -110,6 +114,8 @@ void snapshot_drop(struct snapshot **s);
 
 #define SNAPSHOT_NOT_FOUND UINT32_MAX
 bool snapshot_has_domain(const struct snapshot *s, struct domain d);
+/* That of `backupfor` for exactly this domain, or null. */
+const struct backup *snapshot_find_backup(const struct snapshot *s, struct domain d);
 /* Index of the user; ASCII case does not count. */
 uint32_t snapshot_find_user(const struct snapshot *s, struct view name);
 /* Index of the alias with exactly that local-part (ASCII case does not count) and domain. */

@@ -17,15 +17,40 @@ static void add_site(struct buffer *b, const struct config *c)
 	buffer_add_octet(b, c->smarthost.port != 0);
 }
 
-static void add_smarthost(struct buffer *b, const struct config *c)
+static void add_next_host(struct buffer *b, const struct smarthost *h)
 {
-	const struct smarthost *h = &c->smarthost;
 	add_bytes(b, h->name.name);
 	buffer_add_octet(b, h->is_address);
 	buffer_add(b, view_of(h->address.octets, sizeof h->address.octets));
 	buffer_add_u16(b, h->port);
-	add_bytes(b, h->user);
-	add_bytes(b, h->password);
+}
+
+static void add_smarthost(struct buffer *b, const struct config *c)
+{
+	add_next_host(b, &c->smarthost);
+	add_bytes(b, c->smarthost.user);
+	add_bytes(b, c->smarthost.password);
+}
+
+static int compare_backups(const void *left, const void *right)
+{
+	const struct backup *a = left;
+	const struct backup *b = right;
+	return view_compare(a->domain.name, b->domain.name);
+}
+
+static void add_backups(struct buffer *b, const struct config *c)
+{
+	struct backup *sorted = memory_new(c->backup_count + 1, sizeof *sorted);
+	for (uint32_t i = 0; i < c->backup_count; i++)
+		sorted[i] = c->backups[i];
+	qsort(sorted, c->backup_count, sizeof *sorted, compare_backups);
+	buffer_add_u32(b, c->backup_count);
+	for (uint32_t i = 0; i < c->backup_count; i++) {
+		add_bytes(b, sorted[i].domain.name);
+		add_next_host(b, &sorted[i].next);
+	}
+	memory_free(sorted);
 }
 
 static void add_numbers(struct buffer *b, const struct config *c)
@@ -177,6 +202,7 @@ static const struct {
 	{SNAPSHOT_MAILBOXES, add_mailboxes},
 	{SNAPSHOT_RESOLVING, add_resolving},
 	{SNAPSHOT_SMARTHOST, add_smarthost},
+	{SNAPSHOT_BACKUPS, add_backups},
 };
 
 void snapshot_encode(

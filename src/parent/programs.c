@@ -332,6 +332,8 @@ static const char *section_name(uint32_t bit)
 		return "resolving";
 	case SNAPSHOT_SMARTHOST:
 		return "smarthost";
+	case SNAPSHOT_BACKUPS:
+		return "backups";
 	}
 	return "unknown";
 }

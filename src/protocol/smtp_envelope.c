@@ -86,6 +86,8 @@ static void say_keywords(const struct smtp_server *s, struct buffer *out)
 		text_add(out, "250-REQUIRETLS\r\n");
 	if (smtp_auth_is_offered(s))
 		text_add(out, "250-AUTH {}\r\n", text_view(s->facts.mechanisms));
+	if (s->config->etrn)
+		text_add(out, "250-ETRN\r\n");
 	text_add(out, "250-DSN\r\n250-ENHANCEDSTATUSCODES\r\n250 HELP\r\n");
 }
 

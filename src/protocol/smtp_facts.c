@@ -35,6 +35,8 @@ const char *smtp_ask_name(enum smtp_ask_kind kind)
 		return "auth-step";
 	case SMTP_ASK_VRFY:
 		return "vrfy";
+	case SMTP_ASK_ETRN:
+		return "etrn";
 	}
 	return "?";
 }

@@ -31,6 +31,9 @@ static const struct reply unwelcome =
 static const struct reply vrfy_unsaid = REPLY(252, 2, 0, 0, NULL,
 	"This server does not say who is here; send a mail and see whether it is taken");
 
+static const struct reply etrn_unsaid =
+	REPLY(250, 2, 0, 0, NULL, "What waits for that domain is tried now");
+
 static const struct reply stops[] = {
 	[SMTP_STOP_SHUTDOWN] = REPLY(421, 4, 3, 2, "shutdown",
 		"This server stops now; please come back in a few minutes"),
@@ -241,6 +244,9 @@ static void finish(
 		return;
 	case SMTP_ASK_VRFY:
 		smtp_say_answer(s, out, refused ? &trouble : &vrfy_unsaid);
+		return;
+	case SMTP_ASK_ETRN:
+		smtp_say_answer(s, out, refused ? &trouble : &etrn_unsaid);
 		return;
 	}
 }

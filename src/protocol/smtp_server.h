@@ -1,7 +1,8 @@
 /*
  * SMTP server, RFC 5321 with PIPELINING (2920), SIZE (1870), 8BITMIME (6152), CHUNKING (3030, without
  * BINARYMIME), SMTPUTF8 (6531), ENHANCEDSTATUSCODES (2034), DSN (3461), STARTTLS (3207), AUTH (4954),
- * LIMITS (9422), REQUIRETLS (8689). A pure machine (STYLE §6): no socket, no clock, no name is looked up. It is fed
+ * LIMITS (9422), REQUIRETLS (8689), ETRN (1985)
+ * where the owner offers it. A pure machine (STYLE §6): no socket, no clock, no name is looked up. It is fed
  * octets, writes replies, and says what it wants next. Who may mail whom is not its business: it
  * asks its owner (faces/smtpd), and while an ask is open it consumes no input.
  *
@@ -49,6 +50,7 @@
 struct smtp_config {
 	struct view servername; /* in the greeting and in EHLO */
 	struct smtp_limits limits;
+	bool etrn; /* is offered */
 };
 
 /* What the owner knows of the connection. */
@@ -87,6 +89,7 @@ enum smtp_ask_kind {
 			   * that the client gave up ("*") */
 	SMTP_ASK_AUTH_STEP, /* `response`: the client's next octets */
 	SMTP_ASK_VRFY, /* `text`, `is_utf8`; no default sentence of acceptance but 252 */
+	SMTP_ASK_ETRN, /* `domain`, `is_subdomains`; the answer has its reply (RFC 1985 §5.3) */
 };
 const char *smtp_ask_name(enum smtp_ask_kind kind);
 
@@ -100,6 +103,8 @@ struct smtp_ask {
 	const struct smtp_mail *mail;
 	const struct smtp_recipient *recipient;
 	struct view text; /* VRFY's argument */
+	struct domain domain; /* ETRN's argument */
+	bool is_subdomains; /* and those that are in it, too */
 	struct view mechanism; /* upper case, one of facts.mechanisms */
 	struct view response; /* decoded; secret: it is wiped after the answer */
 };

@@ -39,6 +39,8 @@ static const struct reply no_argument =
 	REPLY(501, 5, 5, 4, "argument", "This command takes nothing behind it");
 static const struct reply argument_wanted = REPLY(
 	501, 5, 5, 4, "argument", "Please say what to look up: VRFY and a name or an address");
+static const struct reply node_wanted = REPLY(501, 5, 5, 4, "argument",
+	"Please say whose mail is to be sent: ETRN and a domain, with @ before it for all in it");
 static const struct reply unknown = REPLY(500, 5, 5, 2, "unknown-command",
 	"This is no command that this server knows; HELP lists them");
 static const struct reply left_out = REPLY(502, 5, 5, 1, "not-implemented",
@@ -115,6 +117,26 @@ static void serve_left_out(struct smtp_server *s, struct view argument, struct b
 	smtp_refuse(s, out, &left_out);
 }
 
+/* RFC 1985 §5.2: a domain, or "@" and one; "#" and a queue of its own is not known here. */
+static void serve_etrn(struct smtp_server *s, struct view argument, struct buffer *out)
+{
+	struct domain domain;
+	struct view text = view_trim(argument);
+	const bool is_subdomains = view_starts(text, VIEW("@"));
+	if (!s->config->etrn) {
+		smtp_refuse(s, out, &left_out);
+		return;
+	}
+	if (domain_parse(is_subdomains ? view_from(text, 1) : text, false, &s->command, &domain) !=
+		ADDRESS_OK) {
+		smtp_refuse(s, out, &node_wanted);
+		return;
+	}
+	struct smtp_ask *ask = smtp_ask_open(s, SMTP_ASK_ETRN);
+	ask->domain = domain;
+	ask->is_subdomains = is_subdomains;
+}
+
 /* A browser that was made to speak to us (cross-protocol attack): none of its octets are commands. */
 static void serve_http(struct smtp_server *s, struct view argument, struct buffer *out)
 {
@@ -141,7 +163,7 @@ static const struct verb verbs[] = {
 		&only_between},
 	{VIEW("AUTH"), IN(READY), GROUP_LAST, NEEDS_TLS, true, smtp_serve_auth, &only_between},
 	{VIEW("EXPN"), ANY, GROUP_LAST, NEEDS_NOTHING, false, serve_left_out, NULL},
-	{VIEW("ETRN"), ANY, GROUP_LAST, NEEDS_NOTHING, false, serve_left_out, NULL},
+	{VIEW("ETRN"), IN(READY), GROUP_LAST, NEEDS_LOGIN, true, serve_etrn, &only_between},
 	{VIEW("ATRN"), ANY, GROUP_LAST, NEEDS_NOTHING, false, serve_left_out, NULL},
 	{VIEW("TURN"), ANY, GROUP_LAST, NEEDS_NOTHING, false, serve_left_out, NULL},
 	{VIEW("SEND"), ANY, GROUP_MEMBER, NEEDS_NOTHING, false, serve_left_out, NULL},

@@ -24,7 +24,11 @@ static const struct view lines[] = {VIEW("EHLO client.example.org\r\n"),
 	VIEW("VRFY hana\r\n"), VIEW("RSET\r\n"), VIEW("NOOP\r\n"), VIEW("QUIT\r\n"),
 	VIEW("MAIL FROM:<a@sender.example>\r\nRCPT TO:<hana@example.test>\r\nDATA\r\n"),
 	VIEW("MAIL FROM:<hana@example.test>\r\n"),
-	VIEW("From: hana@example.test, hana+x@example.test\r\n\r\nx\r\n.\r\n")};
+	VIEW("From: hana@example.test, hana+x@example.test\r\n\r\nx\r\n.\r\n"),
+	VIEW("RCPT TO:<away@example.test>\r\n"), VIEW("RCPT TO:<x@kept.example>\r\n"),
+	VIEW("RCPT TO:<SRS0=AAAAAAAA=AA=other.example=x@example.test>\r\n"),
+	VIEW("MAIL FROM:<SRS1=x=example.test==a=b=c=d@other.example>\r\n"),
+	VIEW("ETRN @kept.example\r\n")};
 
 static void connect_spool(struct peers *all, int fd)
 {

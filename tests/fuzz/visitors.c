@@ -79,6 +79,10 @@ static enum error read_file(void *context, struct view name, struct buffer *out)
 		buffer_add(out, VIEW("hana:!\ntaro:!\n"));
 	else if (view_equal(name, VIEW("domains")))
 		buffer_add(out, VIEW("example.test\n"));
+	else if (view_equal(name, VIEW("aliases")))
+		buffer_add(out, VIEW("away: hana, x@other.example, x@far.example\n"));
+	else if (view_equal(name, VIEW("backupfor")))
+		buffer_add(out, VIEW("kept.example mx.kept.example\nin.kept.example 192.0.2.9\n"));
 	else
 		buffer_add(out, VIEW("5\n"));
 	return ERROR_NONE;
@@ -92,7 +96,8 @@ static void release(void *context, struct view blob)
 
 struct snapshot *visitors_site(void)
 {
-	static const struct config_file list[] = {{VIEW("clientlimit"), 0600, true},
+	static const struct config_file list[] = {{VIEW("aliases"), 0600, true},
+		{VIEW("backupfor"), 0600, true}, {VIEW("clientlimit"), 0600, true},
 		{VIEW("domains"), 0600, true}, {VIEW("recipientlimit"), 0600, true},
 		{VIEW("users"), 0600, true}};
 	static struct buffer blob;

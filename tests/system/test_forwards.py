@@ -131,3 +131,60 @@ def test_loop():
         equal((done, [t[:3] for t in told]), (4, ['250'] * 3 + ['554']), 'passes')
         gone(h)
         equal((len(n.mails), h.files('hana')), (4, []), 'no reports')
+
+
+KEPT = 'someone@kept.test'
+
+
+def etrn(h, domain, code, source=STRANGER):
+    d = h.smtp(source)
+    contains(d.say('EHLO client.example', 250), 'ETRN')
+    said = d.say('ETRN ' + domain, code)
+    d.close()
+    return said
+
+
+def test_backup():
+    """F-23: mail for a site that is not always on is taken from strangers and kept; ETRN sends it, not too often; it goes to
+    that site's host also beside a smarthost, without the login that is for the other"""
+    login = b'250-next.test\r\n250-AUTH PLAIN\r\n250 8BITMIME\r\n'
+    files = {'smarthost': '127.0.0.1:%d hana secret\n' % PORT, 'backupfor': 'kept.test 127.0.0.1:2600\nother.test [127.0.0.1]:2601\n',
+             'retryfirst': '1h\n', 'retrylast': '2h\n', 'aliases': 'away: x@kept.test\n'}
+    with House(files=files) as h, NextHost({'EHLO': login}, port=PORT) as smart:
+        send(h, KEPT, content=mail(sender=WRITER, to=KEPT))
+        h.wait_log('class=out>in')
+        until(lambda: 'kept.test' in str(h.json('queue')), 'it is kept')
+        until(lambda: h.json('queue')[0]['recipients'][0]['attempts'] == 1, 'and was tried')
+        contains(refused(h, 'someone%far.test@kept.test'), '5.7.1')
+        contains(refused(h, 'someone@far.test'), '5.7.1')
+        contains(etrn(h, 'far.test', 459), 'No mail is kept here for far.test')
+        contains(etrn(h, 'other.test', 251), 'No mail')
+        etrn(h, '#kept.test', 501)
+        with NextHost({'EHLO': login}, port=2600) as n:
+            contains(etrn(h, 'kept.test', 253), '1 recipients')
+            got = arrived(n, 1)
+            equal((got.sender, got.recipients), (WRITER, [KEPT]))
+            contains(etrn(h, 'kept.test', 250), 'a moment ago')
+            gone(h)
+            # one mail, two reverse-paths: two transactions
+            d = h.smtp(STRANGER)
+            d.say('EHLO client.example', 250)
+            d.transaction(WRITER, ['away@example.test', KEPT], mail(sender=WRITER, to=KEPT))
+            d.close()
+            arrived(n, 3)
+            forwarded, kept = sorted(n.mails[1:], key=lambda m: m.sender)
+            if not SRS.match(forwarded.sender):
+                raise AssertionError('forwarded as %s' % forwarded.sender)
+            equal((forwarded.recipients, kept.recipients, kept.sender), (['x@kept.test'], [KEPT], WRITER))
+            if [c for c in n.commands if c.startswith('AUTH')]:
+                raise AssertionError('the login went to another host: %r' % n.commands)
+        equal(smart.connections, 0)
+        h.set('backupfor', '')
+        h.reload()
+        d = h.smtp(STRANGER)
+        if 'ETRN' in d.say('EHLO client.example', 250):
+            raise AssertionError('ETRN is offered without a use')
+        d.say('ETRN kept.test', 502)
+        d.say('MAIL FROM:<>', 250)
+        d.say('RCPT TO:<%s>' % KEPT, 550)
+        d.close()

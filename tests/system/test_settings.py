@@ -56,6 +56,12 @@ SETTINGS = {
                      [(t, 'write a whole record') for t in ('example.org', '. IN DS 1 2 3 xyz', '. IN A 192.0.2.1')]),
     'certificate': ([('/a/b.pem', '/a/b.pem')], [('keys/b.pem', 'write an absolute path')]),
     'certificatekey': ([('/a/b.key', '/a/b.key')], [('b.key', 'write an absolute path')]),
+    'backupfor': ([('example.net mail.example.net', 1), ('example.net [2001:db8::7]:65535\nexample.com 192.0.2.7', 2)],
+                  [(t, 'write domain host:port') for t in
+                   ('example.net', 'net mail.example.net', 'example.net mail', 'example.net mail.example.net:0',
+                    'example.net mail.example.net:65536', 'example.net mail.example.net hana secret')] +
+                  [('example.net a.example\nexample.net b.example', 'remove one of the two lines'),
+                   ('example.test mail.example.net', 'remove it here'), ('example.net mail.example.test', 'has the mailboxes')]),
     'smarthost': ([('mail.example.net', 'mail.example.net:25'), ('192.0.2.7:2525', '192.0.2.7:2525'),
                    ('[2001:db8::7]:65535', '[2001:db8::7]:65535'),
                    ('mail.example.net hana secret', 'mail.example.net:587, with a login')],

@@ -166,7 +166,7 @@ def test_addresses_as_they_are():
         equal(got, sorted(b'Return-Path: <%s>' % s.replace('\\\\', '\\').encode() for s in senders))
         d = hello(h)
         for wrong in ('.ab@sender.example', 'a@b@c.example', 'a b@sender.example', 'a@', '@sender.example', 'a@-x.example', 'a@x..example',
-                      '"a@sender.example', 'a@[300.1.1.1]', 'x' * 65 + '@sender.example', 'a@' + 'x.' * 126 + 'example'):
+                      '"a@sender.example', 'a@[300.1.1.1]', 'x' * 253 + '@sender.example', 'a@' + 'x.' * 126 + 'example'):
             if d.say('MAIL FROM:<%s>' % wrong).code not in (501, 553):
                 raise AssertionError(wrong)
         d = hello(h)

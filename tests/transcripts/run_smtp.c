@@ -210,6 +210,9 @@ static void add_ask(struct buffer *b, const struct smtp_ask *ask)
 	if (ask->kind == SMTP_ASK_VRFY)
 		text_add(
 			b, " {}{}", text_view(ask->text), text_string(ask->is_utf8 ? " utf8" : ""));
+	if (ask->kind == SMTP_ASK_ETRN)
+		text_add(b, " {}{}", text_string(ask->is_subdomains ? "@" : ""),
+			text_view(ask->domain.name));
 }
 
 /* What an owner says whom the file says nothing about: yes. */

@@ -78,11 +78,10 @@ void attempt_begin(struct departure *p)
 		attempt_anew(p);
 }
 
-/* A smarthost that is named by its address. */
-static void go_to_smarthost(struct departure *p)
+/* One that is named by its address. */
+static void go_to(struct departure *p, const struct smarthost *next)
 {
-	const struct smarthost *smarthost = &p->relayd->snapshot->smarthost;
-	const struct host host = {.addresses = &smarthost->address, .address_count = 1};
+	const struct host host = {.addresses = &next->address, .address_count = 1};
 	const struct sts_policy none = {.mode = STS_MODE_NONE};
 	go(p, &(struct hosts){.hosts = &host, .count = 1}, &none);
 }
@@ -90,8 +89,9 @@ static void go_to_smarthost(struct departure *p)
 void attempt_anew(struct departure *p)
 {
 	struct destination *at = p->destination;
-	if (p->relayd->snapshot->smarthost.is_address) {
-		go_to_smarthost(p);
+	const struct smarthost *next = destination_next_host(p->relayd->snapshot, at);
+	if (next && next->is_address) {
+		go_to(p, next);
 	} else if (destination_is_known(at)) {
 		go(p, &at->hosts, &at->policy);
 	} else if (!destination_ask(at, p)) {

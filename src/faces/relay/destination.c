@@ -141,21 +141,31 @@ bool destination_is_known(const struct destination *at)
 	return at->known_until_ms > loop_now_ms(at->relayd->program->loop);
 }
 
+const struct smarthost *destination_next_host(
+	const struct snapshot *s, const struct destination *at)
+{
+	const struct backup *backup = snapshot_find_backup(s, (struct domain){at->name});
+	if (backup)
+		return &backup->next;
+	return s->has_smarthost ? &s->smarthost : NULL;
+}
+
 static bool ask_hosts(struct destination *at)
 {
-	const struct smarthost *smarthost = &at->relayd->snapshot->smarthost;
+	const struct smarthost *next = destination_next_host(at->relayd->snapshot, at);
 	struct resolve_client *resolve = at->relayd->resolve;
 	at->question = (struct resolve_question){.answered = on_hosts, .context = at};
-	if (smarthost->port)
+	if (next)
 		return resolve_client_addresses(
-			resolve, &at->question, smarthost->name.name, smarthost->port);
+			resolve, &at->question, next->name.name, next->port);
 	return resolve_client_hosts(resolve, &at->question, at->name);
 }
 
-/* Neither a smarthost nor an address has a policy. */
+/* Neither a host that the settings name nor an address has a policy. */
 static bool may_have_policy(const struct destination *at)
 {
-	return !at->relayd->snapshot->has_smarthost && !view_starts(at->name, VIEW("["));
+	return !destination_next_host(at->relayd->snapshot, at) &&
+	       !view_starts(at->name, VIEW("["));
 }
 
 static bool ask(struct destination *at)

@@ -206,6 +206,9 @@ void spool_side_finish(struct departure *p, enum relay_health health);
 /* destination.c */
 struct destination *destination_get(struct relayd *d, struct view name);
 struct destination *destination_hold(struct destination *at);
+/* The host that the settings name for it: the site's of `backupfor`, or the smarthost; null: those of the DNS. */
+const struct smarthost *destination_next_host(
+	const struct snapshot *s, const struct destination *at);
 void destination_drop(struct destination **at);
 /* An idle session for mail with that wish, or null. */
 struct session *destination_take_idle(struct destination *at, enum security_wish wish);

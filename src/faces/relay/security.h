@@ -38,7 +38,7 @@ struct security_facts {
 	bool is_mx_secure; /* which was validated */
 	enum sts_mode policy; /* of the destination; STS_MODE_NONE also when there is no policy */
 	bool is_named; /* by that policy */
-	bool is_smarthost;
+	bool is_smarthost; /* or another host that the settings name */
 	bool is_implicit; /* TLS from the first octet */
 	bool has_login;
 	bool is_loopback;

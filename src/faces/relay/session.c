@@ -269,11 +269,12 @@ static void connected(void *context, int fd, const struct dial_address *address,
 	s->has_address = true;
 	session_secure(s);
 	s->connection = connection_new(s->relayd->program->loop, fd, &handler, s);
+	const struct smarthost *next = destination_next_host(s->snapshot, s->destination);
 	s->client =
 		smtp_client_new(&(struct smtp_client_settings){.name = s->snapshot->servername.name,
 			.tls = s->security.tls,
-			.user = s->snapshot->smarthost.user,
-			.password = s->snapshot->smarthost.password,
+			.user = next ? next->user : VIEW_NONE,
+			.password = next ? next->password : VIEW_NONE,
 			.login_in_clear = ip_is_loopback(&s->address)});
 	touch(s);
 	if (s->security.tls != SMTP_CLIENT_TLS_ACTIVE || session_start_tls(s))
@@ -284,7 +285,8 @@ static void connected(void *context, int fd, const struct dial_address *address,
 
 static uint16_t port_of(const struct session *s)
 {
-	return s->snapshot->has_smarthost ? s->snapshot->smarthost.port : SMTP_PORT;
+	const struct smarthost *next = destination_next_host(s->snapshot, s->destination);
+	return next ? next->port : SMTP_PORT;
 }
 
 static bool copy_host(struct session *s, const struct host *host)

@@ -17,7 +17,7 @@ enum security_wish departure_wish(const struct departure *p)
 
 struct security_facts departure_security(const struct departure *p, const struct host *host)
 {
-	const struct snapshot *s = p->relayd->snapshot;
+	const struct smarthost *next = destination_next_host(p->relayd->snapshot, p->destination);
 	return (struct security_facts){.wish = departure_wish(p),
 		.tlsa = host->tlsa,
 		.has_name = host->name.name.length > 0,
@@ -25,9 +25,9 @@ struct security_facts departure_security(const struct departure *p, const struct
 		.is_mx_secure = p->hosts.is_mx_secure,
 		.policy = p->policy.mode,
 		.is_named = sts_policy_names(&p->policy, host->name.name),
-		.is_smarthost = s->has_smarthost,
-		.is_implicit = s->has_smarthost && s->smarthost.port == PORT_TLS,
-		.has_login = s->has_smarthost && s->smarthost.user.length};
+		.is_smarthost = next != NULL,
+		.is_implicit = next && next->port == PORT_TLS,
+		.has_login = next && next->user.length};
 }
 
 void session_secure(struct session *s)

@@ -194,8 +194,8 @@ static bool ask_content(struct session *s)
 static const struct reply *loop_refusal(const struct session *s)
 {
 	static const struct reply loops = REPLY(554, 5, 4, 6, "forward-loop",
-		"This mail has been forwarded from here several times already, and comes back");
-	return s->transaction->forwards && smtp_server_mail(&s->smtp)->passes >= FORWARD_PASSES_MAX
+		"This mail was sent on from here several times already, and comes back");
+	return s->transaction->goes_on && smtp_server_mail(&s->smtp)->passes >= FORWARD_PASSES_MAX
 		       ? &loops
 		       : NULL;
 }
@@ -350,6 +350,9 @@ bool ask_serve(struct session *s)
 		break;
 	case SMTP_ASK_VRFY:
 		answered = ask_verify(s, ask, &scratch);
+		break;
+	case SMTP_ASK_ETRN:
+		answered = etrn_ask(s);
 		break;
 	case SMTP_ASK_NONE:
 		break;

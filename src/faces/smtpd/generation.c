@@ -7,6 +7,7 @@ struct generation *generation_new(struct snapshot *snapshot)
 		.snapshot = snapshot,
 		.config = {
 			.servername = snapshot->servername.name, .limits = smtp_limits_default()}};
+	g->config.etrn = snapshot->backup_count > 0;
 	g->config.limits.size_octets = snapshot->numbers[SETTING_SIZELIMIT];
 	g->config.limits.recipients = (uint32_t)snapshot->numbers[SETTING_RECIPIENTLIMIT];
 	return g;

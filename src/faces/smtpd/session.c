@@ -49,6 +49,7 @@ void session_end(struct session *s, bool refused)
 	auth_client_cancel(d->auth, s->number);
 	allowance_free(s);
 	seal_forget(s);
+	spool_forget_start(s);
 	name_forget(s);
 	keys_client_forget(d->keys, s->question);
 	room_leave(&d->room, &s->guest);
@@ -226,6 +227,7 @@ void session_stop(struct session *s, enum smtp_stop why)
 	auth_client_cancel(s->smtpd->auth, s->number);
 	allowance_forget(s);
 	seal_forget(s);
+	spool_forget_start(s);
 	s->waiting = false;
 	struct cursor nothing = cursor_of(VIEW_NONE);
 	if (run_machine(s, &nothing) == DRIVE_WAITS)

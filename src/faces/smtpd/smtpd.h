@@ -15,6 +15,7 @@
  *	allowance.c	how many recipients a user may write to
  *	notice.c	mail to a user who comes near that limit
  *	seal.c		what `keys` must sign for a recipient: return addresses of ours, senders of forwarded mail
+ *	etrn.c		a site whose mail is kept here calls for it
  *	posting.c	what users post: its header section is judged and completed on the way
  *	spool_client.c	the channel to spool
  *	trace.c		the dialogue of sessions for who watches
@@ -71,6 +72,7 @@ struct stream {
 	bool committed;
 	bool refused;
 	bool lost; /* refused, as its channel is gone: nobody at the other end knows the number */
+	bool is_start; /* no mail: ETRN */
 	enum error error; /* of refused */
 };
 
@@ -81,6 +83,7 @@ struct transaction {
 	size_t envelope_octets; /* what the recipients so far will take in the envelope */
 	enum route_class class;
 	bool leaves; /* a recipient is at another host */
+	bool goes_on; /* one is, though it is "in": forwarded, or kept for its site */
 	bool forwards; /* one is, though the client named an address of ours */
 	bool has_rewritten; /* `rewritten` is known */
 	struct view rewritten; /* the reverse-path under which it is forwarded; empty: its own */
@@ -88,6 +91,7 @@ struct transaction {
 		uint32_t mailboxes;
 		size_t envelope_octets;
 		bool forwards;
+		bool goes_on;
 	} before;
 	struct posting *posting; /* null: its header section is nobody's business */
 	struct buffer header; /* our Received field */
@@ -112,6 +116,7 @@ struct session {
 	struct generation *generation;
 	struct transaction *transaction;
 	struct allowance *allowance; /* null until a user names a recipient */
+	struct stream *start; /* ETRN; null: none */
 	struct seal *seal; /* null: `keys` is not asked */
 	struct smtp_server smtp;
 	struct route_facts facts;
@@ -268,6 +273,11 @@ void session_sealed(struct session *s, const struct route_verdict *verdict);
 must_use bool seal_judge(struct session *s, struct route_verdict *verdict_out, struct arena *a);
 void seal_forget(struct session *s);
 
+/* etrn.c */
+/* The open ask is ETRN. False while spool is asked; session_etrn_answered comes later. */
+bool etrn_ask(struct session *s);
+void session_etrn_answered(struct session *s, enum start_outcome outcome, uint64_t pending);
+
 /* transaction.c */
 struct transaction *transaction_new(struct session *s);
 void transaction_free(struct transaction **t);
@@ -309,6 +319,10 @@ void spool_abort(struct smtpd *d, struct stream **stream);
  * is not there. */
 must_use bool spool_post(
 	struct smtpd *d, uint64_t session, struct view content, struct view envelope);
+/* Asks for the queues of these domains to be started, for the open ask; false: it cannot be asked. */
+must_use bool spool_start(struct session *s, struct view domains);
+/* The session's ETRN, if there is one, is not waited for. */
+void spool_forget_start(struct session *s);
 /* What the client is told when spool takes a mail not. */
 struct reply spool_refusal(enum error error);
 

@@ -8,6 +8,8 @@ static uint32_t state_of(void *context, uint32_t number)
 	const struct stream *stream = streams_get(&d->streams, number);
 	if (!stream)
 		return RECEIVE_STATE_IDLE;
+	if (stream->is_start)
+		return RECEIVE_STATE_STARTING;
 	return stream->committed ? RECEIVE_STATE_COMMITTING : RECEIVE_STATE_RECEIVING;
 }
 
@@ -105,6 +107,61 @@ static void refused(struct smtpd *d, struct stream *stream, enum error error)
 	session_continue(s);
 }
 
+bool spool_is_there(const struct smtpd *d)
+{
+	return channel_is_open(d->spool) && streams_count(&d->streams) < STREAMS_MAX;
+}
+
+/* Null when spool is not there. */
+static struct stream *new_stream(struct smtpd *d, const struct stream *what)
+{
+	struct stream *stream = memory_new(1, sizeof *stream);
+	*stream = *what;
+	stream->credit = RECEIVE_CREDIT_FIRST;
+	do
+		stream->number = ++d->last_stream;
+	while (stream->number == 0 || streams_get(&d->streams, stream->number));
+	if (spool_is_there(d) && streams_put(&d->streams, stream->number, stream) == ERROR_NONE)
+		return stream;
+	memory_free(stream);
+	return NULL;
+}
+
+/* --- ETRN --------------------------------------------------------------------------------- */
+
+static void started(
+	struct smtpd *d, struct stream *stream, enum start_outcome outcome, uint64_t pending)
+{
+	struct session *s = stream->session;
+	streams_take(&d->streams, stream->number);
+	memory_free(stream);
+	if (!s)
+		return;
+	s->start = NULL;
+	session_etrn_answered(s, outcome, pending);
+}
+
+bool spool_start(struct session *s, struct view domains)
+{
+	struct smtpd *d = s->smtpd;
+	s->start = new_stream(
+		d, &(struct stream){.session = s, .session_id = s->id, .is_start = true});
+	if (!s->start)
+		return false;
+	channel_say(d->spool, RECEIVE_START, s->start->number, frame_bytes(domains));
+	return true;
+}
+
+/* The answer will come all the same. */
+void spool_forget_start(struct session *s)
+{
+	if (s->start)
+		s->start->session = NULL;
+	s->start = NULL;
+}
+
+/* ------------------------------------------------------------------------------------------ */
+
 static void said(void *context, const struct frame *frame)
 {
 	struct smtpd *d = context;
@@ -123,10 +180,15 @@ static void said(void *context, const struct frame *frame)
 	case RECEIVE_REFUSED:
 		refused(d, stream, (enum error)frame->values[0].number);
 		return;
+	case RECEIVE_STARTED:
+		started(d, stream, (enum start_outcome)frame->values[0].number,
+			frame->values[1].number);
+		return;
 	case RECEIVE_BEGIN:
 	case RECEIVE_CONTENT:
 	case RECEIVE_COMMIT:
 	case RECEIVE_ABORT:
+	case RECEIVE_START:
 	case RECEIVE_CODES:
 		return;
 	}
@@ -134,9 +196,13 @@ static void said(void *context, const struct frame *frame)
 
 static void lose_one(void *context, uint32_t number, void *item)
 {
+	struct stream *stream = item;
 	(void)number;
-	((struct stream *)item)->lost = true;
-	refused(context, item, ERROR_CLOSED);
+	stream->lost = true;
+	if (stream->is_start)
+		started(context, stream, START_NOT, 0);
+	else
+		refused(context, stream, ERROR_CLOSED);
 }
 
 static void closed(void *context, const char *broken)
@@ -157,26 +223,13 @@ void spool_client_connect(struct smtpd *d, int fd)
 	d->spool = channel_new(d->program->loop, &smtpd_spool, FRAME_A, fd, &handler, d);
 }
 
-bool spool_is_there(const struct smtpd *d)
-{
-	return channel_is_open(d->spool) && streams_count(&d->streams) < STREAMS_MAX;
-}
-
 /* Null when spool is not there. */
 static struct stream *begin(struct smtpd *d, const struct stream *what, uint64_t size_octets)
 {
-	struct stream *stream = memory_new(1, sizeof *stream);
-	*stream = *what;
-	stream->credit = RECEIVE_CREDIT_FIRST;
-	do
-		stream->number = ++d->last_stream;
-	while (stream->number == 0 || streams_get(&d->streams, stream->number));
-	if (!spool_is_there(d) || streams_put(&d->streams, stream->number, stream) != ERROR_NONE) {
-		memory_free(stream);
-		return NULL;
-	}
-	channel_say(d->spool, RECEIVE_BEGIN, stream->number, frame_number(stream->session_id),
-		frame_number(size_octets));
+	struct stream *stream = new_stream(d, what);
+	if (stream)
+		channel_say(d->spool, RECEIVE_BEGIN, stream->number,
+			frame_number(stream->session_id), frame_number(size_octets));
 	return stream;
 }
 

@@ -69,6 +69,19 @@ static bool has_forwarded(const struct route_set *set, uint32_t from)
 	return false;
 }
 
+static bool has_remote(const struct route_set *set, uint32_t from)
+{
+	for (uint32_t i = from; i < set->count; i++)
+		if (set->mailboxes[i].remote)
+			return true;
+	return false;
+}
+
+static bool is_in(enum route_class class)
+{
+	return class == ROUTE_OUT_IN || class == ROUTE_IN_IN;
+}
+
 struct route_verdict transaction_add_recipient(struct session *s, const struct smtp_ask *ask,
 	struct view path, struct view mac, struct arena *a)
 {
@@ -83,7 +96,8 @@ struct route_verdict transaction_add_recipient(struct session *s, const struct s
 	struct route_verdict v =
 		route_rcpt(t->generation->snapshot, &s->facts, &recipient, &t->mailboxes, a);
 	const size_t cost = cost_of_new(s, ask, path, before);
-	t->before = (struct transaction_before){before, t->envelope_octets, t->forwards};
+	t->before =
+		(struct transaction_before){before, t->envelope_octets, t->forwards, t->goes_on};
 	if (t->envelope_octets + cost > RECEIVE_ENVELOPE_MAX - ENVELOPE_HEAD_MAX) {
 		route_set_take_back(&t->mailboxes, before);
 		v = (struct route_verdict){.code = 452,
@@ -97,6 +111,7 @@ struct route_verdict transaction_add_recipient(struct session *s, const struct s
 		t->class = v.class;
 		t->leaves |= v.class == ROUTE_IN_OUT;
 		t->forwards |= has_forwarded(&t->mailboxes, before);
+		t->goes_on |= is_in(v.class) && has_remote(&t->mailboxes, before);
 	}
 	return v;
 }
@@ -107,6 +122,7 @@ void transaction_take_back(struct session *s)
 	route_set_take_back(&t->mailboxes, t->before.mailboxes);
 	t->envelope_octets = t->before.envelope_octets;
 	t->forwards = t->before.forwards;
+	t->goes_on = t->before.goes_on;
 }
 
 /* --- content ------------------------------------------------------------------------------ */

@@ -227,6 +227,16 @@ static void abort_stream(struct incoming *in)
 		free_incoming(in);
 }
 
+/* It is answered at once: no stream is kept. */
+static void start(struct receiver *r, const struct frame *frame)
+{
+	uint64_t pending = 0;
+	const enum start_outcome outcome =
+		remote_start(r->spoold, frame->values[0].bytes, &pending);
+	channel_say(r->channel, RECEIVE_STARTED, frame->stream, frame_number(outcome),
+		frame_number(pending));
+}
+
 static void said(void *context, const struct frame *frame)
 {
 	struct receiver *r = context;
@@ -244,9 +254,13 @@ static void said(void *context, const struct frame *frame)
 	case RECEIVE_ABORT:
 		abort_stream(in);
 		return;
+	case RECEIVE_START:
+		start(r, frame);
+		return;
 	case RECEIVE_CREDIT:
 	case RECEIVE_REFUSED:
 	case RECEIVE_ACCEPTED:
+	case RECEIVE_STARTED:
 	case RECEIVE_CODES:
 		return;
 	}

@@ -80,6 +80,8 @@ enum {
 
 #define ENVELOPE_ARENA_MAX (8u << 20)
 
+#define START_SLOTS 256u
+
 struct spoold;
 struct lane;
 struct outgoing;
@@ -220,6 +222,10 @@ struct spoold {
 	struct streams departing; /* struct outgoing, to relay */
 	uint64_t departing_octets;
 	struct schedule *schedule;
+	struct start {
+		uint64_t hash; /* of the domain */
+		uint32_t at_s;
+	} starts[START_SLOTS]; /* that were called for last */
 	uint32_t retry_last_s;
 	struct spool_id warned; /* up to here senders have been told of delays */
 	struct channel *report;
@@ -378,6 +384,10 @@ void remote_again(struct spoold *d, struct view destination, const struct spool_
 	uint32_t recipient);
 /* The schedule's name for an envelope's target. */
 struct view remote_destination(const struct spoold *d, struct view target);
+/* Tries what waits for these domains of `backupfor` (channels/smtpd_spool.h: START), each no more often than
+ * once in START_EVERY_S. `pending_out`: recipients. */
+#define START_EVERY_S 60u
+enum start_outcome remote_start(struct spoold *d, struct view domains, uint64_t *pending_out);
 /* There is a new snapshot. */
 void remote_config(struct spoold *d);
 /* Sends what may be sent. */

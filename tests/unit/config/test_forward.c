@@ -14,6 +14,7 @@ static const struct memory_file house[] = {
 	{"users", "hana:!\ntaro:!\n", 0600},
 	{"domains", "example.test\nexample.net\n", 0},
 	{"networks", "10.1.0.0/16\n", 0},
+	{"backupfor", "kept.example mx.kept.example:2525\nfar.example [192.0.2.9]\n", 0},
 	{"aliases",
 		"info: hana, Some.One@Elsewhere.example\n"
 		"away: \"a b\"@elsewhere.example, other@elsewhere.example\n"
@@ -204,6 +205,23 @@ static void recipients(void **state)
 		/* signed, but no address that mail could go to */
 		{"<SRS0=" HASH "=7G=a=u@example.test>", OUT, TRUE, 550, "unknown-user", ""},
 		{"<SRS0=" HASH "=7G=a..b=u@example.test>", OUT, TRUE, 550, "unknown-user", ""},
+		/* kept for its site: from everybody, and to that host alone, without a way on from there */
+		{"<anybody@kept.example>", OUT, NULL, 250, "backup", "anybody@kept.example"},
+		{"<\"a b\"@KEPT.example>", IN, NULL, 250, "backup", "\"a b\"@KEPT.example"},
+		{"<x@far.example>", OUT, NULL, 250, "backup", "x@far.example"},
+		{"<SRS0=" HASH "=7G=a.example=u@kept.example>", OUT, TRUE, 250, "backup",
+			"SRS0=" HASH "=7G=a.example=u@kept.example"},
+		{"<x%other.example@kept.example>", OUT, TRUE, 550, "route-percent", ""},
+		{"<x%other.example@kept.example>", IN, TRUE, 550, "route-percent", ""},
+		{"<other.example!x@kept.example>", OUT, TRUE, 550, "route-bang", ""},
+		{"<\"x@other.example\"@kept.example>", OUT, TRUE, 550, "route-quoted", ""},
+		{"<@kept.example:x@other.example>", OUT, TRUE, 550, "route-source", ""},
+		{"<@other.example:x@kept.example>", OUT, TRUE, 550, "route-source", ""},
+		{"<x@sub.kept.example>", OUT, TRUE, 550, "relay-denied", ""},
+		{"<x@xkept.example>", OUT, TRUE, 550, "relay-denied", ""},
+		{"<x@mx.kept.example>", OUT, TRUE, 550, "relay-denied", ""},
+		{"<x@[192.0.2.9]>", OUT, TRUE, 550, "relay-denied", ""},
+		{"<postmaster@kept.example>", OUT, NULL, 250, "backup", "postmaster@kept.example"},
 		/* no forms of it: names as others */
 		{"<SRS0=a=b@example.test>", OUT, TRUE, 550, "unknown-user", ""},
 		{"<SRS0=named=by=us=here@example.test>", OUT, TRUE, 250, "accepted", "taro"},
@@ -250,12 +268,61 @@ static void once(void **state)
 	arena_reset(&a);
 }
 
+static void backups(void **state)
+{
+	/* Protects: a line of backupfor reads as it says, and as the snapshot keeps it; what would go round is
+	 * refused. */
+	(void)state;
+	static const struct {
+		const char *text;
+		const char *name; /* of the host; null: an address; "": refused */
+		uint16_t port;
+	} cases[] = {
+		{"kept.example mx.kept.example", "mx.kept.example", 25},
+		{"KEPT.example\t mx.Kept.example:465 ", "mx.kept.example", 465},
+		{"kept.example 192.0.2.1", NULL, 25},
+		{"kept.example [2001:db8::1]:26", NULL, 26},
+		{"kept.example", "", 0},
+		{"kept mx.kept.example", "", 0},
+		{"kept.example mx", "", 0},
+		{"kept.example mx.kept.example:0", "", 0},
+		{"kept.example mx.kept.example:65536", "", 0},
+		{"kept.example mx.kept.example hana secret", "", 0},
+		{"[192.0.2.1] mx.kept.example", "", 0},
+		{"a@kept.example mx.kept.example", "", 0},
+		{"kept.example mail.example.test", "", 0},
+		{"example.test mx.kept.example", "", 0},
+		{"kept.example a.example\nkept.example b.example", "", 0},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct site s;
+		const struct memory_file files[] = {{"users", "hana:!\n", 0600},
+			{"domains", "example.test\n", 0}, {"backupfor", cases[i].text, 0}, {0}};
+		site_open(&s, files);
+		const bool refused = cases[i].name && !*cases[i].name;
+		if (findings_have_error(&s.findings) != refused)
+			fail_msg("%s", cases[i].text);
+		const struct backup *b =
+			snapshot_find_backup(s.snapshot, (struct domain){VIEW("kept.example")});
+		if (!refused) {
+			assert_non_null(b);
+			assert_int_equal(b->next.port, cases[i].port);
+			assert_view(b->next.name.name, cases[i].name ? cases[i].name : "");
+			assert_int_equal(b->next.is_address, !cases[i].name);
+			assert_null(snapshot_find_backup(
+				s.snapshot, (struct domain){VIEW("example.test")}));
+		}
+		site_close(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(senders),
 		cmocka_unit_test(recipients),
 		cmocka_unit_test(once),
+		cmocka_unit_test(backups),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
