@@ -83,6 +83,7 @@ static struct view content_at_hand(const struct departure *p)
 static bool give_content(struct session *s)
 {
 	struct departure *p = s->departure;
+	must(p != NULL); /* content is wanted of a mail only */
 	const struct view there = content_at_hand(p);
 	struct cursor c = cursor_of(there);
 	spool_side_want(p);

@@ -53,10 +53,11 @@ static struct view full_name(struct arena *a, const struct passwd *user)
 {
 	struct buffer b = buffer_new(256);
 	struct view name, rest, copy = VIEW_NONE;
+	const struct view login = view_text(user ? user->pw_name : NULL);
 	view_split(view_text(user ? user->pw_gecos : NULL), ',', &name, &rest);
 	for (size_t i = 0; i < name.length; i++) {
 		if (name.at[i] == '&')
-			buffer_add(&b, view_text(user->pw_name));
+			buffer_add(&b, login);
 		else
 			buffer_add_octet(&b, name.at[i]);
 	}
