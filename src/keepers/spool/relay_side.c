@@ -117,11 +117,9 @@ static void on_result(struct spoold *d, struct outgoing *o, const struct frame *
 		fail(d, o, r, &line, reason);
 		break;
 	case RELAY_HELD:
-		if (!o->trouble.length)
-			buffer_add(&o->trouble, view_first(reason, SCHEDULE_REASON_MAX));
-		put_off(d, o, r, frame, reason);
-		break;
 	case RELAY_DEFERRED:
+		if (!o->trouble.length) /* told of the destination, if that is in trouble by it */
+			buffer_add(&o->trouble, view_first(reason, SCHEDULE_REASON_MAX));
 		put_off(d, o, r, frame, reason);
 		break;
 	case RELAY_AGAIN:

@@ -64,11 +64,16 @@ static int make_state(const char *state, int *keys_out)
 	const struct owner self = {0, 0, geteuid() == 0};
 	int fd;
 	int code = make_directory(state, STATE_MODE, &self, &fd);
+	*keys_out = -1;
+	if (code == EXIT_FINE)
+		close(fd);
 	for (int i = 0; i < STATE_PLACES && code == EXIT_FINE; i++) {
-		close(fd); /* that of keys, the last one, stays open */
 		code = make_below(state, state_directory((enum state_place)i), &fd);
+		if (code == EXIT_FINE && i == STATE_KEYS)
+			*keys_out = fd;
+		else if (code == EXIT_FINE)
+			close(fd);
 	}
-	*keys_out = code == EXIT_FINE ? fd : -1;
 	return code;
 }
 
