@@ -9,7 +9,7 @@
  *	spool_index.c	messages by id
  *	spool_large.c	large contents
  *	spool_read.c	reading back
- *	spool_recover.c	from disk to index
+ *	spool_recover.c	from disk to index; its own files are in spool_recovery.h
  *	spool_segment.c	which segment is held by what
  */
 #ifndef STORE_SPOOL_INTERNAL_H

@@ -1,400 +1,11 @@
-#include "store/spool_internal.h"
+#include "store/spool_recovery.h"
 
 #include "base/log.h"
 
 #include <stdlib.h>
 
 #define WINDOW_OCTETS (1024u * 1024u)
-#define NAMES_MAX (64u * 1024u * 1024u)
 #define ID_STEP_BITS 20 /* after a recovery ids go on in a later step of 2^20 */
-
-/* A state whose message was not seen before it: its message may have moved behind it, or be gone. */
-struct orphan {
-	uint64_t id;
-	int64_t next_attempt_s;
-	uint32_t recipient;
-	uint32_t segment;
-	uint32_t offset;
-	uint16_t attempts;
-	uint8_t state;
-	bool this_boot;
-};
-
-/* Reads a segment record by record. */
-struct chain {
-	uint32_t number;
-	struct record_key key;
-	uint64_t offset;
-	struct disk_file *file;
-	uint64_t window_offset;
-	size_t window_length;
-	bool ended_by_flag; /* the record before was RECORD_LAST */
-};
-
-struct recovery {
-	struct spool *spool;
-	struct spool_report *report;
-	struct segment_header *headers; /* by number: header_of */
-	uint32_t header_count;
-	struct roster_entry *roster; /* of the newest opening */
-	size_t roster_count;
-	uint32_t newest;
-	uint8_t *window;
-	size_t window_room;
-	struct orphan *orphans;
-	size_t orphan_count;
-	size_t orphan_room;
-	uint64_t highest_id;
-	uint64_t tail_start; /* the last batch of the newest opening */
-	uint64_t tail_end;
-};
-
-static const struct segment_header *header_of(const struct recovery *r, uint32_t number)
-{
-	static const struct segment_header none; /* octets 0 */
-	return number < r->header_count ? &r->headers[number] : &none;
-}
-
-/* --- reading a chain ---------------------------------------------------------------------- */
-
-static enum error chain_open(struct recovery *r, struct chain *chain, uint32_t number)
-{
-	const struct segment_header *header = header_of(r, number);
-	const struct spool_name name = segment_name(number);
-	*chain = (struct chain){.number = number,
-		.key = {header->generation, header->salt, header->first_sequence},
-		.offset = BLOCK_OCTETS};
-	return disk_open(r->spool->disk, name_view(&name), DISK_READ, &chain->file);
-}
-
-/* The octets at the chain's offset, at least `need` unless the file ends. */
-static enum error chain_window(
-	struct recovery *r, struct chain *chain, size_t need, struct view *window_out)
-{
-	const uint64_t have_end = chain->window_offset + chain->window_length;
-	if (chain->offset < chain->window_offset || chain->offset + need > have_end) {
-		if (need > r->window_room) {
-			memory_free(r->window);
-			r->window = memory_new(1, need);
-			r->window_room = need;
-		}
-		chain->window_offset = chain->offset;
-		chain->window_length = 0;
-		const enum error error = disk_read(r->spool->disk, chain->file, chain->offset,
-			r->window, r->window_room, &chain->window_length);
-		if (error != ERROR_NONE)
-			return error;
-	}
-	*window_out = view_from(view_of(r->window, chain->window_length),
-		(size_t)(chain->offset - chain->window_offset));
-	return ERROR_NONE;
-}
-
-/* The record at the chain's offset. *check_out: RECORD_WHOLE (body in memory, not yet checked) or
- * RECORD_BROKEN. Bodies are fetched only when `bodies`. */
-static enum error chain_peek(struct recovery *r, struct chain *chain, bool bodies,
-	struct record *record_out, enum record_check *check_out)
-{
-	struct view window;
-	enum error error = chain_window(r, chain, RECORD_OCTETS, &window);
-	if (error != ERROR_NONE)
-		return error;
-	*check_out = record_parse(window, &chain->key, record_out);
-	if (*check_out == RECORD_CUT)
-		*check_out = RECORD_BROKEN;
-	if (*check_out != RECORD_BROKEN && chain->offset + record_octets(record_out->length) >
-						   header_of(r, chain->number)->octets)
-		*check_out = RECORD_BROKEN;
-	if (*check_out != RECORD_SHORT)
-		return ERROR_NONE;
-	if (!bodies) {
-		*check_out = RECORD_WHOLE;
-		return ERROR_NONE;
-	}
-	error = chain_window(r, chain, (size_t)record_octets(record_out->length), &window);
-	if (error != ERROR_NONE)
-		return error;
-	*check_out = record_parse(window, &chain->key, record_out);
-	if (*check_out != RECORD_WHOLE)
-		*check_out = RECORD_BROKEN;
-	return ERROR_NONE;
-}
-
-static void chain_step(struct chain *chain, const struct record *record)
-{
-	chain->offset = record_next(chain->offset, record);
-	chain->key.sequence++;
-	chain->ended_by_flag = record->flags & RECORD_LAST;
-}
-
-/* --- files and headers -------------------------------------------------------------------- */
-
-static enum error header_read(struct recovery *r, struct view name, uint32_t number)
-{
-	struct spool *spool = r->spool;
-	uint8_t block[BLOCK_OCTETS];
-	struct segment_header header;
-	struct disk_file *file;
-	uint64_t octets;
-	size_t length;
-	segment_table_grow(spool, number);
-	enum error error = disk_open(spool->disk, name, DISK_READ, &file);
-	if (error != ERROR_NONE)
-		return error;
-	error = disk_size(spool->disk, file, &octets);
-	if (error == ERROR_NONE)
-		error = disk_read(spool->disk, file, 0, block, sizeof block, &length);
-	disk_close(spool->disk, &file);
-	if (error != ERROR_NONE)
-		return error;
-	struct segment *segment = segment_of(spool, number);
-	const struct view all = view_of(block, length);
-	bool zeros = true;
-	for (size_t i = 0; i < length; i++)
-		zeros &= block[i] == 0;
-	if (zeros) {
-		segment->state = SEGMENT_DRAINED; /* a preparation that did not end */
-		segment->abandoned = true;
-		return ERROR_NONE;
-	}
-	if (!segment_header_parse(all, &header) || header.number != number ||
-		(header.open && header.octets > octets) ||
-		(spool->birth && header.birth != spool->birth)) {
-		log_error("spool segment has no readable header: kept aside",
-			fact_number("segment", number));
-		segment->state = SEGMENT_ASIDE;
-		r->report->corrupt_segments++;
-		return ERROR_NONE;
-	}
-	spool->birth = header.birth;
-	segment->octets = header.octets;
-	segment->generation = header.generation;
-	segment->salt = header.salt;
-	if (!header.open) {
-		const bool usable =
-			header.octets == spool->limits.segment_octets && header.octets == octets;
-		segment->state = usable ? SEGMENT_READY : SEGMENT_DRAINED;
-		segment->abandoned = !usable;
-		return ERROR_NONE;
-	}
-	segment->state = SEGMENT_DRAINED; /* unless a roster says otherwise */
-	if (header.generation > spool->generation)
-		spool->generation = header.generation;
-	if (header.next_id > r->highest_id)
-		r->highest_id = header.next_id;
-	if (number >= r->header_count) {
-		r->headers =
-			memory_resize(r->headers, r->header_count, number + 1, sizeof *r->headers);
-		r->header_count = number + 1;
-	}
-	r->headers[number] = header;
-	return ERROR_NONE;
-}
-
-static enum error directory_read(struct recovery *r)
-{
-	struct spool *spool = r->spool;
-	struct buffer names = buffer_new(NAMES_MAX);
-	uint32_t number;
-	enum error error = disk_make_directory(spool->disk, VIEW("large"));
-	if (error == ERROR_NONE)
-		error = disk_sync_directory(spool->disk, VIEW_NONE);
-	if (error == ERROR_NONE || error == ERROR_EXISTS)
-		error = disk_list(spool->disk, VIEW_NONE, &names);
-	struct cursor c = cursor_of(buffer_view(&names));
-	while (error == ERROR_NONE && cursor_left(&c)) {
-		const struct view name = cursor_take(&c, cursor_u8(&c));
-		if (segment_name_parse(name, &number) && number < SEGMENT_NUMBER_MAX)
-			error = header_read(r, name, number);
-	}
-	buffer_free(&names);
-	return error;
-}
-
-/* --- the newest roster -------------------------------------------------------------------- */
-
-static void roster_parse(struct recovery *r, struct view body)
-{
-	struct cursor c = cursor_of(body);
-	const uint64_t next_id = cursor_u64(&c);
-	if (next_id > r->highest_id)
-		r->highest_id = next_id;
-	const struct view boot = cursor_take(&c, SPOOL_BOOT_OCTETS);
-	const uint64_t boot_first = cursor_u64(&c);
-	if (view_equal(boot, view_of(r->spool->boot, SPOOL_BOOT_OCTETS)))
-		r->spool->boot_first = boot_first;
-	const struct view machine = view_of(r->spool->boot, SPOOL_BOOT_MACHINE_OCTETS);
-	r->spool->boot_is_new = !view_equal(view_first(boot, machine.length), machine);
-	r->roster_count = cursor_left(&c) / ROSTER_ENTRY_OCTETS;
-	r->roster = memory_new(r->roster_count, sizeof *r->roster);
-	for (size_t i = 0; i < r->roster_count; i++)
-		r->roster[i] = roster_entry_take(&c);
-}
-
-static enum error roster_try(struct recovery *r, uint32_t number, bool *good_out)
-{
-	struct chain chain;
-	struct record record;
-	enum record_check check = RECORD_BROKEN;
-	*good_out = false;
-	enum error error = chain_open(r, &chain, number);
-	if (error == ERROR_NONE)
-		error = chain_peek(r, &chain, true, &record, &check);
-	if (error == ERROR_NONE && check == RECORD_WHOLE && record.type == RECORD_ROSTER &&
-		record_body_good(&record) && record.length >= ROSTER_FIXED_OCTETS &&
-		(record.length - ROSTER_FIXED_OCTETS) % ROSTER_ENTRY_OCTETS == 0) {
-		roster_parse(r, record.body);
-		*good_out = true;
-	}
-	disk_close(r->spool->disk, &chain.file);
-	return error;
-}
-
-/* The opening of the highest generation whose roster is whole. Those above it were never synced. */
-static enum error newest_find(struct recovery *r)
-{
-	struct spool *spool = r->spool;
-	uint64_t below = (uint64_t)UINT32_MAX + 1;
-	r->newest = SPOOL_NOWHERE;
-	for (;;) {
-		uint32_t best = SPOOL_NOWHERE;
-		for (uint32_t i = 0; i < spool->segment_count; i++)
-			if (header_of(r, i)->octets && header_of(r, i)->generation < below &&
-				(best == SPOOL_NOWHERE || header_of(r, i)->generation >
-								  header_of(r, best)->generation))
-				best = i;
-		if (best == SPOOL_NOWHERE)
-			break;
-		bool good;
-		const enum error error = roster_try(r, best, &good);
-		if (error != ERROR_NONE)
-			return error;
-		if (good) {
-			r->newest = best;
-			break;
-		}
-		log_warning(
-			"spool opening without a whole roster: void", fact_number("segment", best));
-		below = header_of(r, best)->generation;
-	}
-	return ERROR_NONE;
-}
-
-/* --- applying records --------------------------------------------------------------------- */
-
-static void message_apply(
-	struct recovery *r, const struct record *record, uint32_t segment, uint32_t offset)
-{
-	struct spool *spool = r->spool;
-	struct message_body body;
-	if (!message_body_parse(record->body, &body) || record->id == 0 ||
-		body.recipients > UINT16_MAX * 16u)
-		return;
-	struct spool_entry *entry = index_find(spool, record->id);
-	const uint64_t octets = body.content.length + body.envelope_octets;
-	segment_saw_message(spool, segment, record->id);
-	segment_live_add(spool, segment, octets);
-	if (body.large > spool->next_large)
-		spool->next_large = body.large;
-	if (entry) {
-		segment_hold(spool, segment, entry->segment);
-		segment_live_drop(spool, entry->segment, octets);
-	} else {
-		entry = index_add(spool, record->id, body.recipients);
-		entry->arrival_s = body.arrival_s;
-		entry->large = body.large;
-		entry->content_octets = body.content_octets;
-		entry->content_sum = body.content_sum;
-		entry->envelope_octets = body.envelope_octets;
-		spool->content_octets += entry->content_octets + entry->envelope_octets;
-		if (entry->large)
-			spool->large_octets += entry->content_octets;
-	}
-	entry->segment = segment;
-	entry->offset = offset;
-}
-
-static void state_apply(struct recovery *r, struct spool_entry *entry, const struct orphan *state)
-{
-	struct spool *spool = r->spool;
-	if (state->recipient >= entry->recipient_count)
-		return;
-	struct spool_recipient *recipient = &entry->recipients[state->recipient];
-	const bool was_final = spool_state_is_final((enum spool_state)recipient->state);
-	recipient_apply(spool, entry, recipient, (enum spool_state)state->state, state->attempts,
-		state->next_attempt_s, state->this_boot);
-	recipient_settle(spool, recipient, state->segment, state->offset);
-	if (!was_final && spool_state_is_final(recipient->state))
-		entry->unsettled--;
-	if (entry->unsettled == 0)
-		entry_end(spool, entry);
-}
-
-static void state_read(
-	struct recovery *r, const struct record *record, uint32_t segment, uint32_t offset)
-{
-	struct state_body body;
-	if (!state_body_parse(record->body, &body))
-		return;
-	const struct orphan state = {.id = record->id,
-		.next_attempt_s = body.next_attempt_s,
-		.recipient = body.recipient,
-		.segment = segment,
-		.offset = offset,
-		.attempts = body.attempts,
-		.state = (uint8_t)body.state,
-		.this_boot = view_equal(body.boot, view_of(r->spool->boot, SPOOL_BOOT_OCTETS))};
-	struct spool_entry *entry = index_find(r->spool, record->id);
-	if (entry) {
-		state_apply(r, entry, &state);
-		return;
-	}
-	ARRAY_GROW(r->orphans, r->orphan_count, r->orphan_room);
-	r->orphans[r->orphan_count++] = state;
-}
-
-/* Newest first: what was set from a later record, or a later orphan, stands. */
-static void orphans_apply(struct recovery *r)
-{
-	for (size_t i = r->orphan_count; i > 0; i--) {
-		const struct orphan *state = &r->orphans[i - 1];
-		struct spool_entry *entry = index_find(r->spool, state->id);
-		if (entry && state->recipient < entry->recipient_count &&
-			entry->recipients[state->recipient].segment == SPOOL_NOWHERE)
-			state_apply(r, entry, state);
-	}
-}
-
-static void done_apply(struct recovery *r, uint64_t id, uint32_t segment)
-{
-	struct spool_entry *entry = index_find(r->spool, id);
-	if (!entry)
-		return;
-	segment_hold(r->spool, segment, entry->segment);
-	entry_finish(r->spool, entry, false);
-}
-
-static void record_apply(
-	struct recovery *r, const struct record *record, uint32_t segment, uint32_t offset)
-{
-	if (record->id > r->highest_id)
-		r->highest_id = record->id;
-	r->report->records++;
-	switch (record->type) {
-	case RECORD_MESSAGE:
-		message_apply(r, record, segment, offset);
-		return;
-	case RECORD_STATE:
-		state_read(r, record, segment, offset);
-		return;
-	case RECORD_DONE:
-		done_apply(r, record->id, segment);
-		return;
-	case RECORD_ROSTER:
-	case RECORD_NOTE:
-		return;
-	}
-}
 
 /* --- reading segments --------------------------------------------------------------------- */
 
@@ -420,7 +31,7 @@ static enum error chain_replay(struct recovery *r, struct chain *chain, uint64_t
 		if (check != RECORD_WHOLE)
 			break;
 		if (record_body_good(&record))
-			record_apply(r, &record, chain->number, (uint32_t)chain->offset);
+			recovery_apply(r, &record, chain->number, (uint32_t)chain->offset);
 		else if (chain->key.sequence < sure)
 			record_lost(r, chain, record.id);
 		else
@@ -435,7 +46,7 @@ static enum error chain_replay(struct recovery *r, struct chain *chain, uint64_t
 static enum error sure_find(struct recovery *r, uint64_t *sure_out)
 {
 	struct chain chain;
-	*sure_out = header_of(r, r->newest)->first_sequence;
+	*sure_out = recovery_header(r, r->newest)->first_sequence;
 	r->tail_start = 0; /* the first batch has the header in it */
 	enum error error = chain_open(r, &chain, r->newest);
 	while (error == ERROR_NONE) {
@@ -468,7 +79,7 @@ static bool is_blank(const struct recovery *r, uint32_t number)
 	return number < spool->segment_count &&
 	       (spool->segments[number].state == SEGMENT_READY ||
 		       spool->segments[number].state == SEGMENT_DRAINED) &&
-	       spool->segments[number].octets && header_of(r, number)->octets == 0;
+	       spool->segments[number].octets && recovery_header(r, number)->octets == 0;
 }
 
 /* What the roster lists and reads as BLANK may be so in memory only, after a sync that failed. It would be taken
@@ -495,11 +106,11 @@ static bool entry_stands(struct recovery *r, const struct roster_entry *entry)
 	const bool there = segment && segment->state != SEGMENT_ABSENT;
 	if (there && segment->state == SEGMENT_ASIDE)
 		return false; /* counted already */
-	if (there && header_of(r, number)->octets &&
-		(header_of(r, number)->generation != entry->generation ||
-			header_of(r, number)->salt != entry->salt))
+	if (there && recovery_header(r, number)->octets &&
+		(recovery_header(r, number)->generation != entry->generation ||
+			recovery_header(r, number)->salt != entry->salt))
 		return false;
-	if (there && header_of(r, number)->octets)
+	if (there && recovery_header(r, number)->octets)
 		return true;
 	log_error("spool segment is missing", fact_number("segment", number));
 	r->report->corrupt_segments++;
@@ -510,7 +121,8 @@ static enum error listed_read(struct recovery *r, const struct roster_entry *ent
 {
 	struct chain chain;
 	if (entry->number < r->spool->segment_count)
-		r->spool->segments[entry->number].listed = header_of(r, r->newest)->generation;
+		r->spool->segments[entry->number].listed =
+			recovery_header(r, r->newest)->generation;
 	if (is_blank(r, entry->number))
 		return blank_again(r, entry->number);
 	if (!entry_stands(r, entry))
@@ -605,7 +217,7 @@ static int number_order(const void *a, const void *b)
 static enum error larges_match(struct recovery *r)
 {
 	struct spool *spool = r->spool;
-	struct buffer names = buffer_new(NAMES_MAX);
+	struct buffer names = buffer_new(RECOVERY_NAMES_MAX);
 	const enum error error = disk_list(spool->disk, VIEW("large"), &names);
 	size_t wanted_count = 0;
 	uint64_t *wanted = memory_new((size_t)spool->message_count, sizeof *wanted);
@@ -654,14 +266,14 @@ static enum error segments_read(struct recovery *r)
 static enum error recover(struct recovery *r)
 {
 	struct spool *spool = r->spool;
-	enum error error = directory_read(r);
+	enum error error = openings_read(r);
 	if (error == ERROR_NONE)
-		error = newest_find(r);
+		error = openings_find_newest(r);
 	if (error == ERROR_NONE && r->newest != SPOOL_NOWHERE)
 		error = segments_read(r);
 	if (error != ERROR_NONE)
 		return error;
-	orphans_apply(r);
+	recovery_apply_orphans(r);
 	index_sort(spool);
 	return larges_match(r);
 }
