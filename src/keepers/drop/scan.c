@@ -1,10 +1,11 @@
 #include "keepers/drop/dropd.h"
 
+#include "base/clock.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define STALE_S (24 * 60 * 60) /* a name that is not whole after so long will never be */
@@ -58,7 +59,7 @@ static bool has_room(struct look *l, uint32_t uid, uint64_t octets)
 /* A name that was begun and given up: by a crash, or by somebody who makes rubbish. */
 static void sweep(const struct scan *s, const char *name, const struct stat *st)
 {
-	if (time(NULL) - st->st_mtime > STALE_S && !S_ISDIR(st->st_mode))
+	if (clock_wall_s() - st->st_mtime > STALE_S && !S_ISDIR(st->st_mode))
 		unlinkat(s->directory, name, 0);
 }
 
