@@ -35,17 +35,24 @@ static void say_status(struct spoold *d, uint32_t stream)
 	program_done(d->program, stream, 0);
 }
 
+/* Whether nothing but a domain is asked for, or all. */
+static bool is_wide(struct view selection, struct view *domain_out)
+{
+	struct selection s;
+	const bool ok = selection_read(selection, &s);
+	*domain_out = s.domain;
+	return ok && !s.id.value && !s.after.value && !s.has_sender && !s.recipient.length;
+}
+
 static void queue(struct spoold *d, uint32_t stream, struct view words)
 {
-	const struct view verb = program_word(words, 1);
-	const struct view what = program_word(words, 2);
-	const bool is_wide = !what.length || view_starts(what, VIEW("domain="));
+	struct view verb, selection, domain;
+	view_split(words, 0, &verb, &selection); /* "queue" */
+	view_split(selection, 0, &verb, &selection);
 	if (view_equal(verb, VIEW("list")) || view_equal(verb, VIEW("json")))
 		page_begin(d, stream, words, &show_page);
-	else if (view_equal(verb, VIEW("mailq")))
-		page_begin(d, stream, words, &mailq_page);
-	else if (view_equal(verb, VIEW("retry")) && is_wide && !program_word(words, 3).length)
-		changes_retry(d, stream, view_from(what, what.length ? 7 : 0));
+	else if (view_equal(verb, VIEW("retry")) && is_wide(selection, &domain))
+		changes_retry(d, stream, domain);
 	else if (changes_has(verb))
 		page_begin(d, stream, words, &change_page);
 	else

@@ -15,19 +15,18 @@ static const struct verb {
 	const char *name;
 	const char *past; /* null: it only looks */
 	bool needs_selection;
-} verbs[] = {
-	{"list", NULL, false},
-	{"json", NULL, false},
-	{"retry", "tried now", false},
-	{"hold", "held", true},
-	{"release", "released", true},
-	{"return", "returned", true},
-	{"delete", "deleted", true},
+} shows = {"list", NULL, false}, shows_json = {"json", NULL, false},
+  verbs[] = {
+	  {"retry", "tried now", false},
+	  {"hold", "held", true},
+	  {"release", "released", true},
+	  {"return", "returned", true},
+	  {"delete", "deleted", true},
 };
 
 static const struct verb *verb_find(struct view name)
 {
-	for (size_t i = 2; i < sizeof verbs / sizeof *verbs; i++)
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
 		if (view_equal(name, view_text(verbs[i].name)))
 			return &verbs[i];
 	return NULL;
@@ -175,7 +174,7 @@ static int tell(const struct verb *verb, const struct progress *p)
 
 static int look(const struct call *call, const struct verb *verb, struct view selection)
 {
-	struct progress p = {.json = view_equal(view_text(verb->name), VIEW("json"))};
+	struct progress p = {.json = verb == &shows_json};
 	if (p.json)
 		say_octets(VIEW("["));
 	const int code = ask_pages(call, verb, selection, &p);
@@ -231,7 +230,7 @@ int run_queue(const struct call *call)
 	struct buffer selection = buffer_new(ASK_WORDS_MAX);
 	int code = EXIT_USAGE;
 	if (!verb)
-		verb = &verbs[json];
+		verb = json ? &shows_json : &shows;
 	if ((json && verb->past) || !add_selection(&selection, call, words))
 		say_trouble("queue takes a verb and a selection; see sekisho queue --help");
 	else if (verb->needs_selection && !selection.length && !call_has(call, VIEW("--all")))
