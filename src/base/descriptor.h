@@ -1,9 +1,9 @@
 /*
- * Whole files through a descriptor, for the few shells of this folder (directory, users_file,
- * snapshot_map). Blocking; nothing that serves strangers calls these.
+ * All of it through a descriptor, for the parent, the tools and the few shells that read files. Blocking; nothing
+ * that serves strangers calls these.
  */
-#ifndef CONFIG_DESCRIPTOR_H
-#define CONFIG_DESCRIPTOR_H
+#ifndef BASE_DESCRIPTOR_H
+#define BASE_DESCRIPTOR_H
 
 #include "base/bytes.h"
 #include "base/error.h"

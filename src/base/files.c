@@ -1,5 +1,7 @@
 #include "base/files.h"
 
+#include "base/descriptor.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,41 +15,9 @@ enum error file_read(int directory_fd, const char *name, struct buffer *to)
 	const int fd = openat(directory_fd, name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return error_of_errno(errno);
-	enum error error = ERROR_NONE;
-	ssize_t n;
-	do {
-		size_t step = buffer_left(to) < 65536 ? buffer_left(to) : 65536;
-		uint8_t one;
-		uint8_t *room = step ? buffer_room(to, step) : &one;
-		if (!room) {
-			error = ERROR_MEMORY;
-			break;
-		}
-		n = read(fd, room, step ? step : 1);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n > 0 && !step)
-			error = ERROR_LIMIT;
-		else if (n > 0)
-			buffer_grown(to, (size_t)n);
-		else if (n < 0)
-			error = error_of_errno(errno);
-	} while (!error && n != 0);
+	const enum error error = descriptor_read_all(fd, to);
 	close(fd);
 	return error;
-}
-
-static enum error write_all(int fd, struct view v)
-{
-	while (v.length) {
-		const ssize_t n = write(fd, v.at, v.length);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_of_errno(errno);
-		v = view_from(v, (size_t)n);
-	}
-	return fsync(fd) == 0 ? ERROR_NONE : error_of_errno(errno);
 }
 
 enum error file_replace(int directory_fd, const char *name, struct view octets, mode_t mode)
@@ -64,7 +34,9 @@ enum error file_replace(int directory_fd, const char *name, struct view octets, 
 	const int fd = openat(directory_fd, fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (fd < 0)
 		return error_of_errno(errno);
-	enum error error = write_all(fd, octets);
+	enum error error = descriptor_write_all(fd, octets);
+	if (!error && fsync(fd) != 0)
+		error = error_of_errno(errno);
 	close(fd);
 	if (!error && renameat(directory_fd, fresh, directory_fd, name) != 0)
 		error = error_of_errno(errno);

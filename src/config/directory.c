@@ -1,6 +1,6 @@
 #include "config/directory.h"
 
-#include "config/descriptor.h"
+#include "base/descriptor.h"
 
 #include <dirent.h>
 #include <errno.h>

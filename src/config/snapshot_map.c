@@ -1,6 +1,6 @@
 #include "config/snapshot.h"
 
-#include "config/descriptor.h"
+#include "base/descriptor.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 #include "config/users_file.h"
 
-#include "config/descriptor.h"
+#include "base/descriptor.h"
 #include "config/lines.h"
 #include "config/settings.h"
 

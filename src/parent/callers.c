@@ -16,8 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define CALLS_MAX 64u
@@ -190,30 +188,14 @@ void callers_lost(struct callers *c, const struct child *drop)
 
 /* --- the socket ----------------------------------------------------------------------------- */
 
-static bool listen_at(struct callers *c)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	c->directory = open(c->serve->options.state, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (c->directory < 0 || !local_socket_path(c->directory, CALLER_SOCKET_NAME,
-					address.sun_path, sizeof address.sun_path))
-		return false;
-	unlinkat(c->directory, CALLER_SOCKET_NAME, 0);
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	const mode_t before = umask(0111);
-	const bool ok = c->fd >= 0 &&
-			bind(c->fd, (struct sockaddr *)&address, sizeof address) == 0 &&
-			listen(c->fd, BACKLOG) == 0;
-	umask(before);
-	return ok;
-}
-
 struct callers *callers_new(struct serve *s)
 {
 	struct callers *c = memory_new(1, sizeof *c);
 	c->serve = s;
 	for (size_t i = 0; i < CALLS_MAX; i++)
 		c->calls[i].fd = -1;
-	if (!listen_at(c)) {
+	c->fd = listen_local(s, CALLER_SOCKET_NAME, BACKLOG, &c->directory);
+	if (c->fd < 0) {
 		log_error("the socket for mail of this machine cannot be made",
 			fact_text("state", s->options.state), fact_text("file", CALLER_SOCKET_NAME),
 			fact_errno(errno));

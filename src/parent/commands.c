@@ -6,10 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#define BACKLOG 16
 #define ASKERS_MAX 32
 #define ASKERS_OF_ALL 16 /* of them may be people who may ask for their own queue only */
 #define MAILQ "mailq"
@@ -317,28 +316,12 @@ static void on_ready(void *context, unsigned what)
 	a->channel = channel_new(c->serve->loop, &command_protocol, FRAME_B, fd, &handler, a);
 }
 
-static bool listen_at(struct commands *c)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	c->directory = open(c->serve->options.state, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (c->directory < 0 || !local_socket_path(c->directory, COMMAND_SOCKET_NAME,
-					address.sun_path, sizeof address.sun_path))
-		return false;
-	unlinkat(c->directory, COMMAND_SOCKET_NAME, 0);
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	const mode_t before = umask(0111);
-	const bool ok = c->fd >= 0 &&
-			bind(c->fd, (struct sockaddr *)&address, sizeof address) == 0 &&
-			listen(c->fd, 16) == 0;
-	umask(before);
-	return ok;
-}
-
 struct commands *commands_new(struct serve *s)
 {
 	struct commands *c = memory_new(1, sizeof *c);
 	c->serve = s;
-	if (!listen_at(c)) {
+	c->fd = listen_local(s, COMMAND_SOCKET_NAME, BACKLOG, &c->directory);
+	if (c->fd < 0) {
 		log_error("the command socket cannot be made", fact_text("state", s->options.state),
 			fact_text("file", COMMAND_SOCKET_NAME), fact_errno(errno));
 		memory_free(c);

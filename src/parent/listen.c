@@ -1,11 +1,15 @@
 /* The listening sockets. */
+#include "channels/command.h"
 #include "parent/holder.h"
 #include "parent/serve.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -176,4 +180,28 @@ bool listen_submission(struct serve *s)
 		if (!listen_submission_on(s, &s->submission[i]))
 			return false;
 	return true;
+}
+
+/* --- of this machine ------------------------------------------------------------------------ */
+
+int listen_local(const struct serve *s, const char *name, int backlog, int *directory_out)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	*directory_out = open(s->options.state, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (*directory_out < 0 ||
+		!local_socket_path(*directory_out, name, address.sun_path, sizeof address.sun_path))
+		return -1;
+	unlinkat(*directory_out, name, 0);
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const mode_t before = umask(0111);
+	const bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+			listen(fd, backlog) == 0;
+	umask(before);
+	if (ok)
+		return fd;
+	const int problem = errno;
+	if (fd >= 0)
+		close(fd);
+	errno = problem;
+	return -1;
 }

@@ -1,6 +1,7 @@
 #include "parent/serve.h"
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "parent/alone.h"
 #include "parent/names.h"
 #include "parent/notify.h"
@@ -258,12 +259,8 @@ static int serve(struct serve *s)
 
 static void print(int fd, struct view text)
 {
-	while (text.length) {
-		const ssize_t n = write(fd, text.at, text.length);
-		if (n <= 0)
-			return;
-		text = view_from(text, (size_t)n);
-	}
+	if (descriptor_write_all(fd, text) != ERROR_NONE)
+		return; /* nobody is left to tell it to */
 }
 
 int serve_main(int argc, char **argv)

@@ -135,6 +135,8 @@ void certificate_hand_out(struct serve *s);
 bool listen_start(struct serve *s);
 /* The ports of the setting submission, once it is known. */
 bool listen_submission(struct serve *s);
+/* A socket in the state directory that everybody may connect to; the directory stays open, for its name. -1: errno. */
+must_use int listen_local(const struct serve *s, const char *name, int backlog, int *directory_out);
 
 /* configuration.c. The first one blocks; findings go to the log. */
 bool configuration_first(struct serve *s);

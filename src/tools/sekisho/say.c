@@ -1,5 +1,6 @@
 #include "tools/sekisho/say.h"
 
+#include "base/descriptor.h"
 #include "tools/sekisho/command.h"
 
 #include <errno.h>
@@ -14,28 +15,15 @@ void say_as(const char *name)
 	self = name;
 }
 
-static bool write_all(int fd, struct view octets)
-{
-	while (octets.length) {
-		const ssize_t n = write(fd, octets.at, octets.length);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return false;
-		octets = view_from(octets, (size_t)n);
-	}
-	return true;
-}
-
 void say_to(int fd, struct view octets)
 {
-	if (!write_all(fd, octets))
+	if (descriptor_write_all(fd, octets) != ERROR_NONE)
 		return; /* nobody is left to tell it to */
 }
 
 void say_octets(struct view octets)
 {
-	if (!write_all(STDOUT_FILENO, octets)) {
+	if (descriptor_write_all(STDOUT_FILENO, octets) != ERROR_NONE) {
 		say_trouble("what was to be printed cannot be written");
 		_exit(EXIT_IO);
 	}

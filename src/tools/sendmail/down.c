@@ -1,6 +1,7 @@
 /* No server takes the mail now: it is left where the keeper `drop` finds it. A file of our own in a directory that
  * anybody may write into and nobody list; written whole and synced under a name that does not count, then given
  * the one that does. */
+#include "base/descriptor.h"
 #include "base/random.h"
 #include "parent/options.h"
 #include "post/dropped.h"
@@ -38,19 +39,6 @@ static void choose_name(struct leaving *l)
 	buffer_free(&b);
 }
 
-static bool write_all(int fd, struct view octets)
-{
-	while (octets.length) {
-		const ssize_t n = write(fd, octets.at, octets.length);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return false;
-		octets = view_from(octets, (size_t)n);
-	}
-	return true;
-}
-
 static uint16_t flags_of(const struct mail *mail)
 {
 	const struct options *o = mail->options;
@@ -75,7 +63,8 @@ static bool write_head(const struct leaving *l)
 				.forward_path = mail->to.list[i]};
 	dropped_add(&head, &d);
 	errno = EFBIG;
-	const bool ok = !buffer_failed(&head) && write_all(l->fd, buffer_view(&head));
+	const bool ok = !buffer_failed(&head) &&
+			descriptor_write_all(l->fd, buffer_view(&head)) == ERROR_NONE;
 	memory_free(d.recipients);
 	buffer_free(&head);
 	return ok;
@@ -87,7 +76,7 @@ static bool write_content(const struct leaving *l)
 	uint64_t done = 0;
 	while (done < l->mail->octets) {
 		const ssize_t n = pread(l->mail->content, room, sizeof room, (off_t)done);
-		if (n <= 0 || !write_all(l->fd, view_of(room, (size_t)n)))
+		if (n <= 0 || descriptor_write_all(l->fd, view_of(room, (size_t)n)) != ERROR_NONE)
 			return false;
 		done += (uint64_t)n;
 	}

@@ -1,4 +1,5 @@
 /* -bs: the caller speaks SMTP himself; octets go to the server and back as they are. */
+#include "base/descriptor.h"
 #include "tools/sekisho/say.h"
 #include "tools/sendmail/sendmail.h"
 
@@ -9,19 +10,6 @@
 
 #define STEP 65536u
 
-static bool write_all(int fd, struct view octets)
-{
-	while (octets.length) {
-		const ssize_t n = write(fd, octets.at, octets.length);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return false;
-		octets = view_from(octets, (size_t)n);
-	}
-	return true;
-}
-
 /* False at its end. */
 static bool pass(int from, int to)
 {
@@ -29,7 +17,7 @@ static bool pass(int from, int to)
 	const ssize_t n = read(from, room, sizeof room);
 	if (n < 0 && errno == EINTR)
 		return true;
-	return n > 0 && write_all(to, view_of(room, (size_t)n));
+	return n > 0 && descriptor_write_all(to, view_of(room, (size_t)n)) == ERROR_NONE;
 }
 
 int pass_run(void)
