@@ -31,13 +31,6 @@ void digest_end(struct digest **g, uint8_t out[DIGEST_OCTETS])
 	*g = NULL;
 }
 
-void digest_of(struct view octets, uint8_t out[DIGEST_OCTETS])
-{
-	struct digest *g = digest_new();
-	digest_add(g, octets);
-	digest_end(&g, out);
-}
-
 _Static_assert(MAC_OCTETS == crypto_auth_hmacsha256_BYTES, "HMAC-SHA-256");
 _Static_assert(MAC_SECRET_OCTETS == crypto_auth_hmacsha256_KEYBYTES, "its key");
 

@@ -16,8 +16,6 @@ struct digest *digest_new(void);
 void digest_add(struct digest *g, struct view octets);
 /* Writes the digest of all that was added, and frees `*g`. */
 void digest_end(struct digest **g, uint8_t out[DIGEST_OCTETS]);
-/* Of one view. */
-void digest_of(struct view octets, uint8_t out[DIGEST_OCTETS]);
 
 #define MAC_SECRET_OCTETS 32u
 #define MAC_OCTETS 32u

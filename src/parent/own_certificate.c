@@ -141,21 +141,3 @@ enum own_certificate own_certificate_ensure(
 	tls_warm();
 	return ensure(keys_directory, name, now_s, why_out);
 }
-
-const char *own_certificate_date_problem(int keys_directory, int64_t now_s)
-{
-	struct buffer certificate = buffer_new(CERTIFICATE_PEM_MAX);
-	struct arena a = arena_new(2 * CERTIFICATE_PEM_MAX);
-	struct certificate_facts facts;
-	const char *problem = NULL;
-	if (file_read(keys_directory, "certificate.pem", &certificate) == ERROR_NONE &&
-		certificate_read(buffer_view(&certificate), &a, &facts) == CERTIFICATE_OK) {
-		if (now_s < facts.not_before_s)
-			problem = "not yet";
-		else if (now_s > facts.not_after_s)
-			problem = "expired";
-	}
-	arena_reset(&a);
-	buffer_free(&certificate);
-	return problem;
-}

@@ -26,7 +26,5 @@ enum own_certificate {
  * is a static text in *why_out, else null. */
 must_use enum own_certificate own_certificate_ensure(
 	int keys_directory, struct view name, int64_t now_s, const char **why_out);
-/* Null, or why clients that check the certificate will not come: "expired", "not yet". */
-const char *own_certificate_date_problem(int keys_directory, int64_t now_s);
 
 #endif

@@ -252,6 +252,7 @@ static int serve(struct serve *s)
 	loop_run(s->loop);
 	commands_free(&s->commands);
 	callers_free(&s->callers);
+	names_free(&s->names);
 	log_info("stopped");
 	alone_end();
 	return 0;

@@ -85,7 +85,6 @@ enum smtp_client_want {
 	SMTP_CLIENT_WANT_RESULTS, /* told once for each mail */
 	SMTP_CLIENT_WANT_CLOSE,
 };
-const char *smtp_client_want_name(enum smtp_client_want want);
 
 /* What a reply answers. */
 enum smtp_client_command {
@@ -208,7 +207,6 @@ enum smtp_client_state {
 	SMTP_CLIENT_STATE_QUIT,
 	SMTP_CLIENT_STATE_CLOSED,
 };
-const char *smtp_client_state_name(enum smtp_client_state state);
 
 struct smtp_client;
 

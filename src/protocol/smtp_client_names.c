@@ -1,27 +1,6 @@
 /* Words for logs. */
 #include "protocol/smtp_client.h"
 
-const char *smtp_client_want_name(enum smtp_client_want want)
-{
-	switch (want) {
-	case SMTP_CLIENT_WANT_INPUT:
-		return "input";
-	case SMTP_CLIENT_WANT_OUTPUT:
-		return "output";
-	case SMTP_CLIENT_WANT_TLS:
-		return "tls";
-	case SMTP_CLIENT_WANT_MAIL:
-		return "mail";
-	case SMTP_CLIENT_WANT_CONTENT:
-		return "content";
-	case SMTP_CLIENT_WANT_RESULTS:
-		return "results";
-	case SMTP_CLIENT_WANT_CLOSE:
-		return "close";
-	}
-	return "?";
-}
-
 const char *smtp_client_command_name(enum smtp_client_command command)
 {
 	switch (command) {
@@ -95,39 +74,6 @@ const char *smtp_client_end_kind_name(enum smtp_client_end_kind kind)
 		return "nonsense";
 	case SMTP_CLIENT_END_CONTENT:
 		return "content";
-	}
-	return "?";
-}
-
-const char *smtp_client_state_name(enum smtp_client_state state)
-{
-	switch (state) {
-	case SMTP_CLIENT_STATE_GREETING:
-		return "greeting";
-	case SMTP_CLIENT_STATE_EHLO:
-		return "ehlo";
-	case SMTP_CLIENT_STATE_HELO:
-		return "helo";
-	case SMTP_CLIENT_STATE_STARTTLS:
-		return "starttls";
-	case SMTP_CLIENT_STATE_TLS:
-		return "tls";
-	case SMTP_CLIENT_STATE_AUTH:
-		return "auth";
-	case SMTP_CLIENT_STATE_READY:
-		return "ready";
-	case SMTP_CLIENT_STATE_ENVELOPE:
-		return "envelope";
-	case SMTP_CLIENT_STATE_CONTENT:
-		return "content";
-	case SMTP_CLIENT_STATE_FINAL:
-		return "final";
-	case SMTP_CLIENT_STATE_RESULTS:
-		return "results";
-	case SMTP_CLIENT_STATE_QUIT:
-		return "quit";
-	case SMTP_CLIENT_STATE_CLOSED:
-		return "closed";
 	}
 	return "?";
 }

@@ -84,32 +84,6 @@ void relayd_check_drained(struct relayd *d)
 	program_drained(d->program);
 }
 
-static void drop(struct session *s, uint64_t now_ms)
-{
-	(void)now_ms;
-	session_drop(s);
-}
-
-void relayd_free(struct relayd **at)
-{
-	struct relayd *d = *at;
-	if (!d)
-		return;
-	spool_side_end(d);
-	policy_end(d);
-	each_session(d, drop);
-	for (size_t i = 0; i < DESTINATION_SLOTS; i++)
-		must(!d->destinations[i]);
-	resolve_client_free(&d->resolve);
-	timer_free(&d->tick);
-	tls_client_free(&d->tls);
-	streams_free(&d->departures);
-	streams_free(&d->policies);
-	snapshot_drop(&d->snapshot);
-	memory_free(d);
-	*at = NULL;
-}
-
 void relayd_status(struct relayd *d, uint32_t stream)
 {
 	struct buffer b = buffer_new(1024);

@@ -46,21 +46,16 @@ static void closed(void *context, const char *broken)
 	struct relayd *d = context;
 	if (broken)
 		program_peer_broken(d->program, PROGRAM_FETCH, 0, broken);
-	policy_end(d);
+	channel_free(&d->fetch);
+	streams_each(&d->policies, fail_one, d);
 }
 
 static const struct channel_handler handler = {state_of, said, closed};
 
 void policy_connect(struct relayd *d, int fd)
 {
-	policy_end(d);
+	closed(d, NULL);
 	d->fetch = channel_new(d->program->loop, &relay_fetch, FRAME_A, fd, &handler, d);
-}
-
-void policy_end(struct relayd *d)
-{
-	channel_free(&d->fetch);
-	streams_each(&d->policies, fail_one, d);
 }
 
 bool policy_ask(struct relayd *d, struct policy_question *q, struct view domain)

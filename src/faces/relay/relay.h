@@ -180,7 +180,6 @@ struct relayd {
 
 /* life.c */
 struct relayd *relayd_new(struct program *program);
-void relayd_free(struct relayd **d);
 /* Before the sandbox: reads the authorities that vouch for certificates. */
 void relayd_warm(struct relayd *d);
 /* Takes the snapshot over. */
@@ -192,7 +191,6 @@ void relayd_status(struct relayd *d, uint32_t stream);
 
 /* spool_side.c */
 void spool_side_connect(struct relayd *d, int fd);
-void spool_side_end(struct relayd *d);
 /* The host takes content: credit for it, once. */
 void spool_side_want(struct departure *p);
 /* So many octets of it have gone on. */
@@ -274,7 +272,6 @@ void session_log_testing(const struct session *s);
 
 /* policy.c */
 void policy_connect(struct relayd *d, int fd);
-void policy_end(struct relayd *d);
 /* `q` is kept until answered. False: it cannot be asked now. */
 must_use bool policy_ask(struct relayd *d, struct policy_question *q, struct view domain);
 

@@ -184,19 +184,14 @@ static void closed(void *context, const char *broken)
 	struct relayd *d = context;
 	if (broken)
 		program_peer_broken(d->program, PROGRAM_SPOOL, 0, broken);
-	spool_side_end(d);
+	channel_free(&d->spool);
+	streams_each(&d->departures, forget, d);
 }
 
 static const struct channel_handler handler = {state_of, said, closed};
 
 void spool_side_connect(struct relayd *d, int fd)
 {
-	spool_side_end(d);
+	closed(d, NULL);
 	d->spool = channel_new(d->program->loop, &spool_relay, FRAME_B, fd, &handler, d);
-}
-
-void spool_side_end(struct relayd *d)
-{
-	channel_free(&d->spool);
-	streams_each(&d->departures, forget, d);
 }

@@ -26,29 +26,6 @@ struct reader {
 	struct arena *arena;
 };
 
-const char *dns_type_name(enum dns_type type)
-{
-	switch (type) {
-	case DNS_A:
-		return "A";
-	case DNS_CNAME:
-		return "CNAME";
-	case DNS_PTR:
-		return "PTR";
-	case DNS_MX:
-		return "MX";
-	case DNS_TXT:
-		return "TXT";
-	case DNS_AAAA:
-		return "AAAA";
-	case DNS_DNSKEY:
-		return "DNSKEY";
-	case DNS_TLSA:
-		return "TLSA";
-	}
-	return "?";
-}
-
 /* --- numbers ------------------------------------------------------------------------------ */
 
 static uint16_t big16_at(struct view v, size_t i)

@@ -23,7 +23,6 @@ enum dns_type {
 	DNS_DNSKEY = 48, /* only whether there are any: records have nothing filled in */
 	DNS_TLSA = 52,
 };
-const char *dns_type_name(enum dns_type type);
 
 #define DNS_RECORDS_MAX 256u /* of an answer section; what comes after them is not looked at */
 #define DNS_ALIASES_MAX 16u /* CNAMEs one after another */

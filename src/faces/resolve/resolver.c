@@ -493,11 +493,6 @@ enum anchors_state resolver_anchors(const struct resolver *r)
 	return r->anchors;
 }
 
-uint32_t resolver_under_way(const struct resolver *r)
-{
-	return r->count;
-}
-
 const struct resolver_counts *resolver_counts(const struct resolver *r)
 {
 	return &r->counts;

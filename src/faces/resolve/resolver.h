@@ -72,7 +72,6 @@ struct resolver *resolver_new(
 void resolver_free(struct resolver **r);
 struct asker resolver_asker(struct resolver *r);
 enum anchors_state resolver_anchors(const struct resolver *r);
-uint32_t resolver_under_way(const struct resolver *r);
 const struct resolver_counts *resolver_counts(const struct resolver *r);
 
 #endif

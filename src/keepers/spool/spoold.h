@@ -298,7 +298,6 @@ void scan_pump(struct spoold *d);
 /* A new deliver: tells it which mailboxes may hold torn files. */
 void scan_expect(struct spoold *d);
 bool scan_is_done(const struct spoold *d);
-void scan_end(struct spoold *d);
 
 /* lanes.c */
 /* The mailbox's lane, made when there is none. */

@@ -183,17 +183,6 @@ static const struct command rows[] = {
 };
 #define ROWS (sizeof rows / sizeof *rows)
 
-unsigned commands_count(void)
-{
-	return ROWS;
-}
-
-const struct command *command_at(unsigned i)
-{
-	must(i < ROWS);
-	return &rows[i];
-}
-
 const struct command *command_find(struct view name)
 {
 	for (unsigned i = 0; i < ROWS; i++)

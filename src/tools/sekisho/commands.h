@@ -4,9 +4,6 @@
 
 #include "tools/sekisho/command.h"
 
-unsigned commands_count(void);
-/* `i` < commands_count(). */
-const struct command *command_at(unsigned i);
 /* Null when there is none of that name. */
 const struct command *command_find(struct view name);
 /* Appends what `sekisho --help` shows. */
