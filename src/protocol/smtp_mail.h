@@ -11,6 +11,9 @@
 
 enum smtp_body { SMTP_BODY_7BIT, SMTP_BODY_8BITMIME };
 enum smtp_ret { SMTP_RET_NONE, SMTP_RET_FULL, SMTP_RET_HDRS };
+/* The same among the flags of an envelope (mail/envelope.h), and back. */
+uint16_t smtp_ret_flags(enum smtp_ret ret);
+enum smtp_ret smtp_ret_of_flags(uint32_t flags);
 
 struct smtp_recipient {
 	struct smtp_recipient *next; /* in the order of the RCPT commands */

@@ -1,5 +1,6 @@
 #include "protocol/smtp_params.h"
 
+#include "mail/envelope.h"
 #include "mail/xtext.h"
 
 static const struct reply bad_name =
@@ -255,4 +256,20 @@ const struct reply *smtp_params_rcpt(struct view text, const struct smtp_mail *m
 {
 	return read_all(rcpt_params, text,
 		&(struct target){.recipient = recipient, .arena = a, .smtputf8 = mail->smtputf8});
+}
+
+/* --- RET ---------------------------------------------------------------------------------- */
+
+uint16_t smtp_ret_flags(enum smtp_ret ret)
+{
+	if (ret == SMTP_RET_FULL)
+		return ENVELOPE_RET_FULL;
+	return ret == SMTP_RET_HDRS ? ENVELOPE_RET_HDRS : 0;
+}
+
+enum smtp_ret smtp_ret_of_flags(uint32_t flags)
+{
+	if (flags & ENVELOPE_RET_FULL)
+		return SMTP_RET_FULL;
+	return flags & ENVELOPE_RET_HDRS ? SMTP_RET_HDRS : SMTP_RET_NONE;
 }

@@ -47,13 +47,6 @@ static void touch(struct session *s)
 
 /* --- what the machine wants --------------------------------------------------------------- */
 
-static enum smtp_ret ret_of(uint32_t flags)
-{
-	if (flags & ENVELOPE_RET_FULL)
-		return SMTP_RET_FULL;
-	return flags & ENVELOPE_RET_HDRS ? SMTP_RET_HDRS : SMTP_RET_NONE;
-}
-
 static void give_mail(struct session *s)
 {
 	const struct departure *p = s->departure;
@@ -64,7 +57,7 @@ static void give_mail(struct session *s)
 					    .is_8bitmime = p->flags & ENVELOPE_8BITMIME,
 					    .smtputf8 = p->flags & ENVELOPE_SMTPUTF8,
 					    .requiretls = p->flags & ENVELOPE_REQUIRETLS,
-					    .ret = ret_of(p->flags),
+					    .ret = smtp_ret_of_flags(p->flags),
 					    .envid = p->envid,
 					    .recipients = p->recipients,
 					    .recipient_count = p->count});

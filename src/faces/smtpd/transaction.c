@@ -222,9 +222,7 @@ static void add_source(struct session *s, struct buffer *b)
 static uint16_t envelope_flags(const struct smtp_mail *mail)
 {
 	return (uint16_t)((mail->body == SMTP_BODY_8BITMIME ? ENVELOPE_8BITMIME : 0) |
-			  (mail->smtputf8 ? ENVELOPE_SMTPUTF8 : 0) |
-			  (mail->ret == SMTP_RET_FULL ? ENVELOPE_RET_FULL : 0) |
-			  (mail->ret == SMTP_RET_HDRS ? ENVELOPE_RET_HDRS : 0) |
+			  (mail->smtputf8 ? ENVELOPE_SMTPUTF8 : 0) | smtp_ret_flags(mail->ret) |
 			  (mail->requiretls ? ENVELOPE_REQUIRETLS : 0) |
 			  (mail->tls_not_required ? ENVELOPE_TLS_NOT_REQUIRED : 0));
 }

@@ -76,13 +76,6 @@ static bool read_head(struct hand *h)
 
 /* --- handing over ------------------------------------------------------------------------- */
 
-static enum smtp_ret ret_of(uint16_t flags)
-{
-	if (flags & ENVELOPE_RET_FULL)
-		return SMTP_RET_FULL;
-	return flags & ENVELOPE_RET_HDRS ? SMTP_RET_HDRS : SMTP_RET_NONE;
-}
-
 /* Those that are open. */
 static uint32_t choose(const struct hand *h, struct smtp_client_recipient *list)
 {
@@ -194,7 +187,7 @@ static void speak(struct hand *h)
 		.size_octets = h->octets,
 		.is_8bitmime = h->dropped.flags & ENVELOPE_8BITMIME,
 		.smtputf8 = h->dropped.flags & ENVELOPE_SMTPUTF8,
-		.ret = ret_of(h->dropped.flags),
+		.ret = smtp_ret_of_flags(h->dropped.flags),
 		.envid = h->dropped.envid,
 		.recipients = list,
 		.recipient_count = n};

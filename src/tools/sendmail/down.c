@@ -43,9 +43,7 @@ static uint16_t flags_of(const struct mail *mail)
 {
 	const struct options *o = mail->options;
 	return (uint16_t)((mail->is_8bit ? ENVELOPE_8BITMIME : 0) |
-			  (mail->is_utf8 ? ENVELOPE_SMTPUTF8 : 0) |
-			  (o->ret == SMTP_RET_FULL ? ENVELOPE_RET_FULL : 0) |
-			  (o->ret == SMTP_RET_HDRS ? ENVELOPE_RET_HDRS : 0));
+			  (mail->is_utf8 ? ENVELOPE_SMTPUTF8 : 0) | smtp_ret_flags(o->ret));
 }
 
 static bool write_head(const struct leaving *l)
