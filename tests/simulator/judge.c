@@ -83,13 +83,33 @@ void judge_placed(void *context, const char *mailbox, const char *name, struct v
 	buffer_add_u64(&w->placed, id);
 }
 
-/* What the sender is told, with the header section of his mail. */
+/* Mail n leaves for friendn. */
+static bool friend_of(struct view address, unsigned count, unsigned *number_out)
+{
+	const struct view head = VIEW("friend");
+	struct view number, domain;
+	return view_starts(address, head) &&
+	       view_split(view_from(address, head.length), '@', &number, &domain) &&
+	       view_to_u32(number, count - 1, number_out);
+}
+
+static bool recipient_of(struct view report, unsigned count, unsigned *number_out)
+{
+	const struct view key = VIEW("\r\nFinal-Recipient: rfc822; ");
+	const size_t at = view_search(report, key);
+	return at < report.length &&
+	       friend_of(view_from(report, at + key.length), count, number_out);
+}
+
+/* What the sender is told, with the header section of his mail; without it where that could not be read. */
 static void look_at_report(struct world *w, const char *path, unsigned mailbox, struct view octets)
 {
-	unsigned number;
-	if (mailbox != 0 || !number_of(octets, w->mail_count, &number) ||
+	unsigned number, shown;
+	const bool has_header = number_of(octets, w->mail_count, &shown);
+	if (mailbox != 0 || !recipient_of(octets, w->mail_count, &number) ||
 		!w->mails[number].leaves ||
-		view_search(octets, VIEW("Action: failed")) == octets.length)
+		view_search(octets, VIEW("Action: failed")) == octets.length ||
+		(has_header ? shown != number : !w->is_unordered))
 		world_trouble(w, "%s is no report to its sender", path);
 	else
 		w->mails[number].reports++;
@@ -99,10 +119,7 @@ void judge_relayed(struct world *w, struct view forward_path, struct view conten
 {
 	uint32_t number;
 	struct buffer whole = buffer_new(4 << 20);
-	const struct view head = VIEW("friend");
-	struct view rest = view_from(forward_path, head.length);
-	if (!view_starts(forward_path, head) || !view_split(rest, '@', &rest, &(struct view){0}) ||
-		!view_to_u32(rest, w->mail_count - 1, &number) || !w->mails[number].leaves) {
+	if (!friend_of(forward_path, w->mail_count, &number) || !w->mails[number].leaves) {
 		world_trouble(w, "a mail leaves that was never sent there");
 		return;
 	}

@@ -270,6 +270,10 @@ static void tell(struct report *r)
 static void say_content(struct report *r)
 {
 	r->stage = STAGE_COMPOSING;
+	if (r->error)
+		log_error(
+			"a mail in the spool cannot be read: its sender is told without its header",
+			fact_hex("id", r->id.value), fact_error(r->error));
 	channel_say(r->spoold->report, REPORT_CONTENT, r->number,
 		frame_bytes(buffer_view(&r->content)));
 	buffer_free(&r->content);
@@ -289,7 +293,7 @@ static void read_done(void *context)
 	else if (r->stage == STAGE_READING)
 		tell(r);
 	else
-		say_content(r); /* what cannot be read is left out of the report */
+		say_content(r);
 }
 
 static void read_on(struct report *r, enum stage stage)
