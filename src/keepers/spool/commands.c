@@ -51,6 +51,8 @@ static void queue(struct spoold *d, uint32_t stream, struct view words)
 	view_split(selection, 0, &verb, &selection);
 	if (view_equal(verb, VIEW("list")) || view_equal(verb, VIEW("json")))
 		page_begin(d, stream, words, &show_page);
+	else if (view_equal(verb, VIEW("mailq")))
+		page_begin(d, stream, words, &mailq_page);
 	else if (view_equal(verb, VIEW("retry")) && is_wide(selection, &domain))
 		changes_retry(d, stream, domain);
 	else if (changes_has(verb))
