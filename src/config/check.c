@@ -294,6 +294,46 @@ static void check_certificate(struct checker *c)
 		text_string(setting_get(SETTING_CERTIFICATEKEY)->name));
 }
 
+static void check_popkey_switch(struct checker *c, enum setting_id id)
+{
+	const struct origin *origin = &c->config->origins[id];
+	if (origin->kind == ORIGIN_FILE && !popkey_is_on(&c->config->popkey))
+		findings_add(c->findings, FINDING_WARNING, file_of(id), origin->line,
+			"write the setting popkey, too, or remove this one",
+			"means nothing while there is no popkey");
+}
+
+/* What follows from it, for whoever is about to turn it on. */
+static void check_popkey(struct checker *c)
+{
+	const struct config *config = c->config;
+	const uint32_t line = config->origins[SETTING_POPKEY].line;
+	for (size_t i = SETTING_POPKEYPLAIN; i <= SETTING_POPKEYANYBODY; i++)
+		check_popkey_switch(c, (enum setting_id)i);
+	if (!popkey_is_on(&config->popkey))
+		return;
+	findings_add(c->findings, FINDING_NOTE, file_of(SETTING_POPKEY), line, NULL,
+		"a POP3 login opens {} for mail from the user's own addresses, from the address "
+		"where he is: {} s from the session's end, {} s at most while it lasts; who "
+		"shares that address can write under his name then. Programs that can log in "
+		"should",
+		text_string(config->numbers[SETTING_POPKEYPORT25]
+				    ? "port 25 and the submission ports"
+				    : "the submission ports"),
+		text_number(config->popkey.after_s), text_number(config->popkey.session_s));
+	if (config->numbers[SETTING_POPKEYPLAIN])
+		findings_add(c->findings, FINDING_WARNING, file_of(SETTING_POPKEYPLAIN),
+			config->origins[SETTING_POPKEYPLAIN].line, "remove it unless it is needed",
+			"a login without TLS from this machine opens the gate for all programs "
+			"on it");
+	if (config->numbers[SETTING_POPKEYANYBODY])
+		findings_add(c->findings, FINDING_WARNING, file_of(SETTING_POPKEYANYBODY),
+			config->origins[SETTING_POPKEYANYBODY].line,
+			"have users' names recorded where the gate is opened, and remove it",
+			"who is at an address that was opened without a user's name can write as "
+			"any user");
+}
+
 bool config_check(const struct config *config, struct findings *findings)
 {
 	struct buffer blob = buffer_new(SNAPSHOT_MAX);
@@ -308,6 +348,7 @@ bool config_check(const struct config *config, struct findings *findings)
 		check_backups(&c);
 		check_numbers(&c);
 		check_certificate(&c);
+		check_popkey(&c);
 		has_memory = check_aliases(&c);
 	}
 	snapshot_drop(&s);

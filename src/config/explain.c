@@ -145,6 +145,8 @@ static void add_value(struct buffer *b, const struct config *c, const struct set
 		text_add_escaped(b, c->certificate_key);
 	else if (s->id == SETTING_SMARTHOST && c->smarthost.port)
 		add_smarthost(b, &c->smarthost);
+	else if (s->id == SETTING_POPKEY && popkey_is_on(&c->popkey))
+		popkey_add(b, &c->popkey);
 }
 
 /* --- for people --------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@ struct reader {
 	struct findings *findings;
 	struct config *config;
 	struct view texts[SETTING_COUNT]; /* of the files; empty when there is none */
+	bool is_there[SETTING_COUNT]; /* a file that may say nothing */
 };
 
 /* The name of the setting's file. */

@@ -56,6 +56,7 @@ static bool read_text(struct reader *r, const struct setting *s, const struct co
 {
 	struct buffer b = buffer_new(s->octets_max);
 	const enum error error = r->files->read(r->files->context, file->name, &b);
+	r->is_there[s->id] = true;
 	struct view *text = &r->texts[s->id];
 	bool has_memory = true;
 	if (error == ERROR_LIMIT || buffer_failed(&b))
@@ -274,6 +275,21 @@ static void read_smarthost(struct reader *r, const struct setting *s)
 		"is not right here");
 }
 
+/* The file alone says something: the two clocks of the paper. */
+static void read_popkey(struct reader *r, const struct setting *s)
+{
+	struct line line;
+	if (!r->is_there[s->id])
+		return;
+	if (one_line(r, s, &line)) {
+		if (!popkey_parse(line.text, &r->config->popkey))
+			reader_complain(r, s, &line);
+	} else if (r->config->origins[s->id].kind != ORIGIN_FILE) {
+		r->config->popkey = POPKEY_DEFAULT;
+		r->config->origins[s->id].kind = ORIGIN_FILE;
+	}
+}
+
 bool mailboxes_split(struct view template, struct view *before_out, struct view *after_out)
 {
 	const size_t at = view_search(template, VIEW("/LOCALPART/"));
@@ -300,6 +316,7 @@ static bool read_settings(struct reader *r)
 	read_file_path(r, setting_get(SETTING_CERTIFICATE), &r->config->certificate);
 	read_file_path(r, setting_get(SETTING_CERTIFICATEKEY), &r->config->certificate_key);
 	read_smarthost(r, setting_get(SETTING_SMARTHOST));
+	read_popkey(r, setting_get(SETTING_POPKEY));
 	if (!lists_read(r))
 		return false;
 	read_postmaster(r, setting_get(SETTING_POSTMASTER));

@@ -22,6 +22,7 @@
 #include "config/backup.h"
 #include "config/denyfrom.h"
 #include "config/finding.h"
+#include "config/popkey.h"
 #include "config/settings.h"
 #include "config/smarthost.h"
 #include "config/users.h"
@@ -100,6 +101,7 @@ struct config {
 	struct view certificate; /* paths; empty: those in the directory keys */
 	struct view certificate_key;
 	uint64_t numbers[SETTING_COUNT];
+	struct popkey popkey;
 	struct smarthost smarthost;
 	struct config_domain *domains;
 	uint32_t domain_count;

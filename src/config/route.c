@@ -1,7 +1,6 @@
 #include "config/route.h"
 
-#include "config/route_verdict.h"
-#include "config/senders.h"
+#include "config/route_gate.h"
 
 const char *route_side_name(enum route_side side)
 {
@@ -93,10 +92,14 @@ struct route_verdict route_helo(const struct snapshot *s, const struct route_fac
 
 /* --- senders ------------------------------------------------------------------------------ */
 
+bool route_is_known(const struct route_facts *facts)
+{
+	return !view_is_empty(facts->login) || !view_is_empty(facts->caller);
+}
+
 bool route_is_bound(const struct route_facts *facts)
 {
-	const bool is_known = !view_is_empty(facts->login) || !view_is_empty(facts->caller);
-	return is_known && !facts->is_trusted;
+	return route_is_known(facts) && !facts->is_trusted;
 }
 
 /* CALLER@servername, with or without a tag. */
@@ -162,6 +165,9 @@ struct route_verdict route_mail(const struct snapshot *s, const struct route_fac
 		buffer_free(&b);
 		return v;
 	}
+	if (facts->is_submission && !route_is_known(facts) &&
+		!route_may_fetch_first(s, reverse_path))
+		return route_login_wanted();
 	/* the null one is for what programs answer by themselves: that it was read, that one is away */
 	if (!route_is_bound(facts) || address_is_null(reverse_path))
 		return route_allow("accepted", 250, "2.1.0");

@@ -12,6 +12,10 @@
  *	route_author		the same for From and Sender in the content
  *	route_verify		VRFY
  *
+ * On a port for users' programs nothing is taken from who is not known. Who fetched his mail just now is, without
+ * a login, when the gate is open for his address (popkey, N-20): route_asks_gate says for whom it is to be asked
+ * before route_rcpt, and route_opened that it is open. The transaction is that user's from then on.
+ *
  * Mail for the site's own domains is taken from everybody, mail for others from inside only (law 3).
  * `%`, `!`, quoted and source routes never change the class of a mail. Nor does an alias that leads
  * elsewhere, or a return address (config/forward.h): what the client named is ours, and where it leads is
@@ -26,12 +30,13 @@
  * "denyfrom:LINE", "helo-not-full", "relay-denied", "relay-not-full", "route-percent", "route-bang", "route-quoted",
  * "route-source", "sender-not-own", "sender-not-of-site", "unknown-user", "no-postmaster", "alias-deep", "alias-large",
  * "alias-loop", "alias-dangling", "too-many-mailboxes", "no-address",
- * "vrfy-stranger", "memory".
+ * "vrfy-stranger", "memory", "login-wanted", "gate-closed", "gate-away".
  */
 #ifndef CONFIG_ROUTE_H
 #define CONFIG_ROUTE_H
 
 #include "config/names.h"
+#include "config/senders.h"
 #include "mail/envelope.h"
 
 enum route_side { ROUTE_OUTSIDE, ROUTE_INSIDE };
@@ -42,12 +47,22 @@ enum route_class { ROUTE_OUT_OUT, ROUTE_OUT_IN, ROUTE_IN_OUT, ROUTE_IN_IN };
 /* "out>out", "out>in", "in>out", "in>in". */
 const char *route_class_name(enum route_class class);
 
-/* What is known, and verified, about a session. */
+/* What the gate said of somebody who has not logged in. */
+enum route_gate {
+	ROUTE_GATE_UNASKED,
+	ROUTE_GATE_CLOSED, /* open for none of those whose own the reverse-path is */
+	ROUTE_GATE_AWAY, /* nobody knows: closed, for now */
+	ROUTE_GATE_OPEN, /* `login` is he for whom */
+};
+
+/* What is known, and verified, about a session, or about one transaction of it. */
 struct route_facts {
 	struct ip client;
 	struct ip local; /* our end: an address literal of it is an own domain */
 	struct domain verified_name; /* forward-confirmed reverse DNS; empty: none */
-	struct view login; /* name of the authenticated user; empty: none */
+	struct view
+		login; /* name of the authenticated user, or of him for whom the gate is open; empty: none */
+	enum route_gate gate; /* of a transaction */
 	struct view
 		caller; /* a program of this machine posts: its system user (channels/caller.h), whose
 			     * address is CALLER@servername; empty: it is none. When a user of ours has the
@@ -58,6 +73,8 @@ struct route_facts {
 	bool is_submission; /* on a port for users' programs, which log in before they mail */
 };
 
+/* By a login, by the gate, or by the kernel. */
+bool route_is_known(const struct route_facts *facts);
 /* Somebody known who may write as himself only (N-7); else as any address of the site. */
 bool route_is_bound(const struct route_facts *facts);
 
@@ -121,6 +138,13 @@ struct route_recipient {
  * earlier recipient reaches them all). When refused, `set` is as before. */
 struct route_verdict route_rcpt(const struct snapshot *s, const struct route_facts *facts,
 	const struct route_recipient *recipient, struct route_set *set, struct arena *a);
+
+/* Whether the gate is to be asked before this recipient can be judged, and for which users. It is not when what is
+ * known is enough, or when it could change nothing. */
+bool route_asks_gate(const struct snapshot *s, const struct route_facts *facts,
+	const struct route_recipient *recipient, struct sender_owners *owners_out);
+/* It is open for that user, of whom `owners_out` told. */
+void route_opened(const struct snapshot *s, struct route_facts *facts, uint32_t user);
 
 /* VRFY (F-8): 252 to strangers, yes or no to those who logged in, with the address in the domain
  * that was asked for, else in the first one. `text` is the argument as given. */

@@ -1,6 +1,7 @@
 /* To whom: the RCPT of config/route.h. */
 #include "config/forward.h"
 #include "config/route_expand.h"
+#include "config/route_gate.h"
 #include "config/route_verdict.h"
 
 static enum route_class class_of(enum route_side side, bool to_own)
@@ -89,15 +90,17 @@ static struct route_verdict verdict_of(
 
 /* Law 3: out>out never passes. */
 static struct route_verdict judge_remote(const struct route_facts *facts,
-	const struct address *path, uint32_t number, struct route_set *set, struct arena *a)
+	const struct route_recipient *recipient, struct route_set *set, struct arena *a)
 {
+	const struct address *path = recipient->forward_path;
 	if (facts->side == ROUTE_OUTSIDE)
-		return relay_denied(path, a);
+		return facts->gate == ROUTE_GATE_UNASKED ? relay_denied(path, a)
+							 : route_not_open(facts, recipient, a);
 	if (!path->is_literal && !domain_is_full(path->domain))
 		return route_refuse("relay-not-full", 550, "5.1.2",
 			VIEW("This address has no full domain, such as example.org"));
 	struct route_verdict v =
-		verdict_of(route_set_add_remote(set, path, number, false), path, a);
+		verdict_of(route_set_add_remote(set, path, recipient->number, false), path, a);
 	if (v.accepted)
 		v.rule = VIEW("relay");
 	return v;
@@ -188,20 +191,8 @@ static struct route_verdict judge_backup(
 	return v;
 }
 
-/* Whose the address is. Those of the first two are "in" (N-1). */
-enum owner { OWNER_SITE, OWNER_BACKED_UP, OWNER_ELSEWHERE };
-
-static enum owner owner_of(
-	const struct snapshot *s, const struct route_facts *facts, const struct address *path)
-{
-	if (route_is_own(s, facts, path))
-		return OWNER_SITE;
-	return !path->is_literal && snapshot_find_backup(s, path->domain) ? OWNER_BACKED_UP
-									  : OWNER_ELSEWHERE;
-}
-
 static struct route_verdict judge(const struct snapshot *s, const struct route_facts *facts,
-	const struct route_recipient *recipient, enum owner owner, struct route_set *set,
+	const struct route_recipient *recipient, enum route_owner owner, struct route_set *set,
 	struct arena *a)
 {
 	const struct address *path = recipient->forward_path;
@@ -212,9 +203,12 @@ static struct route_verdict judge(const struct snapshot *s, const struct route_f
 		return route_refuse("route-source", 550, "5.7.1",
 			VIEW("A route through other hosts is not followed here; please write the "
 			     "address alone"));
-	if (owner == OWNER_SITE)
+	if (facts->is_submission && !route_is_known(facts))
+		return facts->gate == ROUTE_GATE_UNASKED ? route_login_wanted()
+							 : route_not_open(facts, recipient, a);
+	if (owner == ROUTE_OWNER_SITE)
 		return judge_own(s, facts, recipient, set, a);
-	if (owner == OWNER_BACKED_UP)
+	if (owner == ROUTE_OWNER_BACKED_UP)
 		return judge_backup(recipient, set, a);
 	if (facts->side == ROUTE_INSIDE && recipient->reverse_path &&
 		!address_is_null(recipient->reverse_path)) {
@@ -222,14 +216,14 @@ static struct route_verdict judge(const struct snapshot *s, const struct route_f
 		if (!v.accepted)
 			return v;
 	}
-	return judge_remote(facts, path, recipient->number, set, a);
+	return judge_remote(facts, recipient, set, a);
 }
 
 struct route_verdict route_rcpt(const struct snapshot *s, const struct route_facts *facts,
 	const struct route_recipient *recipient, struct route_set *set, struct arena *a)
 {
-	const enum owner owner = owner_of(s, facts, recipient->forward_path);
+	const enum route_owner owner = route_owner_of(s, facts, recipient->forward_path);
 	struct route_verdict v = judge(s, facts, recipient, owner, set, a);
-	v.class = class_of(facts->side, owner != OWNER_ELSEWHERE);
+	v.class = class_of(facts->side, owner != ROUTE_OWNER_ELSEWHERE);
 	return v;
 }

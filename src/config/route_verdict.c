@@ -49,3 +49,12 @@ bool route_is_own(
 		return view_equal_nocase(path->local_plain, VIEW("postmaster"));
 	return snapshot_has_domain(s, path->domain);
 }
+
+enum route_owner route_owner_of(
+	const struct snapshot *s, const struct route_facts *facts, const struct address *path)
+{
+	if (route_is_own(s, facts, path))
+		return ROUTE_OWNER_SITE;
+	return !path->is_literal && snapshot_find_backup(s, path->domain) ? ROUTE_OWNER_BACKED_UP
+									  : ROUTE_OWNER_ELSEWHERE;
+}

@@ -31,4 +31,9 @@ bool route_is_own(
 bool route_is_of_caller(
 	const struct snapshot *s, const struct route_facts *facts, const struct address *address);
 
+/* Whose an address is. Those of the first two are "in" (N-1). */
+enum route_owner { ROUTE_OWNER_SITE, ROUTE_OWNER_BACKED_UP, ROUTE_OWNER_ELSEWHERE };
+enum route_owner route_owner_of(
+	const struct snapshot *s, const struct route_facts *facts, const struct address *path);
+
 #endif

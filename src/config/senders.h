@@ -19,4 +19,13 @@ bool sender_is_of_site(const struct snapshot *s, const struct address *address);
 /* `user` is a user's name. */
 bool sender_is_of_user(const struct snapshot *s, struct view user, const struct address *address);
 
+/* All whose own it is, as indexes of the snapshot: those whose name it bears come first. An alias that reaches more than
+ * SENDER_OWNERS_MAX users is nobody's here. */
+#define SENDER_OWNERS_MAX 16
+struct sender_owners {
+	uint32_t users[SENDER_OWNERS_MAX];
+	uint32_t count;
+};
+struct sender_owners sender_owners_of(const struct snapshot *s, const struct address *address);
+
 #endif

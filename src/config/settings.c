@@ -508,6 +508,98 @@ static const struct setting settings[SETTING_COUNT] = {
 			"hold "
 			"here.",
 	},
+	{
+		.id = SETTING_POPKEY,
+		.name = "popkey",
+		.kind = SETTING_KIND_CLOCKS,
+		SMALL,
+		.help = "Who fetches mail by POP3 may send for a short time without logging in: "
+			"the "
+			"login opens the gate (POP before SMTP).",
+		.absent = "off: who sends to other hosts logs in",
+		.format = "Two numbers of seconds, each from 1 to 3600: how long the gate stays "
+			  "open after the end of a POP3 session, and how long at most while one "
+			  "lasts. A file that says nothing stands for 10 300.",
+		.remedy = "write two numbers of seconds from 1 to 3600, such as 10 300, or nothing",
+		.example = "10 300\n",
+		.note = "For mail programs that cannot log in to send; the others should, on port "
+			"465 "
+			"or 587. The gate opens for the address from which the user came, and "
+			"for mail from his own addresses only, under his limits. Who shares that "
+			"address with him (NAT) can in these seconds write under his name, and "
+			"under nobody else's. A login counts under TLS only, unless popkeyplain "
+			"says "
+			"otherwise. sekisho gate lists who is open; docs/popkey.md has the whole.",
+	},
+	{
+		.id = SETTING_POPKEYPLAIN,
+		.name = "popkeyplain",
+		.kind = SETTING_KIND_SWITCH,
+		.number = 0,
+		.min = 0,
+		.max = 1,
+		SMALL,
+		.help = "Whether a POP3 login without TLS opens the gate of popkey, too.",
+		.format = "yes or no.",
+		.remedy = "write yes or no",
+		.example = "no\n",
+		.note = "Without TLS a login is possible from this machine itself only, such as "
+			"through a tunnel of ssh; what it opens is open for all programs of this "
+			"machine.",
+	},
+	{
+		.id = SETTING_POPKEYPORT25,
+		.name = "popkeyport25",
+		.kind = SETTING_KIND_SWITCH,
+		.number = 1,
+		.min = 0,
+		.max = 1,
+		SMALL,
+		.help = "Whether the gate of popkey is asked on port 25, too.",
+		.format = "yes or no; no: only on 587, 465 and the ports of submission, under TLS.",
+		.remedy = "write yes or no",
+		.example = "no\n",
+		.note = "With no, mail for other hosts is refused on port 25 whoever sends it, and "
+			"no "
+			"mail between servers ever asks the gate.",
+	},
+	{
+		.id = SETTING_POPKEYIPV6,
+		.name = "popkeyipv6",
+		.kind = SETTING_KIND_NUMBER,
+		.number = 128,
+		.min = 64,
+		.max = 128,
+		SMALL,
+		.help = "How many bits of an IPv6 address must agree for the gate of popkey to be "
+			"open: 128 is this address alone, 64 its whole network.",
+		.format = "A number.",
+		.remedy = "write a number from 64 to 128",
+		.example = "64\n",
+		.note = "For machines that take another address of their network for each "
+			"connection (RFC 8981). Whoever is in that network is a neighbour then, as "
+			"behind NAT.",
+	},
+	{
+		.id = SETTING_POPKEYANYBODY,
+		.name = "popkeyanybody",
+		.kind = SETTING_KIND_SWITCH,
+		.number = 0,
+		.min = 0,
+		.max = 1,
+		SMALL,
+		.help = "Whether the gate of popkey is open for every user's own addresses where "
+			"it "
+			"was opened without the name of a user.",
+		.format = "yes or no.",
+		.remedy = "write yes or no",
+		.example = "no\n",
+		.note = "Programs beside this server that open the gate do not always know who "
+			"logged "
+			"in (a script that touches a file). With yes, whoever is at such an "
+			"address "
+			"can write as any user of this site, as in the paper of 1999.",
+	},
 };
 
 const struct setting *setting_get(enum setting_id id)
@@ -598,6 +690,8 @@ const char *setting_kind_name(enum setting_kind kind)
 		return "duration";
 	case SETTING_KIND_SWITCH:
 		return "switch";
+	case SETTING_KIND_CLOCKS:
+		return "clocks";
 	case SETTING_KIND_LIST:
 		return "list";
 	}

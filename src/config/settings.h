@@ -39,8 +39,13 @@ enum setting_id {
 	SETTING_RETRYFIRST,
 	SETTING_RETRYLAST,
 	SETTING_BACKUPFOR,
+	SETTING_POPKEY,
+	SETTING_POPKEYPLAIN,
+	SETTING_POPKEYPORT25,
+	SETTING_POPKEYIPV6,
+	SETTING_POPKEYANYBODY,
 };
-#define SETTING_COUNT 28
+#define SETTING_COUNT 33
 
 /* How the file reads. Numbers, sizes, durations and switches are one value, kept in config.numbers[]. */
 enum setting_kind {
@@ -53,6 +58,7 @@ enum setting_kind {
 	SETTING_KIND_SIZE, /* octets, or with K, M, G (of 1024) */
 	SETTING_KIND_DURATION, /* with s, m, h, d; kept in seconds */
 	SETTING_KIND_SWITCH, /* yes or no; kept as 1 or 0 */
+	SETTING_KIND_CLOCKS, /* two times in seconds; a file that says nothing has them at their default */
 	SETTING_KIND_LIST, /* a line an entry */
 };
 

@@ -117,6 +117,10 @@ static void read_numbers(struct snapshot *s, struct cursor *c)
 				: s->numbers[i] != 0)
 			cursor_fail(c);
 	}
+	s->popkey.after_s = cursor_u32(c);
+	s->popkey.session_s = cursor_u32(c);
+	if (!popkey_is_sound(&s->popkey))
+		cursor_fail(c);
 }
 
 static void read_domains(struct snapshot *s, struct cursor *c)

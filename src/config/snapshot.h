@@ -19,7 +19,7 @@
 
 enum snapshot_section {
 	SNAPSHOT_SITE = 1, /* servername, postmaster, whether there is a smarthost */
-	SNAPSHOT_NUMBERS = 2, /* limits and times */
+	SNAPSHOT_NUMBERS = 2, /* limits and times; popkey's clocks */
 	SNAPSHOT_DOMAINS = 4,
 	SNAPSHOT_NETWORKS = 8,
 	SNAPSHOT_USERS = 16, /* names */
@@ -54,7 +54,7 @@ enum snapshot_section {
 	(SNAPSHOT_SITE | SNAPSHOT_NUMBERS | SNAPSHOT_SMARTHOST | SNAPSHOT_BACKUPS)
 #define SNAPSHOT_FOR_DROP (SNAPSHOT_SITE | SNAPSHOT_NUMBERS | SNAPSHOT_DOMAINS)
 
-#define SNAPSHOT_VERSION 3
+#define SNAPSHOT_VERSION 4
 #define SNAPSHOT_MAX ((size_t)256 << 20) /* octets */
 
 struct snapshot_user {
@@ -71,6 +71,7 @@ struct snapshot {
 	bool has_smarthost;
 	struct smarthost smarthost;
 	uint64_t numbers[SETTING_COUNT];
+	struct popkey popkey;
 	const struct domain *domains; /* sorted */
 	uint32_t domain_count;
 	struct domain first_domain; /* the one that the file, or the default, names first */

@@ -58,6 +58,8 @@ static void add_numbers(struct buffer *b, const struct config *c)
 	buffer_add_u32(b, SETTING_COUNT);
 	for (size_t i = 0; i < SETTING_COUNT; i++)
 		buffer_add_u64(b, c->numbers[i]);
+	buffer_add_u32(b, c->popkey.after_s);
+	buffer_add_u32(b, c->popkey.session_s);
 }
 
 static int compare_domains(const void *left, const void *right)

@@ -61,6 +61,8 @@ struct smtp_facts {
 	bool tls_offered; /* STARTTLS is possible (ignored when active) */
 	bool tls_required; /* MAIL and AUTH need TLS: 530 5.7.0 */
 	bool auth_required; /* MAIL needs a login (submission): 530 5.7.0 */
+	bool senders_are_judged; /* but the owner may know somebody by his reverse-path: he is asked, and refuses
+				    * whom he does not know */
 	struct view mechanisms; /* "PLAIN SCRAM-SHA-256"; empty: no AUTH. Kept. Offered only when
 				 * tls_active or is_loopback and not tls_required */
 };

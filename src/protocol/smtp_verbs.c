@@ -15,7 +15,7 @@
 enum group { GROUP_MEMBER, GROUP_LAST, GROUP_STOP };
 
 /* What of that which facts ask for must have come first. */
-enum needs { NEEDS_NOTHING, NEEDS_TLS, NEEDS_LOGIN };
+enum needs { NEEDS_NOTHING, NEEDS_TLS, NEEDS_SENDER, NEEDS_LOGIN };
 
 struct verb {
 	struct view name;
@@ -147,10 +147,10 @@ static void serve_http(struct smtp_server *s, struct view argument, struct buffe
 static const struct verb verbs[] = {
 	{VIEW("EHLO"), ANY, GROUP_LAST, NEEDS_NOTHING, true, smtp_serve_ehlo, NULL},
 	{VIEW("HELO"), ANY, GROUP_LAST, NEEDS_NOTHING, true, smtp_serve_helo, NULL},
-	{VIEW("MAIL"), IN(READY), GROUP_MEMBER, NEEDS_LOGIN, true, smtp_serve_mail, &mail_nested},
-	{VIEW("RCPT"), IN(MAIL) | IN(RCPT), GROUP_MEMBER, NEEDS_LOGIN, false, smtp_serve_rcpt,
+	{VIEW("MAIL"), IN(READY), GROUP_MEMBER, NEEDS_SENDER, true, smtp_serve_mail, &mail_nested},
+	{VIEW("RCPT"), IN(MAIL) | IN(RCPT), GROUP_MEMBER, NEEDS_SENDER, false, smtp_serve_rcpt,
 		&mail_first},
-	{VIEW("DATA"), IN(RCPT), GROUP_STOP, NEEDS_LOGIN, false, smtp_serve_data,
+	{VIEW("DATA"), IN(RCPT), GROUP_STOP, NEEDS_SENDER, false, smtp_serve_data,
 		&smtp_reply_rcpt_first},
 	/* BDAT judges its order itself: its octets must be read away in any case */
 	{VIEW("BDAT"), ANY, GROUP_MEMBER, NEEDS_NOTHING, false, smtp_serve_bdat, NULL},
@@ -196,6 +196,13 @@ static const struct reply *misplaced(const struct smtp_server *s, const struct v
 	return verb->misplaced ? verb->misplaced : &only_between;
 }
 
+static bool lacks_login(const struct smtp_server *s, enum needs needs)
+{
+	if (!s->facts.auth_required || s->is_authenticated)
+		return false;
+	return needs == NEEDS_LOGIN || (needs == NEEDS_SENDER && !s->facts.senders_are_judged);
+}
+
 /* Null when the verb may be served now. */
 static const struct reply *verb_refusal(const struct smtp_server *s, const struct verb *verb)
 {
@@ -203,7 +210,7 @@ static const struct reply *verb_refusal(const struct smtp_server *s, const struc
 		return misplaced(s, verb);
 	if (verb->needs >= NEEDS_TLS && s->facts.tls_required && !s->facts.tls_active)
 		return &tls_wanted;
-	if (verb->needs == NEEDS_LOGIN && s->facts.auth_required && !s->is_authenticated)
+	if (lacks_login(s, verb->needs))
 		return &login_wanted;
 	return NULL;
 }

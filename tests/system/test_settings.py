@@ -71,6 +71,13 @@ SETTINGS = {
     'queuelife': ([('1m', '1m'), ('30d', '30d')], [(t, 'write a time from 1m to 30d') for t in ('59s', '31d', '5')]),
     'delaywarning': ([('0', '0'), ('30d', '30d')], [(t, 'write a time from 0 to 30d') for t in ('31d', '4')]),
     'retryfirst': ([('1s', '1s'), ('1d', '1d')], [(t, 'write a time from 1s to 1d') for t in ('0', '2d', '7')]),
+    'popkey': ([('', '10 300'), ('2 5', '2 5'), ('1 1', '1 1'), ('3600 3600', '3600 3600')],
+               [(t, 'write two numbers of seconds') for t in ('0 5', '5 0', '3601 5', '5 3601', '10', '1 2 3', '10s 5m')] +
+               [('1 2\n3 4', 'keep one line of the two')]),
+    'popkeyplain': ([('yes', 'yes'), ('no', 'no')], [(t, 'write yes or no') for t in ('1', 'Yes')]),
+    'popkeyport25': ([('yes', 'yes'), ('no', 'no')], [(t, 'write yes or no') for t in ('0', '25')]),
+    'popkeyipv6': ([('64', '64'), ('128', '128')], [(t, 'write a number from 64 to 128') for t in ('63', '129', '/64')]),
+    'popkeyanybody': ([('yes', 'yes'), ('no', 'no')], [(t, 'write yes or no') for t in ('all', 'No')]),
     'retrylast': ([('1s', '1s'), ('1d', '1d')], [(t, 'write a time from 1s to 1d') for t in ('0', '2d', '7')]),
 }
 AROUND = {'servername': NAME, 'domains': 'example.test', 'users': 'hana:!\ntaro:!', 'aliases': 'office: hana',

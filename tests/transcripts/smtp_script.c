@@ -106,6 +106,8 @@ static bool set(struct script *s, const char *text)
 		s->facts.tls_required = true;
 	else if (strcmp(text, "auth-required") == 0)
 		s->facts.auth_required = true;
+	else if (strcmp(text, "senders-judged") == 0)
+		s->facts.senders_are_judged = true;
 	else if (strcmp(text, "etrn") == 0)
 		s->config.etrn = true;
 	else if (strcmp(text, "only-lines") == 0)

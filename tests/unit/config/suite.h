@@ -30,7 +30,7 @@ struct site {
 	struct arena arena;
 	struct findings findings;
 	struct config config;
-	struct config_file files[32];
+	struct config_file files[64];
 	const struct memory_file *memory;
 	size_t count;
 	struct buffer blob;

@@ -75,6 +75,14 @@ static void whose(void **state)
 		if (sender_is_of_user(s.snapshot, view_text(cases[i].user), &address) !=
 			cases[i].is_own)
 			fail_msg("%s %s", cases[i].user, cases[i].address);
+		/* all owners at once: the same rule */
+		const uint32_t who = snapshot_find_user(s.snapshot, view_text(cases[i].user));
+		const struct sender_owners owners = sender_owners_of(s.snapshot, &address);
+		bool is_among = false;
+		for (uint32_t k = 0; k < owners.count; k++)
+			is_among |= owners.users[k] == who;
+		if (is_among != cases[i].is_own)
+			fail_msg("%s among the owners of %s", cases[i].user, cases[i].address);
 		arena_reset(&a);
 	}
 	site_close(&s);
@@ -106,6 +114,48 @@ static void deep(void **state)
 		site_close(&s);
 		arena_reset(&a);
 		buffer_free(&b);
+	}
+}
+
+static void owners(void **state)
+{
+	/* Protects: who bears the name comes first, each once; a list of sixteen is theirs, one of seventeen is nobody's
+	 * but of him whose name it bears. */
+	(void)state;
+	for (unsigned n = SENDER_OWNERS_MAX - 1; n <= SENDER_OWNERS_MAX + 1; n++) {
+		struct buffer users = buffer_new(4096);
+		struct buffer aliases = buffer_new(4096);
+		struct site s;
+		struct arena a = arena_new(1 << 16);
+		text_add(&users, "hana:!\njiro:!\n");
+		text_add(&aliases, "hana: u2\nall: u0, u0");
+		for (unsigned i = 0; i < n; i++) {
+			text_add(&users, "u{}:!\n", text_number(i));
+			text_add(&aliases, ", u{}", text_number(i));
+		}
+		text_add(&aliases, "\njiro: all\n");
+		buffer_add_octet(&users, 0);
+		buffer_add_octet(&aliases, 0);
+		const struct memory_file files[] = {house[0], house[2],
+			{"users", (const char *)users.data, 0600},
+			{"aliases", (const char *)aliases.data, 0}, {0}};
+		site_open(&s, files);
+		const struct address hana = parsed("hana+x@example.test", &a);
+		struct sender_owners found = sender_owners_of(s.snapshot, &hana);
+		assert_int_equal(found.count, 2);
+		assert_int_equal(found.users[0], snapshot_find_user(s.snapshot, VIEW("hana")));
+		assert_int_equal(found.users[1], snapshot_find_user(s.snapshot, VIEW("u2")));
+		const struct address all = parsed("all@example.test", &a);
+		found = sender_owners_of(s.snapshot, &all);
+		assert_int_equal(found.count, n <= SENDER_OWNERS_MAX ? n : 0);
+		const struct address named = parsed("jiro@example.test", &a);
+		found = sender_owners_of(s.snapshot, &named);
+		assert_int_equal(found.count, n < SENDER_OWNERS_MAX ? n + 1 : 1);
+		assert_int_equal(found.users[0], snapshot_find_user(s.snapshot, VIEW("jiro")));
+		site_close(&s);
+		arena_reset(&a);
+		buffer_free(&aliases);
+		buffer_free(&users);
 	}
 }
 
@@ -230,6 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whose),
 		cmocka_unit_test(deep),
+		cmocka_unit_test(owners),
 		cmocka_unit_test(reverse_paths),
 		cmocka_unit_test(sentence),
 		cmocka_unit_test(leaving),
