@@ -25,7 +25,7 @@ static void said(void *context, const struct frame *frame)
 	case GATE_ROW:
 		answer.found = true;
 		answer.facts = frame->values[0].bytes;
-		answer.left_s = (uint32_t)frame->values[1].number;
+		answer.left_ms = frame->values[1].number;
 		break;
 	case GATE_NONE:
 		break;
@@ -37,6 +37,7 @@ static void said(void *context, const struct frame *frame)
 	case GATE_OPEN:
 	case GATE_CLAIM:
 	case GATE_CHANGE:
+	case GATE_TOUCH:
 	case GATE_CLOSE:
 	case GATE_COUNT:
 	case GATE_CODES:

@@ -15,7 +15,7 @@ struct gate_answer {
 	bool failed; /* no answer, or an error */
 	bool found; /* a row stands there */
 	struct view facts; /* of the row; until `answered` returns */
-	uint32_t left_s;
+	uint64_t left_ms;
 	uint64_t count;
 };
 

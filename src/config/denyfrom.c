@@ -121,17 +121,6 @@ static const struct denyfrom_entry *earlier(
 	return a->line <= b->line ? a : b;
 }
 
-static struct ip ip_masked(const struct ip *ip, unsigned prefix)
-{
-	struct ip masked = *ip;
-	for (unsigned i = 0; i < sizeof masked.octets; i++) {
-		const unsigned kept = prefix > i * 8 ? prefix - i * 8 : 0;
-		if (kept < 8)
-			masked.octets[i] &= (uint8_t)(0xff00u >> kept);
-	}
-	return masked;
-}
-
 const struct denyfrom_entry *denyfrom_match_ip(const struct denyfrom *d, const struct ip *ip)
 {
 	const struct denyfrom_entry *best = NULL;
@@ -139,7 +128,8 @@ const struct denyfrom_entry *denyfrom_match_ip(const struct denyfrom *d, const s
 		if (!(d->prefixes[prefix / 64] >> prefix % 64 & 1))
 			continue;
 		const struct denyfrom_entry wanted = {.kind = DENYFROM_NETWORK,
-			.network = {.ip = ip_masked(ip, prefix), .prefix = (uint8_t)prefix}};
+			.network = {
+				.ip = ip_masked(ip, (uint8_t)prefix), .prefix = (uint8_t)prefix}};
 		best = earlier(best, find(d, &wanted));
 	}
 	return best;

@@ -79,6 +79,14 @@ static uint8_t mask_octet(unsigned prefix, size_t i)
 	return (uint8_t)(0xff00u >> bits);
 }
 
+struct ip ip_masked(const struct ip *ip, uint8_t prefix)
+{
+	struct ip masked = *ip;
+	for (size_t i = 0; i < sizeof masked.octets; i++)
+		masked.octets[i] &= mask_octet(prefix, i);
+	return masked;
+}
+
 /* "0" to "max", without leading zeros. */
 static bool prefix_parse(struct view text, uint32_t max, uint32_t *prefix_out)
 {

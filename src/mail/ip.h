@@ -31,6 +31,8 @@ bool ip_is_loopback(const struct ip *ip);
 must_use bool ip_parse(struct view text, struct ip *ip_out);
 /* Appends the one text form: dotted for IPv4, RFC 5952 for the rest. */
 void ip_add(struct buffer *b, const struct ip *ip);
+/* The first `prefix` bits (of 128), zeros behind them. */
+struct ip ip_masked(const struct ip *ip, uint8_t prefix);
 
 /* A network: the first `prefix` bits (of 128, so an IPv4 /24 is 120) count. */
 struct network {

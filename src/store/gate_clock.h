@@ -1,5 +1,5 @@
 /*
- * The gate's clock: seconds that never go back and mean something after a restart.
+ * The gate's clock: milliseconds that never go back and mean something after a restart.
  *
  * Lifetimes must hold over a restart, so rows expire at a time of the wall clock's kind. But a wall
  * clock is moved: by its operator, by NTP, by a machine that wakes in 1970. So while a process runs the
@@ -9,7 +9,7 @@
  *	same boot        the mark's time plus what the monotonic clock says has passed: exact
  *	another boot     wall clock, but not before the mark (nothing becomes immortal when the clock
  *	                 went back: time stands at the mark and advances from there) and at most
- *	                 GATE_CLOCK_LEAP_S after it (a clock that went wild does not wipe what was to be
+ *	                 GATE_CLOCK_LEAP_MS after it (a clock that went wild does not wipe what was to be
  *	                 kept for longer than that; after a longer rest such rows live longer)
  *	no mark          wall clock
  *
@@ -22,26 +22,30 @@
 #include "base/bytes.h"
 
 #define GATE_CLOCK_BOOT_OCTETS 16
-#define GATE_CLOCK_LEAP_S (30u * 86400u)
+#define GATE_CLOCK_LEAP_MS (UINT64_C(30) * 86400 * 1000)
 #define GATE_CLOCK_MARK_OCTETS (8 + 8 + GATE_CLOCK_BOOT_OCTETS)
 
 struct gate_clock {
-	uint64_t base_s;
+	uint64_t base_ms;
 	uint64_t base_monotonic_ms;
 	uint8_t boot[GATE_CLOCK_BOOT_OCTETS];
 };
 
 /* What the world says now. `boot` all zero: unknown, equal to no other. */
 struct gate_clock_facts {
-	int64_t wall_s;
+	int64_t wall_ms;
 	uint64_t monotonic_ms;
 	uint8_t boot[GATE_CLOCK_BOOT_OCTETS];
 };
 
 /* `mark`: what gate_clock_mark wrote last; anything else counts as none. */
 struct gate_clock gate_clock_start(struct view mark, const struct gate_clock_facts *facts);
-uint64_t gate_clock_now_s(const struct gate_clock *clock, uint64_t monotonic_ms);
+uint64_t gate_clock_now_ms(const struct gate_clock *clock, uint64_t monotonic_ms);
 /* Appends GATE_CLOCK_MARK_OCTETS. */
 void gate_clock_mark(const struct gate_clock *clock, uint64_t monotonic_ms, struct buffer *b);
+
+/* What an earlier form wrote, in seconds: its mark as one of today, nothing when it is none; and its times. */
+void gate_clock_mark_of_s(struct view mark_s, struct buffer *b);
+uint64_t gate_clock_ms_of_s(uint64_t seconds);
 
 #endif

@@ -1,6 +1,7 @@
 #include "store/gate_lmdb.h"
 
 #include "base/text.h"
+#include "store/gate_clock.h"
 #include "store/gate_table.h"
 
 #include <assert.h>
@@ -12,13 +13,17 @@
 #define FILE_NAME "gate.mdb"
 #define FILE_MODE 0600
 #define PATH_MAX_OCTETS 512
-/* Begins with an octet that no kind begins with. */
-#define MARK_KEY VIEW("\0clock 1")
+#define EVERYTHING_OCTETS_MAX ((size_t)1 << 30)
+/* Begin with an octet that no kind begins with. The mark says which form the file has: times of the first were
+ * seconds. */
+#define MARK_KEY VIEW("\0clock 2")
+#define MARK_KEY_S VIEW("\0clock 1")
 
 struct lmdb_store {
 	struct gate_store head;
 	MDB_env *env;
 	MDB_dbi rows;
+	bool is_in_seconds; /* an earlier version wrote it */
 };
 
 static struct lmdb_store *of(struct gate_store *store)
@@ -63,12 +68,21 @@ static void load_one(struct lmdb_store *s, struct view key, struct view value, g
 	void *context)
 {
 	struct cursor c = cursor_of(value);
-	const uint64_t ends_s = cursor_u64(&c);
+	const uint64_t ends = cursor_u64(&c);
+	if (view_equal(key, MARK_KEY) || view_equal(key, MARK_KEY_S) || cursor_failed(&c))
+		return;
+	each(context, key, cursor_rest(&c), s->is_in_seconds ? gate_clock_ms_of_s(ends) : ends);
+}
+
+static void load_mark(struct lmdb_store *s, struct view key, struct view value)
+{
 	if (view_equal(key, MARK_KEY)) {
 		buffer_clear(&s->head.mark);
 		buffer_add(&s->head.mark, value);
-	} else if (each && !cursor_failed(&c)) {
-		each(context, key, cursor_rest(&c), ends_s);
+		s->is_in_seconds = false;
+	} else if (view_equal(key, MARK_KEY_S) && s->head.mark.length == 0) {
+		gate_clock_mark_of_s(value, &s->head.mark);
+		s->is_in_seconds = true;
 	}
 }
 
@@ -83,7 +97,10 @@ static enum error walk(struct lmdb_store *s, gate_store_row *each, void *context
 	if (!code) {
 		MDB_val key, value;
 		while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == MDB_SUCCESS)
-			load_one(s, view_of_val(&key), view_of_val(&value), each, context);
+			if (each)
+				load_one(s, view_of_val(&key), view_of_val(&value), each, context);
+			else
+				load_mark(s, view_of_val(&key), view_of_val(&value));
 		mdb_cursor_close(cursor);
 	}
 	mdb_txn_abort(txn);
@@ -119,7 +136,7 @@ static int apply_step(struct lmdb_store *s, MDB_txn *txn, const struct gate_batc
 		break;
 	}
 	struct buffer value = buffer_new(8 + GATE_TABLE_FACTS_MAX);
-	buffer_add_u64(&value, step->ends_s);
+	buffer_add_u64(&value, step->ends_ms);
 	buffer_add(&value, step->facts);
 	code = buffer_failed(&value) ? ENOMEM : put(txn, s->rows, step->key, buffer_view(&value));
 	buffer_free(&value);
@@ -175,6 +192,24 @@ static int open_rows(struct lmdb_store *s)
 	return mdb_txn_commit(txn);
 }
 
+static void add_to_batch(void *context, struct view key, struct view facts, uint64_t ends_ms)
+{
+	gate_batch_write(context, key, facts, ends_ms);
+}
+
+/* Writes what a file of the first form holds as one of today's, wholly or not at all. */
+static enum error bring_up_to_date(struct lmdb_store *s)
+{
+	struct buffer batch = buffer_new(EVERYTHING_OCTETS_MAX);
+	gate_batch_clear(&batch);
+	enum error error = walk(s, add_to_batch, &batch);
+	if (!error)
+		error = apply(&s->head, buffer_view(&batch), buffer_view(&s->head.mark));
+	buffer_free(&batch);
+	s->is_in_seconds = false;
+	return error;
+}
+
 /* A file that was cut short would be touched past its end, which kills the process. */
 static bool is_whole(struct lmdb_store *s)
 {
@@ -206,6 +241,8 @@ static enum error open_once(const char *file, size_t octets_max, struct gate_sto
 	enum error error = error_of(code);
 	if (!error)
 		error = walk(s, NULL, NULL); /* finds the mark, and sees every page once */
+	if (!error && s->is_in_seconds)
+		error = bring_up_to_date(s);
 	if (error) {
 		buffer_free(&s->head.mark);
 		close_store(&s->head);

@@ -71,7 +71,7 @@ static void add_step(struct buffer *b, const struct gate_batch_step *step)
 	buffer_add_octet(b, (uint8_t)step->kind);
 	add_octets(b, step->key);
 	add_octets(b, step->facts);
-	buffer_add_u64(b, step->ends_s);
+	buffer_add_u64(b, step->ends_ms);
 	if (buffer_failed(b))
 		buffer_truncate(b, before);
 }
@@ -81,9 +81,9 @@ void gate_batch_clear(struct buffer *b)
 	add_step(b, &(struct gate_batch_step){.kind = GATE_BATCH_CLEAR});
 }
 
-void gate_batch_write(struct buffer *b, struct view key, struct view facts, uint64_t ends_s)
+void gate_batch_write(struct buffer *b, struct view key, struct view facts, uint64_t ends_ms)
 {
-	add_step(b, &(struct gate_batch_step){GATE_BATCH_WRITE, key, facts, ends_s});
+	add_step(b, &(struct gate_batch_step){GATE_BATCH_WRITE, key, facts, ends_ms});
 }
 
 void gate_batch_remove(struct buffer *b, struct view key)
@@ -99,7 +99,7 @@ bool gate_batch_read(struct cursor *c, struct gate_batch_step *step_out)
 	const uint8_t kind = cursor_u8(c);
 	step_out->key = cursor_take(c, cursor_u32(c));
 	step_out->facts = cursor_take(c, cursor_u32(c));
-	step_out->ends_s = cursor_u64(c);
+	step_out->ends_ms = cursor_u64(c);
 	if (kind < GATE_BATCH_CLEAR || kind > GATE_BATCH_REMOVE ||
 		step_out->key.length > GATE_TABLE_KEY_MAX ||
 		step_out->facts.length > GATE_TABLE_FACTS_MAX ||

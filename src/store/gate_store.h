@@ -18,8 +18,8 @@
 
 struct gate_store;
 
-/* A stored row; views live until it returns. */
-typedef void gate_store_row(void *context, struct view key, struct view facts, uint64_t ends_s);
+/* A stored row and the last millisecond in which it is open; views live until it returns. */
+typedef void gate_store_row(void *context, struct view key, struct view facts, uint64_t ends_ms);
 
 struct gate_store_ops {
 	enum error (*load)(struct gate_store *, gate_store_row *each, void *context);
@@ -47,7 +47,7 @@ void gate_store_free(struct gate_store **store);
 
 /* Appends; the buffer's failure says that the batch is too large. */
 void gate_batch_clear(struct buffer *b); /* everything before and in the store goes */
-void gate_batch_write(struct buffer *b, struct view key, struct view facts, uint64_t ends_s);
+void gate_batch_write(struct buffer *b, struct view key, struct view facts, uint64_t ends_ms);
 void gate_batch_remove(struct buffer *b, struct view key);
 
 enum gate_batch_kind { GATE_BATCH_CLEAR = 1, GATE_BATCH_WRITE, GATE_BATCH_REMOVE };
@@ -55,7 +55,7 @@ struct gate_batch_step {
 	enum gate_batch_kind kind;
 	struct view key;
 	struct view facts;
-	uint64_t ends_s;
+	uint64_t ends_ms;
 };
 /* The next step; false at the end, and with a failed cursor when the octets do not hold together. */
 must_use bool gate_batch_read(struct cursor *c, struct gate_batch_step *step_out);

@@ -50,7 +50,7 @@ static void play_gate(struct cursor *in)
 	static const struct workers_limits pool = {.threads = 1, .queue_max = 2};
 	static const struct gate_limits limits = {20, 4000};
 	const struct gate_clock_facts facts = {
-		.wall_s = 1000000, .monotonic_ms = clock_monotonic_ms()};
+		.wall_ms = 1000000000, .monotonic_ms = clock_monotonic_ms()};
 	struct gated *g = memory_new(1, sizeof *g);
 	struct peers all = {.loop = loop_new(), .count = GATE_ASKERS, .world = g};
 	void (*const connects[])(struct peers *, int) = {
@@ -62,7 +62,7 @@ static void play_gate(struct cursor *in)
 	gated_begin(g, &limits, (struct gate_seed){1, 2}, &facts, gate_store_memory());
 	gated_go(g, all.loop, workers_new(&pool, "gate"));
 	peers_play(&all, in);
-	gate_table_each(g->table, gated_now_s(g), check_row, NULL);
+	gate_table_each(g->table, gated_now_ms(g), check_row, NULL);
 	must(gate_table_counts(g->table).rows <= limits.rows_max);
 	for (size_t i = 0; i < GATE_PEERS_MAX; i++)
 		channel_free(&g->peers[i].channel);

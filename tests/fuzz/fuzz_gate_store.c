@@ -73,20 +73,20 @@ static void write_file(struct cursor *c)
 
 struct restoring {
 	struct gate_table *table;
-	uint64_t now_s;
+	uint64_t now_ms;
 };
 
-static void restore(void *context, struct view key, struct view facts, uint64_t ends_s)
+static void restore(void *context, struct view key, struct view facts, uint64_t ends_ms)
 {
 	const struct restoring *r = context;
 	const struct gate_kind *kind = gate_kind_of(key);
 	struct gate_row row;
 	if (!kind || !kind->durable)
 		return;
-	if (gate_table_restore(r->table, r->now_s, key, facts, ends_s) != ERROR_NONE)
+	if (gate_table_restore(r->table, r->now_ms, key, facts, ends_ms) != ERROR_NONE)
 		return;
-	must(gate_table_look_up(r->table, r->now_s, key, &row) == ERROR_NONE);
-	must(view_equal(row.facts, facts) && row.left_s <= GATE_TABLE_LIFETIME_MAX_S);
+	must(gate_table_look_up(r->table, r->now_ms, key, &row) == ERROR_NONE);
+	must(view_equal(row.facts, facts) && row.left_ms <= GATE_TABLE_LIFETIME_MAX_MS);
 	must(row.facts.length <= GATE_FACTS_MAX && row.key.length <= GATE_KEY_MAX);
 }
 
@@ -104,7 +104,7 @@ static void check_batch(struct view octets)
 		if (step.kind == GATE_BATCH_REMOVE)
 			gate_batch_remove(&again, step.key);
 		else if (step.kind == GATE_BATCH_WRITE)
-			gate_batch_write(&again, step.key, step.facts, step.ends_s);
+			gate_batch_write(&again, step.key, step.facts, step.ends_ms);
 		good = c.at;
 	}
 	must(has_clear || view_equal(buffer_view(&again), view_first(octets, good)));
@@ -119,12 +119,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool damaged;
 	begin();
 	check_batch(view_of(data, size));
-	const struct gate_clock_facts facts = {.wall_s = (int64_t)(cursor_u64(&c) >> 1)};
+	const struct gate_clock_facts facts = {.wall_ms = (int64_t)(cursor_u64(&c) >> 1)};
 	write_file(&c);
 	must(gate_lmdb_open(directory, 1u << 24, &damaged, &store) == ERROR_NONE && !damaged);
 	const struct gate_clock clock = gate_clock_start(gate_store_mark(store), &facts);
-	struct restoring r = {.now_s = gate_clock_now_s(&clock, 0)};
-	must(gate_clock_now_s(&clock, 1000) >= r.now_s);
+	struct restoring r = {.now_ms = gate_clock_now_ms(&clock, 0)};
+	must(gate_clock_now_ms(&clock, 1000) >= r.now_ms);
 	r.table = gate_table_new(&limits, (struct gate_seed){1, 2}, NULL);
 	must(gate_store_load(store, restore, &r) == ERROR_NONE);
 	must(gate_table_counts(r.table).rows <= limits.rows_max);

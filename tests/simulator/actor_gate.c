@@ -28,7 +28,7 @@ static enum error load(struct gate_store *store, gate_store_row *each, void *con
 	struct gate_batch_step step;
 	while (gate_batch_read(&c, &step))
 		if (step.kind == GATE_BATCH_WRITE && !is_overtaken(c, step.key))
-			each(context, step.key, step.facts, step.ends_s);
+			each(context, step.key, step.facts, step.ends_ms);
 	return ERROR_NONE;
 }
 
@@ -69,7 +69,7 @@ static bool start(struct actor *a)
 	static const struct gate_limits small = {.rows_max = 4096, .octets_max = 1 << 20};
 	struct gated *g = memory_new(1, sizeof *g);
 	struct gate_clock_facts facts = {
-		.wall_s = clock_wall_s(), .monotonic_ms = clock_monotonic_ms()};
+		.wall_ms = clock_wall_ms(), .monotonic_ms = clock_monotonic_ms()};
 	g->loop = a->program.loop;
 	g->broken = broken;
 	g->context = &a->program;

@@ -9,7 +9,7 @@
 
 static_assert(POLICY_ROW_MAX <= GATE_FACTS_MAX, "a row of the gate holds a policy");
 static_assert(STS_DOMAIN_MAX + 4 <= GATE_KEY_MAX, "its key holds the domain");
-static_assert(STS_AGE_MAX_S <= GATE_LIFETIME_MAX, "it lives as long");
+static_assert(STS_AGE_MAX_S * UINT64_C(1000) <= GATE_LIFETIME_MAX_MS, "it lives as long");
 
 /* A domain whose policy was asked for. */
 struct domain_policy {
@@ -207,8 +207,8 @@ static void write_row(struct domain_policy *at, const struct sts_policy *policy,
 {
 	struct buffer key = buffer_new(GATE_KEY_MAX);
 	text_add(&key, "sts:{}", text_raw(at->name));
-	const struct frame_value values[] = {
-		frame_bytes(buffer_view(&key)), frame_bytes(row), frame_number(policy->max_age_s)};
+	const struct frame_value values[] = {frame_bytes(buffer_view(&key)), frame_bytes(row),
+		frame_number(policy->max_age_s * UINT64_C(1000))};
 	gate_client_tell(&at->fetchd->gate, GATE_OPEN, values);
 	buffer_free(&key);
 }
@@ -329,7 +329,7 @@ static void on_row(struct gate_question *q, const struct gate_answer *answer)
 	at->is_gate_away = answer->failed;
 	if (!answer->found)
 		at->is_kept = false;
-	else if (!keep(at, answer->facts, answer->left_s))
+	else if (!keep(at, answer->facts, (uint32_t)(answer->left_ms / 1000)))
 		log_error("a policy that was kept does not hold together",
 			fact_view("domain", at->name));
 	looked(at);

@@ -7,8 +7,8 @@
  * gate is away nobody can be counted, and users are asked to come back in a moment.
  */
 
-#define HOUR_S 3600u
-#define DAY_S 86400u
+#define HOUR_MS (3600u * 1000)
+#define DAY_MS (86400u * 1000)
 #define KEY_MAX 128u
 
 struct allowance {
@@ -21,13 +21,13 @@ struct allowance {
 
 static const struct window {
 	enum setting_id limit;
-	uint32_t window_s;
+	uint32_t window_ms;
 	const char *key;
 	const char *time; /* as people say it */
 	const char *rule;
 } windows[2] = {
-	{SETTING_USERMAILSHOUR, HOUR_S, "mails:hour:", "an hour", "user-limit-hour"},
-	{SETTING_USERMAILSDAY, DAY_S, "mails:day:", "a day", "user-limit-day"},
+	{SETTING_USERMAILSHOUR, HOUR_MS, "mails:hour:", "an hour", "user-limit-hour"},
+	{SETTING_USERMAILSDAY, DAY_MS, "mails:day:", "a day", "user-limit-day"},
 };
 
 static void add_key(struct buffer *b, const struct session *s, const struct window *w)
@@ -59,7 +59,7 @@ static bool ask(struct session *s, size_t i)
 	add_key(&key, s, &windows[i]);
 	const bool asked = gate_client_ask(&s->smtpd->gate, &a->questions[i], GATE_COUNT,
 		(const struct frame_value[]){frame_bytes(buffer_view(&key)), frame_number(0),
-			frame_number(windows[i].window_s)});
+			frame_number(windows[i].window_ms)});
 	a->waits_for += asked;
 	buffer_free(&key);
 	return asked;
@@ -142,10 +142,10 @@ static void warn(struct session *s, size_t i, uint64_t count)
 		fact_hex("session", s->id), fact_view("client", buffer_view(&client)));
 	buffer_free(&client);
 	notice_limit(s, &(struct limit_notice){.is_reached = count == limit,
-				.is_of_day = windows[i].window_s == DAY_S,
+				.is_of_day = windows[i].window_ms == DAY_MS,
 				.count = count,
 				.limit = limit,
-				.window_s = windows[i].window_s});
+				.window_ms = windows[i].window_ms});
 }
 
 void allowance_use(struct session *s)
@@ -155,7 +155,7 @@ void allowance_use(struct session *s)
 		add_key(&key, s, &windows[i]);
 		gate_client_tell(&s->smtpd->gate, GATE_COUNT,
 			(const struct frame_value[]){frame_bytes(buffer_view(&key)),
-				frame_number(1), frame_number(windows[i].window_s)});
+				frame_number(1), frame_number(windows[i].window_ms)});
 		buffer_free(&key);
 		warn(s, i, s->allowance->counts[i] + 1);
 	}

@@ -141,7 +141,7 @@ void notice_limit(struct session *s, const struct limit_notice *what)
 		text_string(what->is_reached ? "reached" : "near"), text_raw(session_poster(s)));
 	if (!gate_client_ask(&s->smtpd->gate, &t->question, GATE_COUNT,
 		    (const struct frame_value[]){frame_bytes(buffer_view(&key)), frame_number(1),
-			    frame_number(what->window_s)}))
+			    frame_number(what->window_ms)}))
 		telling_free(t);
 	buffer_free(&key);
 }

@@ -259,9 +259,9 @@ struct limit_notice {
 	bool is_of_day; /* else of an hour */
 	uint64_t count; /* recipients so far */
 	uint64_t limit;
-	uint32_t window_s;
+	uint32_t window_ms;
 };
-/* The user of the session, and the postmaster, are told by mail, once in `window_s`. */
+/* The user of the session, and the postmaster, are told by mail, once in `window_ms`. */
 void notice_limit(struct session *s, const struct limit_notice *what);
 
 /* What `keys` had to sign for the recipient of the open ask is signed, or cannot be. */

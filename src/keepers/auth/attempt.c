@@ -93,7 +93,7 @@ void attempt_look(struct exchange *ex)
 	for (unsigned i = 0; i < LOOKS && asked; i++) {
 		add_key(ex, i, &key);
 		const struct frame_value values[] = {frame_bytes(buffer_view(&key)),
-			frame_number(0), frame_number(GUESS_WINDOW_S)};
+			frame_number(0), frame_number(GUESS_WINDOW_MS)};
 		ex->looks[i] = (struct gate_question){.answered = looked, .context = ex};
 		asked = gate_client_ask(&ex->authd->gate, &ex->looks[i],
 			i == LOOK_KNOWN ? GATE_LOOKUP : GATE_COUNT, values);
@@ -111,7 +111,7 @@ static void count_wrong(struct exchange *ex, unsigned look, struct buffer *key)
 {
 	add_key(ex, look, key);
 	const struct frame_value values[] = {
-		frame_bytes(buffer_view(key)), frame_number(1), frame_number(GUESS_WINDOW_S)};
+		frame_bytes(buffer_view(key)), frame_number(1), frame_number(GUESS_WINDOW_MS)};
 	gate_client_tell(&ex->authd->gate, GATE_COUNT, values);
 }
 
@@ -126,7 +126,7 @@ void attempt_count(struct exchange *ex, bool right)
 	}
 	add_key(ex, LOOK_KNOWN, &key);
 	const struct frame_value open[] = {frame_bytes(buffer_view(&key)), frame_bytes(VIEW_NONE),
-		frame_number(GUESS_KNOWN_S)};
+		frame_number(GUESS_KNOWN_MS)};
 	const struct frame_value close[] = {frame_bytes(buffer_view(&key)), frame_bytes(VIEW_NONE)};
 	if (right)
 		gate_client_tell(&ex->authd->gate, GATE_OPEN, open);

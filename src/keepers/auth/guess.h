@@ -2,9 +2,9 @@
  * How guessing is slowed (F-11's passwords, the issue's "never a permanent lock-out"). Pure: from what the
  * gate remembers to what is done with an attempt.
  *
- *	by address	wrong guesses from an IPv4 address or IPv6 /64 in the last GUESS_WINDOW_S
+ *	by address	wrong guesses from an IPv4 address or IPv6 /64 in the last GUESS_WINDOW_MS
  *	by name		wrong guesses at a name, from anywhere
- *	known		that user logged in from there within GUESS_KNOWN_S
+ *	known		that user logged in from there within GUESS_KNOWN_MS
  *
  * All three for each service by itself, POP3 and SMTP: who guesses at both has twice as many, and a face
  * that was broken into, and says whatever address it likes, does no harm to the clients of the other.
@@ -24,8 +24,8 @@
 
 #include "base/bytes.h"
 
-#define GUESS_WINDOW_S 600u
-#define GUESS_KNOWN_S (90u * 86400u)
+#define GUESS_WINDOW_MS (600u * 1000)
+#define GUESS_KNOWN_MS (UINT64_C(90) * 86400 * 1000)
 #define GUESS_ADDRESS_MAX 50u /* wrong ones in the window; from this count on refused */
 #define GUESS_DELAY_MIN_MS 500u
 #define GUESS_DELAY_MAX_MS 8000u

@@ -63,6 +63,11 @@ static struct buffer facts_of(uint64_t id, uint8_t state)
 	return facts;
 }
 
+static uint64_t lifetime_ms(const struct deliverd *d)
+{
+	return d->snapshot->numbers[SETTING_DUPLICATEWINDOW] * 1000;
+}
+
 /* --- asking ------------------------------------------------------------------------------- */
 
 static uint32_t ask_gate(struct deliverd *d, struct placing *p, enum question_kind kind)
@@ -104,8 +109,7 @@ void duplicate_claim(struct placing *p)
 	struct buffer key = key_of(view_of(p->digest, sizeof p->digest));
 	struct buffer facts = facts_of(p->message->id.value, SEEN_PENDING);
 	channel_say(d->gate, GATE_CLAIM, number, frame_bytes(buffer_view(&key)),
-		frame_bytes(buffer_view(&facts)),
-		frame_number(d->snapshot->numbers[SETTING_DUPLICATEWINDOW]));
+		frame_bytes(buffer_view(&facts)), frame_number(lifetime_ms(d)));
 	buffer_free(&facts);
 	buffer_free(&key);
 }
@@ -120,8 +124,7 @@ static bool change_row(struct deliverd *d, struct placing *p, struct view digest
 	struct buffer key = key_of(digest);
 	if (after.length)
 		channel_say(d->gate, GATE_CHANGE, number, frame_bytes(buffer_view(&key)),
-			frame_bytes(before), frame_bytes(after),
-			frame_number(d->snapshot->numbers[SETTING_DUPLICATEWINDOW]));
+			frame_bytes(before), frame_bytes(after), frame_number(lifetime_ms(d)));
 	else
 		channel_say(d->gate, GATE_CLOSE, number, frame_bytes(buffer_view(&key)),
 			frame_bytes(before));

@@ -35,7 +35,7 @@ static void add_json_row(struct printing *p, const struct gate_row *row)
 		buffer_add_hex(b, row->facts);
 		buffer_add(b, VIEW("\""));
 	}
-	text_add(b, ",\"seconds\":{},\"durable\":{}}", text_number(row->left_s),
+	text_add(b, ",\"seconds\":{},\"durable\":{}}", text_number(row->left_ms / 1000),
 		text_string(row->durable ? "true" : "false"));
 }
 
@@ -46,10 +46,11 @@ static void add_row(void *context, const struct gate_row *row)
 		add_json_row(p, row);
 	else if (row->counter)
 		text_add(&p->out, "{}  count {}, {} s left\n", text_view(row->key),
-			text_number(row->count), text_number(row->left_s));
+			text_number(row->count), text_number(row->left_ms / 1000));
 	else
 		text_add(&p->out, "{}  {} s left{}\n", text_view(row->key),
-			text_number(row->left_s), text_string(row->durable ? ", durable" : ""));
+			text_number(row->left_ms / 1000),
+			text_string(row->durable ? ", durable" : ""));
 	p->some = true;
 	if (p->out.length > OUTPUT_STEP)
 		hand_over(p);
@@ -59,7 +60,7 @@ static void list_rows(struct gated *g, struct printing *p)
 {
 	if (p->json)
 		buffer_add_octet(&p->out, '[');
-	gate_table_each(g->table, gated_now_s(g), add_row, p);
+	gate_table_each(g->table, gated_now_ms(g), add_row, p);
 	if (p->json)
 		buffer_add(&p->out, VIEW("]\n"));
 }
@@ -80,7 +81,7 @@ static void count_rows(struct gated *g, struct printing *p)
 {
 	struct tally tally = {0};
 	must(gate_kinds_count() <= sizeof tally.rows / sizeof *tally.rows);
-	gate_table_each(g->table, gated_now_s(g), tally_row, &tally);
+	gate_table_each(g->table, gated_now_ms(g), tally_row, &tally);
 	for (unsigned i = 0; i < gate_kinds_count(); i++)
 		text_add(&p->out, "{} {}  {}\n", text_raw(gate_kind_at(i)->prefix),
 			text_number(tally.rows[i]), text_string(gate_kind_at(i)->purpose));

@@ -24,7 +24,7 @@
 #define JOURNAL_OCTETS_MAX ((size_t)64 << 20) /* more waits than that: write anew as a whole */
 #define GATE_PEERS_MAX 64
 #define GATE_TICK_MS 1000
-#define GATE_TICK_CHAINS 4096
+#define GATE_TICK_ROWS 10000 /* are taken away at once */
 
 struct gated;
 
@@ -74,7 +74,7 @@ void gated_go(struct gated *g, struct loop *loop, struct workers *workers);
 void gated_connect(struct gated *g, enum program_id id, uint32_t worker, int fd);
 /* Writes what waits, then calls `drained`. */
 void gated_drain(struct gated *g);
-uint64_t gated_now_s(const struct gated *g);
+uint64_t gated_now_ms(const struct gated *g);
 
 /* --- journal.c ---------------------------------------------------------------------------- */
 

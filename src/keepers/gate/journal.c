@@ -21,16 +21,17 @@ static void written(void *context, const struct gate_row *row)
 	struct gated *g = context;
 	if (g->journal.anew)
 		return;
-	gate_batch_write(&g->journal.waiting, row->key, row->facts, row->ends_s);
+	gate_batch_write(&g->journal.waiting, row->key, row->facts, row->ends_ms);
 	collected(&g->journal);
 }
 
-static void removed(void *context, struct view key)
+static void removed(void *context, const struct gate_row *row, enum gate_end why)
 {
 	struct gated *g = context;
+	(void)why;
 	if (g->journal.anew)
 		return;
-	gate_batch_remove(&g->journal.waiting, key);
+	gate_batch_remove(&g->journal.waiting, row->key);
 	collected(&g->journal);
 }
 
@@ -48,7 +49,7 @@ static void add_durable(void *context, const struct gate_row *row)
 {
 	struct buffer *batch = context;
 	if (row->durable)
-		gate_batch_write(batch, row->key, row->facts, row->ends_s);
+		gate_batch_write(batch, row->key, row->facts, row->ends_ms);
 }
 
 /* In the thread: touches what only it has while `busy` holds. */
@@ -91,7 +92,7 @@ static void fill_batch(struct gated *g)
 	if (j->anew) {
 		buffer_clear(&j->waiting);
 		gate_batch_clear(&j->writing);
-		gate_table_each(g->table, gated_now_s(g), add_durable, &j->writing);
+		gate_table_each(g->table, gated_now_ms(g), add_durable, &j->writing);
 		j->anew = false;
 		return;
 	}

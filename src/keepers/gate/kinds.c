@@ -8,7 +8,7 @@ static const struct gate_kind kinds[] = {
 	{VIEW("guess:"), "wrong passwords, by address and by name", 0, BIT(PROGRAM_AUTH), false, true},
 	{VIEW("known:"), "addresses from which a user logged in", 0, BIT(PROGRAM_AUTH), true, false},
 	{VIEW("seen:"), "Message-IDs delivered to a mailbox (F-15)", 0, BIT(PROGRAM_DELIVER), true, false},
-	{VIEW("open:"), "addresses opened by a login (N-20)", BIT(PROGRAM_SMTPD), BIT(PROGRAM_POPD), true, false},
+	{VIEW("open:"), "addresses opened by a login (N-20)", BIT(PROGRAM_SMTPD), BIT(PROGRAM_AUTH), true, false},
 	{VIEW("block:"), "addresses refused after a flood", 0, BIT(PROGRAM_SMTPD), true, false},
 	{VIEW("mails:"), "recipients that a user wrote to (N-8)", 0, BIT(PROGRAM_SMTPD), false, true},
 	{VIEW("sts:"), "policies of domains (MTA-STS)", 0, BIT(PROGRAM_FETCH), true, false},
@@ -47,6 +47,7 @@ bool gate_kind_allows(
 	case GATE_OPEN:
 	case GATE_CLAIM:
 	case GATE_CHANGE:
+	case GATE_TOUCH:
 		return writes && !kind->counters;
 	case GATE_CLOSE:
 		return writes;

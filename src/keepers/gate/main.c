@@ -85,7 +85,7 @@ static void prepare(struct program *p)
 	gate.gated.drained = drained;
 	gate.gated.context = p;
 	take_boot(p);
-	gate.facts.wall_s = clock_wall_s();
+	gate.facts.wall_ms = clock_wall_ms();
 	gate.facts.monotonic_ms = clock_monotonic_ms();
 	const struct gate_seed seed = {random_u64(), random_u64()};
 	gated_begin(&gate.gated, &gate_limits_default, seed, &gate.facts, open_store());

@@ -10,11 +10,12 @@
 
 static_assert(GATE_KEY_MAX == GATE_TABLE_KEY_MAX, "the channel's and the table's limits agree");
 static_assert(GATE_FACTS_MAX == GATE_TABLE_FACTS_MAX, "the same");
-static_assert(GATE_LIFETIME_MAX == GATE_TABLE_LIFETIME_MAX_S, "the same");
+static_assert(GATE_LIFETIME_MAX_MS == GATE_TABLE_LIFETIME_MAX_MS, "the same");
+static_assert(GATE_WINDOW_MAX_MS == GATE_TABLE_WINDOW_MAX_MS, "the same");
 
-uint64_t gated_now_s(const struct gated *g)
+uint64_t gated_now_ms(const struct gated *g)
 {
-	return gate_clock_now_s(&g->clock, clock_monotonic_ms());
+	return gate_clock_now_ms(&g->clock, clock_monotonic_ms());
 }
 
 /* --- one question ------------------------------------------------------------------------- */
@@ -30,34 +31,35 @@ static struct answer carry_out(struct gated *g, const struct frame *f, bool dura
 {
 	const struct frame_value *v = f->values;
 	const struct view key = v[0].bytes;
-	const uint64_t now_s = gated_now_s(g);
-	struct gate_write write = {.key = key,
-		.facts = v[1].bytes,
-		.lifetime_s = (uint32_t)v[2].number,
-		.durable = durable};
+	const uint64_t now_ms = gated_now_ms(g);
+	struct gate_write write = {
+		.key = key, .facts = v[1].bytes, .lifetime_ms = v[2].number, .durable = durable};
 	struct answer a = {0};
 	switch ((enum any_gate_code)f->row->code) {
 	case GATE_LOOKUP:
-		a.error = gate_table_look_up(g->table, now_s, key, &a.row);
+		a.error = gate_table_look_up(g->table, now_ms, key, &a.row);
 		break;
 	case GATE_OPEN:
-		a.error = gate_table_open(g->table, now_s, &write, &a.row);
+		a.error = gate_table_open(g->table, now_ms, &write, &a.row);
 		break;
 	case GATE_CLAIM:
-		a.error = gate_table_claim(g->table, now_s, &write, &a.row);
+		a.error = gate_table_claim(g->table, now_ms, &write, &a.row);
 		break;
 	case GATE_CHANGE:
 		write.facts = v[2].bytes;
-		write.lifetime_s = (uint32_t)v[3].number;
-		a.error = gate_table_change(g->table, now_s, &write, v[1].bytes, &a.row);
+		write.lifetime_ms = v[3].number;
+		a.error = gate_table_change(g->table, now_ms, &write, v[1].bytes, &a.row);
+		break;
+	case GATE_TOUCH:
+		a.error = gate_table_touch(g->table, now_ms, key, v[1].number, &a.row);
 		break;
 	case GATE_CLOSE:
-		a.error = gate_table_close(g->table, now_s, key, v[1].bytes);
+		a.error = gate_table_close(g->table, now_ms, key, v[1].bytes);
 		a.error = a.error ? a.error : ERROR_MISSING;
 		break;
 	case GATE_COUNT:
 		a.counted = true;
-		a.error = gate_table_count(g->table, now_s, key, (uint32_t)v[1].number,
+		a.error = gate_table_count(g->table, now_ms, key, (uint32_t)v[1].number,
 			(uint32_t)v[2].number, &a.count);
 		break;
 	case GATE_ROW:
@@ -80,7 +82,7 @@ static void reply(struct gate_peer *peer, uint32_t stream, const struct answer *
 		channel_say(peer->channel, GATE_COUNTED, stream, frame_number(a->count));
 	else
 		channel_say(peer->channel, GATE_ROW, stream, frame_bytes(a->row.facts),
-			frame_number(a->row.left_s));
+			frame_number(a->row.left_ms));
 }
 
 static void said(void *context, const struct frame *f)
@@ -150,17 +152,17 @@ void gated_connect(struct gated *g, enum program_id id, uint32_t worker, int fd)
 
 struct restoring {
 	struct gated *gated;
-	uint64_t now_s;
+	uint64_t now_ms;
 	uint32_t counts[2]; /* restored, left out */
 };
 
-static void restore_row(void *context, struct view key, struct view facts, uint64_t ends_s)
+static void restore_row(void *context, struct view key, struct view facts, uint64_t ends_ms)
 {
 	struct restoring *r = context;
 	const struct gate_kind *kind = gate_kind_of(key);
 	const bool fine =
 		kind && kind->durable &&
-		gate_table_restore(r->gated->table, r->now_s, key, facts, ends_s) == ERROR_NONE;
+		gate_table_restore(r->gated->table, r->now_ms, key, facts, ends_ms) == ERROR_NONE;
 	r->counts[fine ? 0 : 1]++;
 }
 
@@ -171,21 +173,21 @@ void gated_begin(struct gated *g, const struct gate_limits *limits, struct gate_
 	g->journal.store = store;
 	g->clock = gate_clock_start(gate_store_mark(store), facts);
 	g->table = gate_table_new(limits, seed, &observer);
-	struct restoring r = {.gated = g, .now_s = gated_now_s(g)};
+	struct restoring r = {.gated = g, .now_ms = gated_now_ms(g)};
 	const enum error error = gate_store_load(store, restore_row, &r);
 	/* what was left out (expired meanwhile, or no kind of ours any more) leaves the file too */
 	g->journal.anew = r.counts[1] > 0;
 	if (error)
 		log_error("the gate's store cannot be read to its end", fact_error(error));
 	log_info("gate open", fact_number("rows", r.counts[0]), fact_number("over", r.counts[1]),
-		fact_number("time", r.now_s));
+		fact_number("time", r.now_ms));
 }
 
 static void on_tick(void *context)
 {
 	struct gated *g = context;
-	gate_table_sweep(g->table, gated_now_s(g), GATE_TICK_CHAINS);
-	timer_set(g->tick, GATE_TICK_MS);
+	const uint32_t over = gate_table_expire(g->table, gated_now_ms(g), GATE_TICK_ROWS);
+	timer_set(g->tick, over < GATE_TICK_ROWS ? GATE_TICK_MS : 0);
 }
 
 void gated_go(struct gated *g, struct loop *loop, struct workers *workers)

@@ -121,7 +121,8 @@ static void begin_gate(struct stage *s)
 {
 	static const struct gate_limits limits = {1000, 1000000};
 	static const struct workers_limits pool = {.threads = 1, .queue_max = 2};
-	struct gate_clock_facts facts = {.wall_s = 1000000, .monotonic_ms = clock_monotonic_ms()};
+	struct gate_clock_facts facts = {
+		.wall_ms = 1000000000, .monotonic_ms = clock_monotonic_ms()};
 	int fds[2];
 	s->has_gate = true;
 	s->gated.loop = s->loop;
@@ -300,16 +301,16 @@ void expect_success(const struct test_face *face, const char *user)
 void gate_add(struct stage *s, struct view key, uint32_t amount)
 {
 	uint64_t count;
-	assert_int_equal(gate_table_count(s->gated.table, gated_now_s(&s->gated), key, amount,
-				 GUESS_WINDOW_S, &count),
+	assert_int_equal(gate_table_count(s->gated.table, gated_now_ms(&s->gated), key, amount,
+				 GUESS_WINDOW_MS, &count),
 		ERROR_NONE);
 }
 
 uint64_t gate_count(struct stage *s, struct view key)
 {
 	uint64_t count;
-	assert_int_equal(gate_table_count(s->gated.table, gated_now_s(&s->gated), key, 0,
-				 GUESS_WINDOW_S, &count),
+	assert_int_equal(gate_table_count(s->gated.table, gated_now_ms(&s->gated), key, 0,
+				 GUESS_WINDOW_MS, &count),
 		ERROR_NONE);
 	return count;
 }

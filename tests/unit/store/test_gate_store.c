@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <lmdb.h>
 
 #include "store/gate_lmdb.h"
 #include "store/gate_table.h"
@@ -55,12 +56,12 @@ struct found {
 	char facts[GATE_TABLE_FACTS_MAX + 1];
 };
 
-static void find(void *context, struct view key, struct view facts, uint64_t ends_s)
+static void find(void *context, struct view key, struct view facts, uint64_t ends_ms)
 {
 	struct found *f = context;
 	assert_true(key.length > 0);
 	f->rows++;
-	f->sum += ends_s;
+	f->sum += ends_ms;
 	assert_true(view_copy(facts, f->facts, sizeof f->facts));
 }
 
@@ -150,6 +151,44 @@ static void test_all_or_nothing(void **state)
 	assert_int_equal(load(store).sum, 3);
 	gate_store_free(&store);
 	buffer_free(&b);
+}
+
+/* Protects: a file whose times are seconds is read as what it says, once, and written as one of today. */
+static void test_seconds(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		MDB_env *env;
+		MDB_txn *txn;
+		MDB_dbi rows;
+		static const uint8_t row_key[] = "seen:1";
+		uint8_t value[10] = {10, 0, 0, 0, 0, 0, 0, 0, 'o', 'k'};
+		uint8_t mark[32] = {77};
+		MDB_val k = {6, (void *)(uintptr_t)row_key};
+		MDB_val v = {sizeof value, value};
+		MDB_val mark_key = {8, (void *)(uintptr_t) "\0clock 1"};
+		MDB_val m = {sizeof mark, mark};
+		if (round == 0) {
+			assert_int_equal(mdb_env_create(&env), 0);
+			assert_int_equal(mdb_env_open(env, file_named("gate.mdb"),
+						 MDB_NOSUBDIR | MDB_NOLOCK, 0600),
+				0);
+			assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+			assert_int_equal(mdb_dbi_open(txn, NULL, 0, &rows), 0);
+			assert_int_equal(mdb_put(txn, rows, &k, &v, 0), 0);
+			assert_int_equal(mdb_put(txn, rows, &mark_key, &m, 0), 0);
+			assert_int_equal(mdb_txn_commit(txn), 0);
+			mdb_env_close(env);
+		}
+		struct gate_store *store = open_store(4 * MIB);
+		struct cursor c = cursor_of(gate_store_mark(store));
+		assert_int_equal(cursor_u64(&c), 78000);
+		const struct found f = load(store);
+		assert_int_equal(f.rows, 1);
+		assert_int_equal(f.sum, 10000);
+		assert_string_equal(f.facts, "ok");
+		gate_store_free(&store);
+	}
 }
 
 /* Writes batch after batch: in each, all 50 rows end at the batch's number. Says each that is done. */
@@ -250,6 +289,7 @@ int main(void)
 		WITH(test_reopen),
 		WITH(test_largest),
 		WITH(test_all_or_nothing),
+		WITH(test_seconds),
 		WITH(test_kill),
 		WITH(test_damaged),
 		cmocka_unit_test(test_no_directory),

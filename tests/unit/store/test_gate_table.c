@@ -21,15 +21,15 @@ static struct gate_table *table_of(uint32_t rows_max, size_t octets_max)
 
 /* --- operations, table-driven ------------------------------------------------------------- */
 
-enum op { LOOKUP, OPEN, CLAIM, CHANGE, CLOSE, ADD };
+enum op { LOOKUP, OPEN, CLAIM, CHANGE, TOUCH, CLOSE, ADD };
 
 struct step {
-	uint64_t now_s;
+	uint64_t now_ms;
 	enum op op;
 	const char *key;
 	const char *facts;
 	const char *old;
-	uint32_t number; /* lifetime, or amount */
+	uint64_t number; /* lifetime, or amount */
 	enum error error;
 	const char *stands; /* facts afterwards */
 	uint64_t left; /* or count */
@@ -39,20 +39,22 @@ static enum error perform(
 	struct gate_table *t, const struct step *s, struct gate_row *row, uint64_t *count)
 {
 	const struct gate_write w = {
-		.key = view_text(s->key), .facts = view_text(s->facts), .lifetime_s = s->number};
+		.key = view_text(s->key), .facts = view_text(s->facts), .lifetime_ms = s->number};
 	switch (s->op) {
 	case LOOKUP:
-		return gate_table_look_up(t, s->now_s, w.key, row);
+		return gate_table_look_up(t, s->now_ms, w.key, row);
 	case OPEN:
-		return gate_table_open(t, s->now_s, &w, row);
+		return gate_table_open(t, s->now_ms, &w, row);
 	case CLAIM:
-		return gate_table_claim(t, s->now_s, &w, row);
+		return gate_table_claim(t, s->now_ms, &w, row);
 	case CHANGE:
-		return gate_table_change(t, s->now_s, &w, view_text(s->old), row);
+		return gate_table_change(t, s->now_ms, &w, view_text(s->old), row);
+	case TOUCH:
+		return gate_table_touch(t, s->now_ms, w.key, s->number, row);
 	case CLOSE:
-		return gate_table_close(t, s->now_s, w.key, view_text(s->old));
+		return gate_table_close(t, s->now_ms, w.key, view_text(s->old));
 	case ADD:
-		return gate_table_count(t, s->now_s, w.key, s->number, 60, count);
+		return gate_table_count(t, s->now_ms, w.key, (uint32_t)s->number, 60, count);
 	}
 	return ERROR_NONE;
 }
@@ -89,6 +91,14 @@ static void test_operations(void **state)
 		{331, CHANGE, "none", "x", "", 10, ERROR_MISSING, "", 0},
 		{332, OPEN, "e", "", "", 10, ERROR_NONE, "", 10},
 		{332, CHANGE, "e", "full", "", 10, ERROR_NONE, "full", 10},
+		/* touch what stands, up to its last moment */
+		{340, OPEN, "t", "x", "", 10, ERROR_NONE, "x", 10},
+		{345, TOUCH, "t", "", "", 3, ERROR_NONE, "x", 3},
+		{348, TOUCH, "t", "", "", 20, ERROR_NONE, "x", 20},
+		{348, TOUCH, "t", "", "", GATE_TABLE_LIFETIME_MAX_MS + 1, ERROR_PROTOCOL, "", 0},
+		{368, LOOKUP, "t", "", "", 0, ERROR_NONE, "x", 0},
+		{369, TOUCH, "t", "", "", 20, ERROR_MISSING, "", 0},
+		{369, LOOKUP, "t", "", "", 0, ERROR_MISSING, "", 0},
 		/* close */
 		{400, OPEN, "d", "x", "", 10, ERROR_NONE, "x", 10},
 		{400, CLOSE, "d", "", "y", 0, ERROR_NONE, "", 0},
@@ -103,6 +113,7 @@ static void test_operations(void **state)
 		{500, ADD, "n", "", "", 2, ERROR_NONE, "", 2},
 		{500, LOOKUP, "n", "", "", 0, ERROR_PROTOCOL, "", 0},
 		{500, CLAIM, "n", "x", "", 9, ERROR_PROTOCOL, "", 0},
+		{500, TOUCH, "n", "", "", 9, ERROR_PROTOCOL, "", 0},
 		{500, CHANGE, "n", "x", "", 9, ERROR_PROTOCOL, "", 0},
 		{500, OPEN, "f", "x", "", 9, ERROR_NONE, "x", 9},
 		{500, ADD, "f", "", "", 1, ERROR_PROTOCOL, "", 0},
@@ -116,11 +127,11 @@ static void test_operations(void **state)
 		{601, ADD, "m", "", "", 0, ERROR_NONE, "", 0},
 		/* limits */
 		{700, OPEN, "", "x", "", 1, ERROR_PROTOCOL, "", 0},
-		{700, OPEN, "l", "x", "", GATE_TABLE_LIFETIME_MAX_S, ERROR_NONE, "x",
-			GATE_TABLE_LIFETIME_MAX_S},
-		{700, OPEN, "l", "x", "", GATE_TABLE_LIFETIME_MAX_S + 1, ERROR_PROTOCOL, "", 0},
+		{700, OPEN, "l", "x", "", GATE_TABLE_LIFETIME_MAX_MS, ERROR_NONE, "x",
+			GATE_TABLE_LIFETIME_MAX_MS},
+		{700, OPEN, "l", "x", "", GATE_TABLE_LIFETIME_MAX_MS + 1, ERROR_PROTOCOL, "", 0},
 		/* a time that goes back lengthens nothing past what was written */
-		{690, LOOKUP, "l", "", "", 0, ERROR_NONE, "x", GATE_TABLE_LIFETIME_MAX_S},
+		{690, LOOKUP, "l", "", "", 0, ERROR_NONE, "x", GATE_TABLE_LIFETIME_MAX_MS},
 	};
 	struct gate_table *t = table_of(100, 100000);
 	for (size_t i = 0; i < COUNT(steps); i++) {
@@ -129,9 +140,9 @@ static void test_operations(void **state)
 		uint64_t count = 0;
 		const enum error error = perform(t, s, &row, &count);
 		if (error != s->error || !view_equal(row.facts, view_text(s->stands)) ||
-			(s->op == ADD ? count : row.left_s) != s->left)
+			(s->op == ADD ? count : row.left_ms) != s->left)
 			fail_msg("step %zu: error %s, %u left, %u counted", i, error_name(error),
-				(unsigned)row.left_s, (unsigned)count);
+				(unsigned)row.left_ms, (unsigned)count);
 	}
 	gate_table_free(&t);
 }
@@ -145,7 +156,7 @@ static void test_sizes(void **state)
 	struct gate_row row;
 	struct gate_write w = {.key = view_of(octets, GATE_TABLE_KEY_MAX),
 		.facts = view_of(octets, GATE_TABLE_FACTS_MAX),
-		.lifetime_s = 1};
+		.lifetime_ms = 1};
 	assert_int_equal(gate_table_open(t, 1, &w, &row), ERROR_NONE);
 	w.facts.length++;
 	assert_int_equal(gate_table_open(t, 1, &w, &row), ERROR_PROTOCOL);
@@ -154,10 +165,8 @@ static void test_sizes(void **state)
 	assert_int_equal(gate_table_open(t, 1, &w, &row), ERROR_PROTOCOL);
 	uint64_t n;
 	assert_int_equal(gate_table_count(t, 1, VIEW("k"), 1, 0, &n), ERROR_PROTOCOL);
-	assert_int_equal(gate_table_count(t, 1, VIEW("k"), 1, GATE_TABLE_LIFETIME_MAX_S + 1, &n),
-		ERROR_PROTOCOL);
 	assert_int_equal(
-		gate_table_count(t, 1, VIEW("k"), 1, GATE_TABLE_LIFETIME_MAX_S, &n), ERROR_NONE);
+		gate_table_count(t, 1, VIEW("k"), 1, GATE_TABLE_WINDOW_MAX_MS, &n), ERROR_NONE);
 	gate_table_free(&t);
 }
 
@@ -168,7 +177,7 @@ static void test_window(void **state)
 {
 	(void)state;
 	static const struct {
-		uint64_t now_s;
+		uint64_t now_ms;
 		uint32_t amount;
 		uint64_t count;
 	} steps[] = {
@@ -192,8 +201,8 @@ static void test_window(void **state)
 	struct gate_table *t = table_of(10, 100000);
 	uint64_t count;
 	for (size_t i = 0; i < COUNT(steps); i++) {
-		assert_int_equal(
-			gate_table_count(t, steps[i].now_s, VIEW("k"), steps[i].amount, 10, &count),
+		assert_int_equal(gate_table_count(t, steps[i].now_ms, VIEW("k"), steps[i].amount,
+					 10, &count),
 			ERROR_NONE);
 		if (count != steps[i].count)
 			fail_msg("step %zu: %u", i, (unsigned)count);
@@ -222,9 +231,9 @@ static void test_counter_ends(void **state)
 	struct gate_table *t = table_of(10, 100000);
 	uint64_t count;
 	assert_int_equal(gate_table_count(t, 100, VIEW("k"), 8, 10, &count), ERROR_NONE);
-	assert_int_equal(gate_table_sweep(t, 119, 100), 0);
+	assert_int_equal(gate_table_expire(t, 119, 100), 0);
 	assert_int_equal(gate_table_counts(t).counters, 1);
-	assert_int_equal(gate_table_sweep(t, 120, 100), 1);
+	assert_int_equal(gate_table_expire(t, 120, 100), 1);
 	assert_int_equal(gate_table_counts(t).counters, 0);
 	assert_int_equal(gate_table_counts(t).octets, 0);
 	gate_table_free(&t);
@@ -232,18 +241,18 @@ static void test_counter_ends(void **state)
 
 /* --- bounds ------------------------------------------------------------------------------- */
 
-static enum error open_numbered(struct gate_table *t, uint64_t now_s, unsigned n, uint32_t life_s)
+static enum error open_numbered(struct gate_table *t, uint64_t now_ms, unsigned n, uint32_t life_ms)
 {
 	struct gate_row row;
 	uint8_t key[2] = {(uint8_t)n, (uint8_t)(n >> 8)};
-	const struct gate_write w = {.key = view_of(key, 2), .lifetime_s = life_s};
-	return gate_table_open(t, now_s, &w, &row);
+	const struct gate_write w = {.key = view_of(key, 2), .lifetime_ms = life_ms};
+	return gate_table_open(t, now_ms, &w, &row);
 }
 
-static enum error count_numbered(struct gate_table *t, uint64_t now_s, unsigned n, uint64_t *count)
+static enum error count_numbered(struct gate_table *t, uint64_t now_ms, unsigned n, uint64_t *count)
 {
 	uint8_t key[3] = {(uint8_t)n, (uint8_t)(n >> 8), 'c'};
-	return gate_table_count(t, now_s, view_of(key, 3), 1, 60, count);
+	return gate_table_count(t, now_ms, view_of(key, 3), 1, 60, count);
 }
 
 /* Protects: at the bound counters give way, the oldest first; rows never do; expired ones do. */
@@ -280,7 +289,7 @@ static void test_bound_octets(void **state)
 	static uint8_t octets[512];
 	struct gate_table *t = table_of(1000, 2000);
 	struct gate_row row;
-	struct gate_write w = {.facts = view_of(octets, sizeof octets), .lifetime_s = 9};
+	struct gate_write w = {.facts = view_of(octets, sizeof octets), .lifetime_ms = 9};
 	unsigned n = 0;
 	uint8_t key;
 	enum error error = ERROR_NONE;
@@ -292,7 +301,7 @@ static void test_bound_octets(void **state)
 	assert_int_equal(error, ERROR_LIMIT);
 	assert_int_equal(n, 4);
 	assert_true(gate_table_counts(t).octets <= 2000);
-	gate_table_sweep(t, 11, 2000);
+	gate_table_expire(t, 11, 2000);
 	assert_int_equal(gate_table_counts(t).octets, 0);
 	gate_table_free(&t);
 }
@@ -302,6 +311,7 @@ static void test_bound_octets(void **state)
 struct told {
 	unsigned written;
 	unsigned removed;
+	unsigned expired; /* of those */
 };
 
 static void told_written(void *context, const struct gate_row *row)
@@ -310,10 +320,12 @@ static void told_written(void *context, const struct gate_row *row)
 	((struct told *)context)->written++;
 }
 
-static void told_removed(void *context, struct view key)
+static void told_removed(void *context, const struct gate_row *row, enum gate_end why)
 {
-	(void)key;
-	((struct told *)context)->removed++;
+	struct told *told = context;
+	assert_true(row->key.length > 0);
+	told->removed++;
+	told->expired += why == GATE_END_EXPIRED;
 }
 
 /* Protects: the store hears of every change to durable rows, and of nothing else. */
@@ -326,7 +338,7 @@ static void test_observer(void **state)
 	struct gate_table *t = gate_table_new(&limits, seed, &observer);
 	struct gate_row row;
 	uint64_t count;
-	struct gate_write w = {.key = VIEW("a"), .facts = VIEW("1"), .lifetime_s = 10};
+	struct gate_write w = {.key = VIEW("a"), .facts = VIEW("1"), .lifetime_ms = 10};
 	assert_int_equal(gate_table_open(t, 1, &w, &row), ERROR_NONE);
 	assert_int_equal(gate_table_count(t, 1, VIEW("c"), 1, 9, &count), ERROR_NONE);
 	assert_int_equal(told.written, 0);
@@ -342,8 +354,9 @@ static void test_observer(void **state)
 	assert_int_equal(told.removed, 1);
 	assert_int_equal(gate_table_restore(t, 1, VIEW("r"), VIEW("x"), 5), ERROR_NONE);
 	assert_int_equal(told.written, 2);
-	gate_table_sweep(t, 100, 1000);
+	gate_table_expire(t, 100, 1000);
 	assert_int_equal(told.removed, 2);
+	assert_int_equal(told.expired, 1);
 	assert_int_equal(gate_table_counts(t).rows, 0);
 	gate_table_free(&t);
 }
@@ -360,15 +373,16 @@ static void test_restore(void **state)
 	assert_int_equal(gate_table_restore(t, 100, VIEW_NONE, VIEW("x"), 200), ERROR_PROTOCOL);
 	assert_int_equal(gate_table_restore(t, 100, VIEW("b"), VIEW("x"), UINT64_MAX), ERROR_NONE);
 	assert_int_equal(gate_table_look_up(t, 100, VIEW("b"), &row), ERROR_NONE);
-	assert_int_equal(row.left_s, GATE_TABLE_LIFETIME_MAX_S);
-	assert_int_equal(gate_table_look_up(t, 101 + GATE_TABLE_LIFETIME_MAX_S, VIEW("b"), &row),
+	assert_int_equal(row.left_ms, GATE_TABLE_LIFETIME_MAX_MS);
+	assert_int_equal(gate_table_look_up(t, 101 + GATE_TABLE_LIFETIME_MAX_MS, VIEW("b"), &row),
 		ERROR_MISSING);
 	gate_table_free(&t);
 }
 
 /* --- clock -------------------------------------------------------------------------------- */
 
-#define DAY 86400u
+#define WALL INT64_C(1000000000)
+#define DAY (INT64_C(86400) * 1000)
 #define BOOT_1    \
 	{         \
 		1 \
@@ -384,44 +398,73 @@ static void test_clock(void **state)
 	(void)state;
 	static const struct {
 		const char *what;
-		struct gate_clock_facts before; /* the mark is made 100 s after it */
+		struct gate_clock_facts before; /* the mark is made 100.007 s after it */
 		struct gate_clock_facts after;
-		uint64_t now_s;
+		uint64_t now_ms;
 	} cases[] = {
-		{"same boot", {1000000, 5000, BOOT_1}, {1000130, 135000, BOOT_1}, 1000130},
-		{"same boot, clock set back", {1000000, 5000, BOOT_1}, {50, 135000, BOOT_1},
-			1000130},
-		{"same boot, clock set forward", {1000000, 5000, BOOT_1}, {9000000, 135000, BOOT_1},
-			1000130},
-		{"reboot", {1000000, 5000, BOOT_1}, {1000400, 1000, BOOT_2}, 1000400},
-		{"reboot into the past", {1000000, 5000, BOOT_1}, {7, 1000, BOOT_2}, 1000100},
-		{"reboot before 1970", {1000000, 5000, BOOT_1}, {-7, 1000, BOOT_2}, 1000100},
-		{"reboot, 29 days", {1000000, 5000, BOOT_1}, {1000100 + 29 * DAY, 1000, BOOT_2},
-			1000100 + 29 * DAY},
-		{"reboot into the future", {1000000, 5000, BOOT_1},
-			{1000100 + 31 * DAY, 1000, BOOT_2}, 1000100 + 30 * DAY},
-		{"boot unknown", {1000000, 5000, {0}}, {1000400, 1000, {0}}, 1000400},
-		{"boot unknown, later", {1000000, 5000, {0}}, {1000400, 900000, {0}}, 1000400},
+		{"same boot", {WALL, 5000, BOOT_1}, {WALL + 130001, 135000, BOOT_1}, WALL + 130000},
+		{"same boot, clock set back", {WALL, 5000, BOOT_1}, {50, 135000, BOOT_1},
+			WALL + 130000},
+		{"same boot, clock set forward", {WALL, 5000, BOOT_1}, {9 * WALL, 135000, BOOT_1},
+			WALL + 130000},
+		{"reboot", {WALL, 5000, BOOT_1}, {WALL + 400001, 1000, BOOT_2}, WALL + 400001},
+		{"reboot into the past", {WALL, 5000, BOOT_1}, {7, 1000, BOOT_2}, WALL + 100007},
+		{"reboot before 1970", {WALL, 5000, BOOT_1}, {-7, 1000, BOOT_2}, WALL + 100007},
+		{"reboot, 30 days", {WALL, 5000, BOOT_1}, {WALL + 100007 + 30 * DAY, 1000, BOOT_2},
+			WALL + 100007 + 30 * DAY},
+		{"reboot into the future", {WALL, 5000, BOOT_1},
+			{WALL + 100008 + 30 * DAY, 1000, BOOT_2}, WALL + 100007 + 30 * DAY},
+		{"boot unknown", {WALL, 5000, {0}}, {WALL + 400000, 1000, {0}}, WALL + 400000},
+		{"boot unknown, later", {WALL, 5000, {0}}, {WALL + 400000, 900000, {0}},
+			WALL + 400000},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct buffer mark = buffer_new(GATE_CLOCK_MARK_OCTETS);
 		const struct gate_clock first = gate_clock_start(VIEW_NONE, &cases[i].before);
-		assert_int_equal(gate_clock_now_s(&first, 5000), 1000000);
-		gate_clock_mark(&first, 105000, &mark);
+		assert_int_equal(gate_clock_now_ms(&first, 5000), WALL);
+		gate_clock_mark(&first, 105007, &mark);
 		assert_int_equal(mark.length, GATE_CLOCK_MARK_OCTETS);
 		const struct gate_clock next =
 			gate_clock_start(buffer_view(&mark), &cases[i].after);
 		const uint64_t at_ms = cases[i].after.monotonic_ms;
-		if (gate_clock_now_s(&next, at_ms) != cases[i].now_s)
+		if (gate_clock_now_ms(&next, at_ms) != cases[i].now_ms)
 			fail_msg("%s: %llu", cases[i].what,
-				(unsigned long long)gate_clock_now_s(&next, at_ms));
-		assert_int_equal(gate_clock_now_s(&next, at_ms + 9999), cases[i].now_s + 9);
+				(unsigned long long)gate_clock_now_ms(&next, at_ms));
+		assert_int_equal(gate_clock_now_ms(&next, at_ms + 9999), cases[i].now_ms + 9999);
 		buffer_truncate(&mark, GATE_CLOCK_MARK_OCTETS - 1);
 		const struct gate_clock bad =
 			gate_clock_start(buffer_view(&mark), &cases[0].before);
-		assert_int_equal(gate_clock_now_s(&bad, 5000), 1000000);
+		assert_int_equal(gate_clock_now_ms(&bad, 5000), WALL);
 		buffer_free(&mark);
 	}
+}
+
+/* Protects: a mark in seconds, as an earlier version wrote it, is the same moment, never an earlier one; what is
+ * none stays none. */
+static void test_clock_in_seconds(void **state)
+{
+	(void)state;
+	const struct gate_clock_facts facts = {WALL + 50000, 135000, BOOT_1};
+	struct buffer old = buffer_new(64);
+	struct buffer mark = buffer_new(64);
+	buffer_add_u64(&old, WALL / 1000);
+	buffer_add_u64(&old, 35000);
+	buffer_add(&old, view_of(facts.boot, sizeof facts.boot));
+	gate_clock_mark_of_s(buffer_view(&old), &mark);
+	const struct gate_clock clock = gate_clock_start(buffer_view(&mark), &facts);
+	assert_int_equal(gate_clock_now_ms(&clock, 135000), WALL + 1000 + 100000);
+	buffer_clear(&mark);
+	gate_clock_mark_of_s(VIEW("short"), &mark);
+	assert_int_equal(mark.length, 0);
+	buffer_clear(&old);
+	buffer_add_u64(&old, UINT64_MAX);
+	gate_clock_mark_of_s(buffer_view(&old), &mark);
+	const struct gate_clock wild = gate_clock_start(buffer_view(&mark), &facts);
+	assert_int_equal(gate_clock_now_ms(&wild, 135000), WALL + 50000);
+	assert_int_equal(gate_clock_ms_of_s(7), 7000);
+	assert_int_equal(gate_clock_ms_of_s(UINT64_MAX / 1000 + 1), UINT64_MAX);
+	buffer_free(&old);
+	buffer_free(&mark);
 }
 
 /* Protects: the hash is the published one (reference vector of its authors). */
@@ -448,6 +491,7 @@ int main(void)
 		cmocka_unit_test(test_observer),
 		cmocka_unit_test(test_restore),
 		cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_clock_in_seconds),
 		cmocka_unit_test(test_hash),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
