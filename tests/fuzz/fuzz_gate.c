@@ -64,17 +64,7 @@ static void play_gate(struct cursor *in)
 	peers_play(&all, in);
 	gate_table_each(g->table, gated_now_ms(g), check_row, NULL);
 	must(gate_table_counts(g->table).rows <= limits.rows_max);
-	for (size_t i = 0; i < GATE_PEERS_MAX; i++)
-		channel_free(&g->peers[i].channel);
-	watch_free(&g->journal.reaper);
-	workers_free(&g->journal.workers);
-	timer_free(&g->journal.timer);
-	timer_free(&g->tick);
-	buffer_free(&g->journal.waiting);
-	buffer_free(&g->journal.writing);
-	buffer_free(&g->journal.mark);
-	gate_store_free(&g->journal.store);
-	gate_table_free(&g->table);
+	gated_end(g);
 	loop_free(&all.loop);
 	memory_free(g);
 }

@@ -5,7 +5,7 @@ import time
 
 from house import HANA, LOCAL, NAME, PASSWORDS, SEKISHO, STRANGER, House, contains, equal, mail, until
 
-COMMANDS = ('serve', 'setup', 'check', 'user', 'queue', 'explain', 'trace', 'status', 'reload')
+COMMANDS = ('serve', 'setup', 'check', 'user', 'queue', 'explain', 'gate', 'trace', 'status', 'reload')
 
 
 def bare(*words, code=0, env=None):
@@ -39,7 +39,7 @@ def test_help_of_each():
 
 def test_without_a_server():
     with House(start=False) as h:
-        for words in (('queue',), ('queue', '--json'), ('status',), ('trace', LOCAL), ('reload',)):
+        for words in (('queue',), ('queue', '--json'), ('gate',), ('status',), ('trace', LOCAL), ('reload',)):
             refused(h, *words, code=69, says='the server is not running')
 
 

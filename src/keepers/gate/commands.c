@@ -102,29 +102,38 @@ static void say_status(struct gated *g, struct printing *p)
 		text_number(c.rows), text_number(c.counters), text_number(c.octets),
 		text_number(c.expired), text_number(c.evicted), text_number(c.refused),
 		text_number(asked), text_number(denied));
-	text_add(&p->out, "batches={} store={}\n", text_number(g->journal.batches),
+	text_add(&p->out, "batches={} store={}", text_number(g->journal.batches),
 		text_string(g->journal.failing ? error_name(g->journal.failing) : "fine"));
+	if (g->live) {
+		buffer_add_octet(&p->out, ' ');
+		g->live->ops->status(g->live, &p->out);
+	}
+	buffer_add_octet(&p->out, '\n');
 }
 
-unsigned gated_command(struct gated *g, struct view words,
-	void (*output)(void *context, struct view octets), void *context)
+void gated_command(struct gated *g, struct view words, const struct gate_asker *asker)
 {
-	struct printing p = {.out = buffer_new(OUTPUT_MAX), .output = output, .context = context};
+	struct printing p = {
+		.out = buffer_new(OUTPUT_MAX), .output = asker->output, .context = asker->context};
 	const size_t skip = view_equal(program_word(words, 0), VIEW("gate")) ? 1 : 0;
 	const struct view verb = program_word(words, skip);
 	unsigned code = 0;
 	p.json = view_equal(program_word(words, skip + 1), VIEW("--json"));
-	if (view_equal(verb, VIEW("list"))) {
+	if (view_equal(verb, VIEW("rows"))) {
 		list_rows(g, &p);
 	} else if (view_equal(verb, VIEW("counts"))) {
 		count_rows(g, &p);
 	} else if (view_equal(verb, VIEW("status"))) {
 		say_status(g, &p);
+	} else if (hand_command(g, verb, words, asker)) {
+		buffer_free(&p.out);
+		return;
 	} else {
-		buffer_add(&p.out, VIEW("gate answers: list [--json], counts, status\n"));
+		buffer_add(&p.out,
+			VIEW("gate answers: list, open, close, rows [--json], counts, status\n"));
 		code = EXIT_USAGE;
 	}
 	hand_over(&p);
 	buffer_free(&p.out);
-	return code;
+	asker->done(asker->context, code);
 }

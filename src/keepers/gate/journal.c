@@ -16,31 +16,27 @@ static void collected(struct journal *j)
 	j->anew = true;
 }
 
-static void written(void *context, const struct gate_row *row)
+void journal_written(struct gated *g, const struct gate_row *row)
 {
-	struct gated *g = context;
 	if (g->journal.anew)
 		return;
 	gate_batch_write(&g->journal.waiting, row->key, row->facts, row->ends_ms);
 	collected(&g->journal);
 }
 
-static void removed(void *context, const struct gate_row *row, enum gate_end why)
+void journal_removed(struct gated *g, struct view key)
 {
-	struct gated *g = context;
-	(void)why;
 	if (g->journal.anew)
 		return;
-	gate_batch_remove(&g->journal.waiting, row->key);
+	gate_batch_remove(&g->journal.waiting, key);
 	collected(&g->journal);
 }
 
-struct gate_observer journal_observer(struct gated *g)
+void journal_begin(struct gated *g)
 {
 	g->journal.waiting = buffer_new(JOURNAL_OCTETS_MAX);
 	g->journal.writing = buffer_new(EVERYTHING_OCTETS_MAX);
 	g->journal.mark = buffer_new(GATE_CLOCK_MARK_OCTETS);
-	return (struct gate_observer){written, removed, g};
 }
 
 /* --- writing ------------------------------------------------------------------------------ */
@@ -142,6 +138,18 @@ void journal_go(struct gated *g, struct workers *workers)
 	watch_want(j->reaper, WATCH_READ);
 	j->timer = timer_new(g->loop, on_timer, g);
 	timer_set(j->timer, 0);
+}
+
+void journal_end(struct gated *g)
+{
+	struct journal *j = &g->journal;
+	watch_free(&j->reaper);
+	workers_free(&j->workers);
+	timer_free(&j->timer);
+	buffer_free(&j->waiting);
+	buffer_free(&j->writing);
+	buffer_free(&j->mark);
+	gate_store_free(&j->store);
 }
 
 void journal_drain(struct gated *g)

@@ -17,6 +17,8 @@ struct gate_kind {
 	uint32_t readers; /* bits 1u << enum program_id: LOOKUP, COUNT of 0 */
 	uint32_t writers; /* the rest; they may read too */
 	bool durable;
+	bool shared; /* where several hosts have one store, it holds these */
+	bool tails; /* keys as in store/gate_open.h */
 	bool counters; /* COUNT and CLOSE only; else no COUNT */
 };
 

@@ -32,6 +32,18 @@ static void begin(struct program *p)
 	gate.gated.loop = p->loop;
 }
 
+static const char *config(struct program *p, uint64_t generation, int fd)
+{
+	struct snapshot *snapshot = NULL;
+	(void)p;
+	(void)generation;
+	if (snapshot_map(fd, &snapshot) != ERROR_NONE)
+		return "gate cannot read its snapshot";
+	gated_config(&gate.gated, snapshot);
+	snapshot_drop(&snapshot);
+	return NULL;
+}
+
 static void broken(void *context, enum program_id id, uint32_t worker, const char *why)
 {
 	program_peer_broken(context, id, worker, why);
@@ -115,16 +127,25 @@ static void output(void *context, struct view octets)
 	program_output(a->program, a->stream, octets);
 }
 
+static void done(void *context, unsigned exit_code)
+{
+	struct answer *a = context;
+	program_done(a->program, a->stream, exit_code);
+	memory_free(a);
+}
+
 static void command(struct program *p, uint32_t stream, struct view words)
 {
-	struct answer a = {p, stream};
-	program_done(p, stream, gated_command(&gate.gated, words, output, &a));
+	struct answer *a = memory_new(1, sizeof *a);
+	*a = (struct answer){p, stream};
+	gated_command(&gate.gated, words, &(struct gate_asker){output, done, a});
 }
 
 int main(int argc, char **argv)
 {
 	static const struct program_ops ops = {
 		.begin = begin,
+		.config = config,
 		.peer = peer,
 		.given = given,
 		.prepare = prepare,

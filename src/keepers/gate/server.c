@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "channels/any_gate.h"
 #include "keepers/gate/kinds.h"
+#include "store/gate_open.h"
 
 #include <assert.h>
 #include <unistd.h>
@@ -20,69 +21,118 @@ uint64_t gated_now_ms(const struct gated *g)
 
 /* --- one question ------------------------------------------------------------------------- */
 
-struct answer {
-	enum error error; /* ERROR_MISSING is NONE */
-	bool counted;
-	uint64_t count;
-	struct gate_row row;
-};
-
-static struct answer carry_out(struct gated *g, const struct frame *f, bool durable)
+static struct gate_op op_of(const struct frame *f, bool durable)
 {
 	const struct frame_value *v = f->values;
-	const struct view key = v[0].bytes;
-	const uint64_t now_ms = gated_now_ms(g);
-	struct gate_write write = {
-		.key = key, .facts = v[1].bytes, .lifetime_ms = v[2].number, .durable = durable};
-	struct answer a = {0};
-	switch ((enum any_gate_code)f->row->code) {
-	case GATE_LOOKUP:
-		a.error = gate_table_look_up(g->table, now_ms, key, &a.row);
-		break;
+	struct gate_op op = {
+		.code = (enum any_gate_code)f->row->code, .key = v[0].bytes, .durable = durable};
+	switch (op.code) {
 	case GATE_OPEN:
-		a.error = gate_table_open(g->table, now_ms, &write, &a.row);
-		break;
 	case GATE_CLAIM:
-		a.error = gate_table_claim(g->table, now_ms, &write, &a.row);
+		op.facts = v[1].bytes;
+		op.lifetime_ms = v[2].number;
 		break;
 	case GATE_CHANGE:
-		write.facts = v[2].bytes;
-		write.lifetime_ms = v[3].number;
-		a.error = gate_table_change(g->table, now_ms, &write, v[1].bytes, &a.row);
+		op.old = v[1].bytes;
+		op.facts = v[2].bytes;
+		op.lifetime_ms = v[3].number;
 		break;
 	case GATE_TOUCH:
-		a.error = gate_table_touch(g->table, now_ms, key, v[1].number, &a.row);
+		op.lifetime_ms = v[1].number;
 		break;
 	case GATE_CLOSE:
-		a.error = gate_table_close(g->table, now_ms, key, v[1].bytes);
-		a.error = a.error ? a.error : ERROR_MISSING;
+		op.old = v[1].bytes;
 		break;
 	case GATE_COUNT:
-		a.counted = true;
-		a.error = gate_table_count(g->table, now_ms, key, (uint32_t)v[1].number,
-			(uint32_t)v[2].number, &a.count);
+		op.amount = (uint32_t)v[1].number;
+		op.window_ms = (uint32_t)v[2].number;
 		break;
+	case GATE_LOOKUP:
 	case GATE_ROW:
 	case GATE_NONE:
 	case GATE_COUNTED:
 	case GATE_FAILED:
 	case GATE_CODES:
-		a.error = ERROR_PROTOCOL;
+		break;
 	}
-	return a;
+	return op;
 }
 
-static void reply(struct gate_peer *peer, uint32_t stream, const struct answer *a)
+static void reply(const struct gate_peer *peer, uint32_t stream, const struct gate_result *r)
 {
-	if (a->error == ERROR_MISSING)
+	if (r->error == ERROR_MISSING)
 		channel_say(peer->channel, GATE_NONE, stream);
-	else if (a->error)
-		channel_say(peer->channel, GATE_FAILED, stream, frame_number((uint64_t)a->error));
-	else if (a->counted)
-		channel_say(peer->channel, GATE_COUNTED, stream, frame_number(a->count));
+	else if (r->error)
+		channel_say(peer->channel, GATE_FAILED, stream, frame_number((uint64_t)r->error));
+	else if (r->counted)
+		channel_say(peer->channel, GATE_COUNTED, stream, frame_number(r->count));
 	else
-		channel_say(peer->channel, GATE_ROW, stream, frame_bytes(a->row.facts),
-			frame_number(a->row.left_ms));
+		channel_say(peer->channel, GATE_ROW, stream, frame_bytes(r->facts),
+			frame_number(r->left_ms));
+}
+
+void gated_answer(struct gate_ticket ticket, const struct gate_result *result)
+{
+	struct gate_peer *peer = ticket.peer;
+	if (ticket.waiter) {
+		ticket.waiter->answered(ticket.waiter, result);
+		return;
+	}
+	if (!peer || peer->serial != ticket.serial || !streams_take(&peer->open, ticket.stream))
+		return;
+	reply(peer, ticket.stream, result);
+}
+
+struct gate_live *gated_live(struct gated *g, const struct gate_kind *kind)
+{
+	return g->live && g->live->ops->takes(g->live, kind) ? g->live : NULL;
+}
+
+void gated_ask(struct gated *g, const struct gate_op *op, struct gate_waiter *waiter)
+{
+	struct gate_live *live = gated_live(g, gate_kind_of(op->key));
+	struct gate_result r;
+	if (!live)
+		r = local_ask(g, op);
+	else if (!live->ops->ask(live, op, (struct gate_ticket){.waiter = waiter}, &r))
+		return;
+	waiter->answered(waiter, &r);
+}
+
+void gated_walk(struct gated *g, struct gate_walk *walk)
+{
+	struct gate_live *live = gated_live(g, gate_kind_of(walk->prefix));
+	if (live)
+		live->ops->walk(live, walk);
+	else
+		local_walk(g, walk);
+}
+
+/* True: *result_out is the answer, now. */
+static bool ask(struct gate_peer *peer, const struct frame *f, const struct gate_kind *kind,
+	struct gate_result *result_out)
+{
+	struct gated *g = peer->gated;
+	const struct gate_op op = op_of(f, kind->durable);
+	struct gate_live *live = gated_live(g, kind);
+	if (!live) {
+		*result_out = local_ask(g, &op);
+		return true;
+	}
+	const struct gate_ticket ticket = {NULL, peer, peer->serial, f->stream};
+	if (live->ops->ask(live, &op, ticket, result_out))
+		return true;
+	/* its answers come one at a time, never from inside, so there is room: the store's bound is lower */
+	must(streams_put(&peer->open, f->stream, peer) == ERROR_NONE);
+	return false;
+}
+
+static bool is_key_of(struct view key, const struct gate_kind *kind)
+{
+	struct ip address;
+	struct view user;
+	struct view tail;
+	return !kind->tails || gate_open_split(key, &address, &user, &tail);
 }
 
 static void said(void *context, const struct frame *f)
@@ -92,31 +142,42 @@ static void said(void *context, const struct frame *f)
 	const struct gate_kind *kind = gate_kind_of(key);
 	const enum any_gate_code code = (enum any_gate_code)f->row->code;
 	const bool looks = code == GATE_COUNT && f->values[1].number == 0;
-	struct answer a = {.error = ERROR_DENIED};
+	struct gate_result r = {.error = ERROR_DENIED};
 	peer->asked++;
-	if (kind && gate_kind_allows(kind, peer->id, code, looks)) {
-		a = carry_out(peer->gated, f, kind->durable);
-	} else if (peer->denied++ == 0) {
-		log_warning("question not allowed", fact_text("peer", program_id_name(peer->id)),
-			fact_text("asks", f->row->name), fact_view("key", key));
+	if (!kind || !gate_kind_allows(kind, peer->id, code, looks)) {
+		if (peer->denied++ == 0)
+			log_warning("question not allowed",
+				fact_text("peer", program_id_name(peer->id)),
+				fact_text("asks", f->row->name), fact_view("key", key));
+	} else if (!is_key_of(key, kind)) {
+		r.error = ERROR_PROTOCOL;
+	} else if (!ask(peer, f, kind, &r)) {
+		return;
 	}
-	reply(peer, f->stream, &a);
+	reply(peer, f->stream, &r);
 }
 
 /* --- peers -------------------------------------------------------------------------------- */
 
-/* A question is answered within the call that brings it, so no stream is ever open here. */
 static uint32_t state_of(void *context, uint32_t stream)
 {
-	(void)context;
-	(void)stream;
-	return GATE_STATE_IDLE;
+	const struct gate_peer *peer = context;
+	return streams_get(&peer->open, stream) ? GATE_STATE_ASKED : GATE_STATE_IDLE;
+}
+
+/* What it was asked last is of nobody's interest any more. */
+static void forget(struct gate_peer *peer)
+{
+	channel_free(&peer->channel);
+	streams_free(&peer->open);
+	peer->open = streams_new(GATE_OPEN_STREAMS_MAX);
+	peer->serial++;
 }
 
 static void closed(void *context, const char *broken)
 {
 	struct gate_peer *peer = context;
-	channel_free(&peer->channel);
+	forget(peer);
 	if (broken && peer->gated->broken)
 		peer->gated->broken(peer->gated->context, peer->id, peer->worker, broken);
 }
@@ -143,12 +204,25 @@ void gated_connect(struct gated *g, enum program_id id, uint32_t worker, int fd)
 		close(fd);
 		return;
 	}
-	channel_free(&peer->channel);
-	*peer = (struct gate_peer){.gated = g, .id = id, .worker = worker};
+	forget(peer);
+	*peer = (struct gate_peer){
+		.gated = g, .id = id, .worker = worker, .open = peer->open, .serial = peer->serial};
 	peer->channel = channel_new(g->loop, &any_gate, FRAME_B, fd, &handler, peer);
 }
 
 /* --- start -------------------------------------------------------------------------------- */
+
+static void row_written(void *context, const struct gate_row *row)
+{
+	journal_written(context, row);
+	openings_written(row);
+}
+
+static void row_removed(void *context, const struct gate_row *row, enum gate_end why)
+{
+	journal_removed(context, row->key);
+	openings_removed(row, why);
+}
 
 struct restoring {
 	struct gated *gated;
@@ -166,10 +240,16 @@ static void restore_row(void *context, struct view key, struct view facts, uint6
 	r->counts[fine ? 0 : 1]++;
 }
 
+void gated_config(struct gated *g, const struct snapshot *snapshot)
+{
+	g->v6_prefix = (uint8_t)snapshot->numbers[SETTING_POPKEYIPV6];
+}
+
 void gated_begin(struct gated *g, const struct gate_limits *limits, struct gate_seed seed,
 	const struct gate_clock_facts *facts, struct gate_store *store)
 {
-	const struct gate_observer observer = journal_observer(g);
+	const struct gate_observer observer = {row_written, row_removed, g};
+	journal_begin(g);
 	g->journal.store = store;
 	g->clock = gate_clock_start(gate_store_mark(store), facts);
 	g->table = gate_table_new(limits, seed, &observer);
@@ -201,4 +281,17 @@ void gated_go(struct gated *g, struct loop *loop, struct workers *workers)
 void gated_drain(struct gated *g)
 {
 	journal_drain(g);
+}
+
+void gated_end(struct gated *g)
+{
+	for (size_t i = 0; i < GATE_PEERS_MAX; i++) {
+		channel_free(&g->peers[i].channel);
+		streams_free(&g->peers[i].open);
+	}
+	if (g->live)
+		g->live->ops->close(g->live);
+	journal_end(g);
+	timer_free(&g->tick);
+	gate_table_free(&g->table);
 }

@@ -56,6 +56,7 @@ int run_explain(const struct call *call);
 int run_trace(const struct call *call);
 int run_status(const struct call *call);
 int run_reload(const struct call *call);
+int run_gate(const struct call *call);
 int run_resolve(const struct call *call);
 int run_man_settings(const struct call *call);
 

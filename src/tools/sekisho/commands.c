@@ -135,6 +135,33 @@ static const struct command rows[] = {
 		.run = run_resolve,
 	},
 	{
+		.name = "gate",
+		.usage = "[list|open|close|counts] [ADDRESS|USER] …",
+		.summary = "list the addresses that a login has opened, open or close one",
+		.text = "Prints for which addresses the gate is open (setting popkey), for mail "
+			"of\n"
+			"which user, by what, since when and until when. With an ADDRESS or a "
+			"USER\n"
+			"only those.\n"
+			"\n"
+			"open ADDRESS USER [SECONDS]  opens it by hand, for 300 seconds or as many "
+			"as\n"
+			"                             are given\n"
+			"close ADDRESS [USER]         closes it at once, of all users or of one; "
+			"a\n"
+			"                             later login opens it again\n"
+			"counts                       how many rows the gate holds of each kind\n"
+			"\n"
+			"Exit code 0: done. 1: there was nothing to close. 75: the store of the "
+			"gate\n"
+			"does not answer.\n",
+		.example = "  sekisho gate 192.0.2.7\n"
+			   "  sekisho gate open 192.0.2.7 hana 600\n",
+		.options = {{"--json", NULL, "list: one JSON array"}},
+		.words_max = 4,
+		.run = run_gate,
+	},
+	{
 		.name = "trace",
 		.usage = "WHAT",
 		.summary = "watch a session, an address or a channel live",

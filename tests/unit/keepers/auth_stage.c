@@ -152,21 +152,6 @@ struct stage *stage_new(bool with_gate, const struct authd_limits *limits)
 	return s;
 }
 
-static void free_gate(struct stage *s)
-{
-	for (size_t i = 0; i < GATE_PEERS_MAX; i++)
-		channel_free(&s->gated.peers[i].channel);
-	watch_free(&s->gated.journal.reaper);
-	workers_free(&s->gated.journal.workers);
-	timer_free(&s->gated.journal.timer);
-	timer_free(&s->gated.tick);
-	buffer_free(&s->gated.journal.waiting);
-	buffer_free(&s->gated.journal.writing);
-	buffer_free(&s->gated.journal.mark);
-	gate_store_free(&s->gated.journal.store);
-	gate_table_free(&s->gated.table);
-}
-
 static void end_face(struct stage *s, struct auth_face *face)
 {
 	if (face->channel)
@@ -196,7 +181,7 @@ void stage_free(struct stage *s)
 	snapshot_drop(&s->authd.snapshot);
 	memory_free(s->authd.rewritten);
 	if (s->has_gate)
-		free_gate(s);
+		gated_end(&s->gated);
 	loop_free(&s->loop);
 	free(s);
 }

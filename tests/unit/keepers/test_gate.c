@@ -100,17 +100,7 @@ static struct stage *stage_new(struct gate_store *store)
 
 static void stage_free(struct stage *s)
 {
-	for (size_t i = 0; i < GATE_PEERS_MAX; i++)
-		channel_free(&s->gated.peers[i].channel);
-	watch_free(&s->gated.journal.reaper);
-	workers_free(&s->gated.journal.workers);
-	timer_free(&s->gated.journal.timer);
-	timer_free(&s->gated.tick);
-	buffer_free(&s->gated.journal.waiting);
-	buffer_free(&s->gated.journal.writing);
-	buffer_free(&s->gated.journal.mark);
-	gate_store_free(&s->gated.journal.store);
-	gate_table_free(&s->gated.table);
+	gated_end(&s->gated);
 	loop_free(&s->loop);
 	free(s);
 }
@@ -465,9 +455,33 @@ static void test_store_fails(void **state)
 
 /* --- commands ----------------------------------------------------------------------------- */
 
-static void collect(void *context, struct view octets)
+struct command {
+	struct buffer *out;
+	unsigned exit_code;
+	unsigned done;
+};
+
+static void command_done(void *context, unsigned exit_code)
 {
-	buffer_add(context, octets);
+	struct command *c = context;
+	c->exit_code = exit_code;
+	c->done++;
+}
+
+static void command_output(void *context, struct view octets)
+{
+	buffer_add(((struct command *)context)->out, octets);
+}
+
+static unsigned command(struct stage *s, struct view words, struct buffer *out)
+{
+	struct command c = {.out = out};
+	buffer_clear(out);
+	gated_command(&s->gated, words, &(struct gate_asker){command_output, command_done, &c});
+	for (unsigned i = 0; i < 200 && !c.done; i++)
+		loop_turn(s->loop, 10);
+	assert_int_equal(c.done, 1);
+	return c.exit_code;
 }
 
 /* Protects: what people ask is answered, escaped, with exit codes. */
@@ -479,15 +493,15 @@ static void test_commands(void **state)
 		unsigned exit_code;
 		struct view has;
 	} cases[] = {
-		{VIEW("list"), 0, VIEW("known:a\\x0ab  1000 s left, durable\n")},
-		{VIEW("gate\0list\0--json"), 0,
+		{VIEW("rows"), 0, VIEW("known:a\\x0ab  1000 s left, durable\n")},
+		{VIEW("gate\0rows\0--json"), 0,
 			VIEW("{\"key\":\"known:a\\u000ab\",\"facts\":\"78\",\"seconds\":1000,"
 			     "\"durable\":true}")},
 		{VIEW("gate\0counts"), 0, VIEW("known: 1  ")},
 		{VIEW("status"), 0, VIEW("rows=1 counters=0 ")},
-		{VIEW("gate"), 64, VIEW("list [--json]")},
-		{VIEW("nonsense"), 64, VIEW("list [--json]")},
-		{VIEW(""), 64, VIEW("list [--json]")},
+		{VIEW("gate"), 64, VIEW("rows [--json]")},
+		{VIEW("nonsense"), 64, VIEW("rows [--json]")},
+		{VIEW(""), 64, VIEW("rows [--json]")},
 	};
 	struct stage *s = stage_new(gate_store_memory());
 	struct client c;
@@ -496,13 +510,69 @@ static void test_commands(void **state)
 	struct buffer out = buffer_new(100000);
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		buffer_clear(&out);
-		assert_int_equal(gated_command(&s->gated, cases[i].words, collect, &out),
-			cases[i].exit_code);
+		assert_int_equal(command(s, cases[i].words, &out), cases[i].exit_code);
 		if (view_search(buffer_view(&out), cases[i].has) == VIEW_NOT_FOUND)
 			fail_msg("case %zu: %.*s", i, (int)out.length, (const char *)out.data);
 	}
 	buffer_free(&out);
 	channel_free(&c.channel);
+	stage_free(s);
+}
+
+/* Protects: who is open is listed, opened and closed by hand: all, of an address, of a user; nobody else. */
+static void test_by_hand(void **state)
+{
+	(void)state;
+	static const struct {
+		struct view words;
+		unsigned exit_code;
+		const char *has;
+		const char *has_not;
+	} cases[] = {
+		{VIEW("gate\0list"), 0, "next=0\n", "open"},
+		{VIEW("gate\0open\0address=192.0.2.1\0user=hana"), 0, "", NULL},
+		{VIEW("gate\0open\0address=192.0.2.1\0user=taro\0seconds=86400"), 0, "", NULL},
+		{VIEW("gate\0open\0address=::ffff:192.0.2.2\0user=hana\0seconds=10"), 0, "", NULL},
+		{VIEW("gate\0open\0address=2001:db8::1:2\0user=hana\0seconds=1"), 0, "", NULL},
+		{VIEW("gate\0list"), 0, "192.0.2.1  hana  by hand, session hand  since ", NULL},
+		{VIEW("gate\0list"), 0, "2001:db8::  hana", NULL}, /* its /64 */
+		{VIEW("gate\0list\0user=taro"), 0, "taro", "hana"},
+		{VIEW("gate\0list\0address=2001:db8::9"), 0, "2001:db8::", "192"},
+		{VIEW("gate\0list\0address=192.0.2.2"), 0, "192.0.2.2  hana", "192.0.2.1"},
+		{VIEW("gate\0list\0--json\0address=192.0.2.2"), 0,
+			"{\"address\":\"192.0.2.2\",\"user\":\"hana\",\"session\":\"hand\",\"by\":"
+			"\"hand\",\"since\":",
+			NULL},
+		{VIEW("gate\0close\0address=192.0.2.1\0user=hana"), 0, "changed=1\n", NULL},
+		{VIEW("gate\0list\0address=192.0.2.1"), 0, "taro", "hana"},
+		{VIEW("gate\0close\0address=192.0.2.1"), 0, "changed=1\n", NULL},
+		{VIEW("gate\0close\0address=192.0.2.1"), 0, "changed=0\n", NULL},
+		{VIEW("gate\0list"), 0, "192.0.2.2", "192.0.2.1"},
+		{VIEW("gate\0counts"), 0, "open: 2  ", NULL},
+		{VIEW("gate\0open\0address=192.0.2.1"), 64, "a user is missing", NULL},
+		{VIEW("gate\0open\0user=hana"), 64, "an address is missing", NULL},
+		{VIEW("gate\0close\0user=hana"), 64, "an address is missing", NULL},
+		{VIEW("gate\0open\0address=x\0user=hana"), 64, "no address", NULL},
+		{VIEW("gate\0open\0address=::1\0user=ha na"), 64, "no name", NULL},
+		{VIEW("gate\0open\0address=::1\0user=a\0seconds=0"), 64, "from 1 to", NULL},
+		{VIEW("gate\0open\0address=::1\0user=a\0seconds=86401"), 64, "from 1 to", NULL},
+		{VIEW("gate\0list\0after=x"), 64, "no page", NULL},
+	};
+	struct stage *s = stage_new(gate_store_memory());
+	struct buffer out = buffer_new(100000);
+	s->gated.v6_prefix = 64;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const unsigned code = command(s, cases[i].words, &out);
+		const struct view text = buffer_view(&out);
+		if (code != cases[i].exit_code ||
+			(*cases[i].has &&
+				view_search(text, view_text(cases[i].has)) == VIEW_NOT_FOUND) ||
+			(cases[i].has_not &&
+				view_search(text, view_text(cases[i].has_not)) != VIEW_NOT_FOUND))
+			fail_msg("case %zu: %u %.*s", i, code, (int)out.length,
+				(const char *)out.data);
+	}
+	buffer_free(&out);
 	stage_free(s);
 }
 
@@ -516,6 +586,7 @@ int main(void)
 		cmocka_unit_test(test_durable),
 		cmocka_unit_test(test_store_fails),
 		cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_by_hand),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
