@@ -11,7 +11,7 @@
  *	CLOSE    → NONE: removes; with `old` not empty only where the facts equal it
  *	COUNT    → COUNTED: adds to a counter whose window slides; amount 0 only looks
  *
- * "open:ADDR USER/TAIL" (store/gate_open.h) is one row of a group. Without a tail LOOKUP answers with the row of
+ * "open:ADDR USER/TAIL" (mail/gate_open.h) is one row of a group. Without a tail LOOKUP answers with the row of
  * the group that ends last, and CLOSE closes all of them.
  */
 #ifndef CHANNELS_ANY_GATE_H

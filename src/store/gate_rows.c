@@ -1,6 +1,6 @@
 #include "store/gate_rows.h"
 
-#include "store/gate_open.h"
+#include "mail/gate_open.h"
 
 static size_t cost_of(size_t key_length, size_t facts_length)
 {

@@ -1,4 +1,4 @@
-#include "store/gate_open.h"
+#include "mail/gate_open.h"
 #include "store/gate_rows.h"
 
 #define EXPIRE_STEP 2u /* rows that every operation takes away, if they are over */

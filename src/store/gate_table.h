@@ -9,7 +9,7 @@
  * cleaning. All rows stand in a heap, the one that ends first on top: each operation takes away what is
  * over, a little at a time, and gate_table_expire the rest; gate_table_next_ms says when to call it.
  *
- * Keys with a tail (store/gate_open.h) that differ in it alone are a group. A look-up without a tail
+ * Keys with a tail (mail/gate_open.h) that differ in it alone are a group. A look-up without a tail
  * answers with the row of the group that ends last, closing without a tail closes all of the group; both
  * cost as much as the group has rows, of which there are no more than GATE_TABLE_GROUP_MAX. All other
  * operations are about the very row that is named.

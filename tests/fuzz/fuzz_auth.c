@@ -55,7 +55,9 @@ static struct snapshot *users(void)
 		.domain_count = 1,
 		.users = list,
 		.user_count = 3,
+		.popkey = {10, 300},
 		.release = forget_users};
+	s->numbers[SETTING_POPKEYIPV6] = 64;
 	return s;
 }
 

@@ -2,7 +2,7 @@
  * Keys of open addresses, as a face that was broken into, a store or a foreign program may write them: what is taken
  * for one is exactly what we would have written, and stands in one group.
  */
-#include "store/gate_open.h"
+#include "mail/gate_open.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

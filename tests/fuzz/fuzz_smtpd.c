@@ -28,7 +28,8 @@ static const struct view lines[] = {VIEW("EHLO client.example.org\r\n"),
 	VIEW("RCPT TO:<away@example.test>\r\n"), VIEW("RCPT TO:<x@kept.example>\r\n"),
 	VIEW("RCPT TO:<SRS0=AAAAAAAA=AA=other.example=x@example.test>\r\n"),
 	VIEW("MAIL FROM:<SRS1=x=example.test==a=b=c=d@other.example>\r\n"),
-	VIEW("ETRN @kept.example\r\n")};
+	VIEW("ETRN @kept.example\r\n"), VIEW("RCPT TO:<anna@other.example>\r\n"),
+	VIEW("MAIL FROM:<away@example.test>\r\n")};
 
 static void connect_spool(struct peers *all, int fd)
 {

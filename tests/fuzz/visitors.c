@@ -83,6 +83,10 @@ static enum error read_file(void *context, struct view name, struct buffer *out)
 		buffer_add(out, VIEW("away: hana, x@other.example, x@far.example\n"));
 	else if (view_equal(name, VIEW("backupfor")))
 		buffer_add(out, VIEW("kept.example mx.kept.example\nin.kept.example 192.0.2.9\n"));
+	else if (view_equal(name, VIEW("popkeyanybody")))
+		buffer_add(out, VIEW("yes\n"));
+	else if (view_equal(name, VIEW("popkey")))
+		buffer_add(out, VIEW("2 5\n"));
 	else
 		buffer_add(out, VIEW("5\n"));
 	return ERROR_NONE;
@@ -98,7 +102,8 @@ struct snapshot *visitors_site(void)
 {
 	static const struct config_file list[] = {{VIEW("aliases"), 0600, true},
 		{VIEW("backupfor"), 0600, true}, {VIEW("clientlimit"), 0600, true},
-		{VIEW("domains"), 0600, true}, {VIEW("recipientlimit"), 0600, true},
+		{VIEW("domains"), 0600, true}, {VIEW("popkey"), 0600, true},
+		{VIEW("popkeyanybody"), 0600, true}, {VIEW("recipientlimit"), 0600, true},
 		{VIEW("users"), 0600, true}};
 	static struct buffer blob;
 	const struct config_files files = {list, sizeof list / sizeof *list, read_file, NULL};

@@ -153,14 +153,29 @@ static bool put_off_rcpt(struct session *s, const struct reply *reply)
 }
 
 /* False while the gate is asked how much this user has written, or `keys`. */
+static bool count_rcpt(struct session *s, struct arena *a)
+{
+	if (session_poster(s).length)
+		return allowance_ask(s) ? false : put_off_rcpt(s, allowance_away());
+	return judge_rcpt(s, a);
+}
+
+/* False while the gate is asked who this is, and how much he has written, or `keys`. */
 static bool ask_rcpt(struct session *s, struct arena *a)
 {
 	const struct reply *hindrance = mail_hindrance(s);
 	if (hindrance)
 		return put_off_rcpt(s, hindrance);
-	if (session_poster(s).length)
-		return allowance_ask(s) ? false : put_off_rcpt(s, allowance_away());
-	return judge_rcpt(s, a);
+	return opening_ask(s) == OPENING_KNOWN && count_rcpt(s, a);
+}
+
+void session_opening_known(struct session *s)
+{
+	struct arena scratch = arena_new(SCRATCH_MAX);
+	const bool answered = count_rcpt(s, &scratch);
+	arena_reset(&scratch);
+	if (answered)
+		session_continue(s);
 }
 
 void session_allowance_known(struct session *s)

@@ -28,15 +28,26 @@ void caller_judge(struct session *s)
 	f->is_trusted = f->caller_uid == ROOT;
 }
 
-struct view session_poster(const struct session *s)
+const struct route_facts *session_facts(const struct session *s)
 {
-	return s->facts.caller.length ? s->facts.caller : s->facts.login;
+	return s->transaction ? &s->transaction->facts : &s->facts;
 }
 
-size_t session_poster_fact(const struct session *s, struct fact *fact)
+struct view session_poster(const struct session *s)
 {
-	if (!session_poster(s).length)
+	const struct route_facts *f = session_facts(s);
+	return f->caller.length ? f->caller : f->login;
+}
+
+size_t session_poster_facts(const struct session *s, struct fact *facts)
+{
+	const struct route_facts *f = session_facts(s);
+	size_t n = 0;
+	if (!route_is_known(f))
 		return 0;
-	*fact = fact_view(s->facts.caller.length ? "user" : "login", session_poster(s));
-	return 1;
+	if (f->gate == ROUTE_GATE_OPEN)
+		facts[n++] = fact_text("by", "gate");
+	const bool has_login = n == 0 && !f->caller.length;
+	facts[n++] = fact_view(has_login ? "login" : "user", session_poster(s));
+	return n;
 }

@@ -24,7 +24,7 @@ struct posting {
 void posting_begin(struct session *s)
 {
 	struct transaction *t = s->transaction;
-	if (!route_is_bound(&s->facts) && !t->leaves)
+	if (!route_is_bound(&t->facts) && !t->leaves)
 		return;
 	t->posting = memory_new(1, sizeof *t->posting);
 	originator_start(&t->posting->originator, s->generation->config.limits.header_octets,
@@ -84,14 +84,14 @@ static bool judge_author(struct session *s, const struct address *author)
 {
 	struct transaction *t = s->transaction;
 	const struct route_verdict v =
-		route_author(t->generation->snapshot, &s->facts, author, &t->arena);
+		route_author(t->generation->snapshot, &t->facts, author, &t->arena);
 	if (v.accepted)
 		return true;
 	t->posting->what = shown(&t->arena, author);
 	refuse(t->posting, (struct reply){.code = v.code,
 				   .enhanced = {5, 7, 1},
 				   .text = v.text,
-				   .rule = route_is_bound(&s->facts) ? "author-not-own"
+				   .rule = route_is_bound(&t->facts) ? "author-not-own"
 								     : "author-not-of-site"});
 	return false;
 }

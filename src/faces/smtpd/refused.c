@@ -27,7 +27,7 @@ void session_refused(struct session *s, const struct refusal *r)
 	struct buffer sender = buffer_new(1024);
 	const struct helo_name *helo = smtp_server_helo(&s->smtp);
 	const char *class = class_of(s, r);
-	struct fact facts[13] = {fact_hex("session", s->id)};
+	struct fact facts[12 + POSTER_FACTS_MAX] = {fact_hex("session", s->id)};
 	size_t n = 1;
 	ip_add(&client, &s->facts.client);
 	add_reverse_path(s, &sender);
@@ -43,7 +43,7 @@ void session_refused(struct session *s, const struct refusal *r)
 		facts[n++] = fact_view("helo", view_first(helo->given, 255));
 	if (sender.length)
 		facts[n++] = fact_view("reverse_path", buffer_view(&sender));
-	n += session_poster_fact(s, &facts[n]);
+	n += session_poster_facts(s, &facts[n]);
 	if (class)
 		facts[n++] = fact_text("class", class);
 	if (r->error != ERROR_NONE)

@@ -47,6 +47,7 @@ void session_end(struct session *s, bool refused)
 	struct smtpd *d = s->smtpd;
 	transaction_abort(s);
 	auth_client_cancel(d->auth, s->number);
+	opening_forget(s);
 	allowance_free(s);
 	seal_forget(s);
 	spool_forget_start(s);
@@ -225,6 +226,7 @@ void session_stop(struct session *s, enum smtp_stop why)
 	if (s->waiting && smtp_server_ask(&s->smtp)->kind == SMTP_ASK_COMMIT)
 		return; /* its answer is on the way, and is said first */
 	auth_client_cancel(s->smtpd->auth, s->number);
+	opening_forget(s);
 	allowance_forget(s);
 	seal_forget(s);
 	spool_forget_start(s);
@@ -275,6 +277,7 @@ static struct smtp_facts machine_facts(struct session *s)
 		.tls_offered = s->smtpd->tls != NULL && !is_caller,
 		.tls_required = submission,
 		.auth_required = submission,
+		.senders_are_judged = popkey_is_on(&s->generation->snapshot->popkey),
 		.mechanisms = is_caller ? VIEW_NONE
 			      : tls	? VIEW("SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN")
 					: VIEW("SCRAM-SHA-256 PLAIN LOGIN")};

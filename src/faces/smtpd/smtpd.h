@@ -12,6 +12,7 @@
  *	asks.c		the machine's questions: who may, to whom (config/route.h), login
  *	transaction.c	a mail under way: its mailboxes, its content on the way to spool, its envelope
  *	caller.c	a session with a program of this machine: who posts there
+ *	opening.c	who has not logged in, but fetched his mail just now
  *	allowance.c	how many recipients a user may write to
  *	notice.c	mail to a user who comes near that limit
  *	seal.c		what `keys` must sign for a recipient: return addresses of ours, senders of forwarded mail
@@ -79,6 +80,7 @@ struct stream {
 struct transaction {
 	struct arena arena;
 	struct generation *generation;
+	struct route_facts facts; /* of the session, and of him for whom the gate is open */
 	struct route_set mailboxes;
 	size_t envelope_octets; /* what the recipients so far will take in the envelope */
 	enum route_class class;
@@ -115,6 +117,7 @@ struct session {
 	struct connection *connection;
 	struct generation *generation;
 	struct transaction *transaction;
+	struct opening *opening; /* null: the gate is not asked for it */
 	struct allowance *allowance; /* null until a user names a recipient */
 	struct stream *start; /* ETRN; null: none */
 	struct seal *seal; /* null: `keys` is not asked */
@@ -149,6 +152,7 @@ struct smtpd {
 	struct gate_client gate;
 	struct resolve_client *resolve;
 	bool names_missing; /* resolve is not there, and the log says so */
+	bool gate_missing; /* the same of gate, for who wants to pass by it */
 	struct channel *spool;
 	struct streams streams;
 	uint32_t last_stream;
@@ -207,10 +211,14 @@ void name_forget(struct session *s);
 void caller_arrived(struct program *p, uint32_t uid, struct view name, int fd);
 /* What its user may is looked up again: it has come, or the configuration has changed. */
 void caller_judge(struct session *s);
-/* Who posts, for counters and logs: the login, or the system user; empty: somebody on the network. */
+/* What is known of it, or of its transaction when there is one. */
+const struct route_facts *session_facts(const struct session *s);
+/* Who posts, for counters and logs: the login, he for whom the gate is open, or the system user; empty: somebody on the
+ * network. */
 struct view session_poster(const struct session *s);
-/* The same as a fact; how many there are: one or none. */
-size_t session_poster_fact(const struct session *s, struct fact *fact);
+/* The same as facts; how many there are. The last one says who (keepers/spool/selection.c). */
+#define POSTER_FACTS_MAX 2
+size_t session_poster_facts(const struct session *s, struct fact *facts);
 
 /* patience.c */
 bool is_memory_left(const struct smtpd *d);
@@ -237,8 +245,19 @@ bool ask_serve(struct session *s);
 /* Why there is no room for it, or null; somebody may have had to go. */
 const struct reply *session_hindrance(struct session *s);
 
+/* Whether the gate is open is in the transaction's facts: the open ask is RCPT. */
+void session_opening_known(struct session *s);
 /* What may be written is known: the open ask is RCPT. */
 void session_allowance_known(struct session *s);
+
+/* opening.c */
+enum opening_need {
+	OPENING_KNOWN, /* the transaction's facts are all that will be known */
+	OPENING_ASKED, /* session_opening_known comes later */
+};
+/* For the recipient of the open ask. */
+must_use enum opening_need opening_ask(struct session *s);
+void opening_forget(struct session *s);
 
 /* allowance.c */
 /* Asks the gate for a user who names a recipient; session_allowance_known comes later. False: it cannot be

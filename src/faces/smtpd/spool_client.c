@@ -30,7 +30,7 @@ static void log_accepted(const struct session *s, uint64_t id)
 	ip_add(&client, &s->facts.client);
 	if (!address_is_null(&mail->reverse_path))
 		address_add(&path, &mail->reverse_path);
-	struct fact facts[12] = {fact_hex("session", s->id), fact_hex("id", id),
+	struct fact facts[11 + POSTER_FACTS_MAX] = {fact_hex("session", s->id), fact_hex("id", id),
 		fact_text("class", route_class_name(s->transaction->class)),
 		fact_view("client", buffer_view(&client)),
 		fact_view("reverse_path", buffer_view(&path)),
@@ -38,7 +38,7 @@ static void log_accepted(const struct session *s, uint64_t id)
 		fact_number("mailboxes", s->transaction->mailboxes.count),
 		fact_number("octets", mail->content_octets),
 		fact_text("with", smtp_server_protocol(&s->smtp))};
-	const size_t known = 9 + session_poster_fact(s, &facts[9]);
+	const size_t known = 9 + session_poster_facts(s, &facts[9]);
 	if (mail->requiretls || mail->tls_not_required)
 		facts[known] = fact_text("tls", mail->requiretls ? "required" : "not-required");
 	log_write(LOG_INFO, "mail accepted", facts);

@@ -17,6 +17,7 @@ struct transaction *transaction_new(struct session *s)
 	struct transaction *t = memory_new(1, sizeof *t);
 	t->arena = arena_new(TRANSACTION_MEMORY_MAX);
 	t->generation = generation_hold(s->generation);
+	t->facts = s->facts;
 	t->mailboxes = route_set_new(&t->arena);
 	t->header = buffer_new(HEADER_MAX);
 	t->content = buffer_new(GATHER_OCTETS);
@@ -94,7 +95,7 @@ struct route_verdict transaction_add_recipient(struct session *s, const struct s
 		.now_s = clock_wall_s(),
 		.number = ask->mail->recipients};
 	struct route_verdict v =
-		route_rcpt(t->generation->snapshot, &s->facts, &recipient, &t->mailboxes, a);
+		route_rcpt(t->generation->snapshot, &t->facts, &recipient, &t->mailboxes, a);
 	const size_t cost = cost_of_new(s, ask, path, before);
 	t->before =
 		(struct transaction_before){before, t->envelope_octets, t->forwards, t->goes_on};
@@ -210,12 +211,13 @@ static void add_source(struct session *s, struct buffer *b)
 		fact_view("client", buffer_view(&client)),
 		fact_view("helo", view_first(helo->given, SOURCE_HELO_MAX)),
 		fact_text("class", route_class_name(s->transaction->class))};
-	struct fact poster;
+	struct fact poster[POSTER_FACTS_MAX];
 	for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
 		fact_add(b, &facts[i]);
 	/* the last one: `sendmail -bp` asks whose mail it is (keepers/spool/mailq.c) */
-	if (session_poster_fact(s, &poster))
-		fact_add(b, &poster);
+	const size_t posters = session_poster_facts(s, poster);
+	for (size_t i = 0; i < posters; i++)
+		fact_add(b, &poster[i]);
 	buffer_free(&client);
 }
 

@@ -11,6 +11,7 @@ const struct authd_limits authd_limits_default = {
 	.exchange_ms = 120000,
 	.gate_ms = 2000,
 	.grant_ms = 10000,
+	.opening_ms = 250,
 };
 
 /* --- faces -------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /*
  * The shell of auth: the faces' exchanges, the pool of threads for costly hashes, the gate's memory of
- * guesses, and the grants at mailbox.
+ * guesses, the grants at mailbox, and the gate that POP3 logins open.
  *
  * An exchange goes through these phases; arrows back are for SCRAM's second response:
  *
@@ -9,6 +9,8 @@
  *	DELAYED    the answer is known and comes later
  *	WAITING    it is the client's turn
  *	GRANTING   right, and POP: mailbox notes who the session is
+ *	OPENING    the same: the gate opens for its address (popkey). The client is answered behind it, so that who
+ *		   fetches and sends at once finds it open; but he waits only a moment
  *	EXPIRED    took too long while it was the client's turn: the next word of the face is answered
  *		   TEMPORARY (the face may be saying it just now, so it must find the stream open)
  *
@@ -40,6 +42,7 @@ struct authd_limits {
 	uint64_t exchange_ms; /* until it is decided */
 	uint64_t gate_ms; /* for the gate's answers */
 	uint64_t grant_ms; /* for mailbox's */
+	uint64_t opening_ms; /* for the gate's, when a login is right and opens it */
 };
 extern const struct authd_limits authd_limits_default;
 
@@ -49,6 +52,7 @@ enum exchange_phase {
 	EXCHANGE_DELAYED,
 	EXCHANGE_WAITING,
 	EXCHANGE_GRANTING,
+	EXCHANGE_OPENING,
 	EXCHANGE_EXPIRED,
 };
 
@@ -67,6 +71,7 @@ struct auth_face {
 struct grant {
 	uint32_t outstanding; /* GIVEs not yet answered by GIVEN */
 	bool held; /* not taken back */
+	struct opening *opening; /* null: it did not open the gate */
 	struct exchange *waiting;
 };
 
@@ -80,6 +85,7 @@ struct exchange {
 	enum exchange_phase phase;
 	struct snapshot *snapshot;
 	enum auth_service service;
+	bool tls;
 	enum sasl_mechanism mechanism;
 	struct sasl *sasl;
 	uint64_t session;
@@ -96,6 +102,7 @@ struct exchange {
 	struct guess_facts facts;
 	struct guess_verdict verdict;
 
+	struct gate_question opened;
 	struct buffer output; /* the challenge that waits to be sent */
 	bool right;
 	bool proof_sent; /* the client has SCRAM's last message and answers with nothing */
@@ -136,6 +143,7 @@ struct authd {
 	struct watch *reaper;
 	struct exchange *hashing;
 	struct gate_client gate;
+	bool gate_missing; /* it could not be opened, and the log says so */
 	struct channel *mailbox;
 	struct auth_face faces[AUTH_FACES_MAX];
 	uint32_t exchanges;
@@ -164,6 +172,8 @@ void exchange_feed(struct exchange *ex, struct view response);
 void exchange_cancel(struct exchange *ex);
 /* mailbox answered, or will not (`given` false). */
 void exchange_granted(struct exchange *ex, bool given);
+/* The gate is open for it, or will not be. */
+void exchange_opened(struct exchange *ex);
 /* A thread is done with it. */
 void exchange_hashed(struct exchange *ex);
 void exchange_free(struct exchange *ex);
@@ -189,5 +199,14 @@ void grants_take(struct auth_face *face, uint32_t stream);
 void grants_take_all(struct auth_face *face);
 /* Nobody waits any more for the answer of this exchange. */
 void grants_forget(struct exchange *ex);
+
+/* --- opening.c: popkey -------------------------------------------------------------------- */
+
+/* The login is right, and its session granted: true when the gate is asked and exchange_opened comes later; false when
+ * it does not open it, or cannot. */
+must_use bool opening_begin(struct exchange *ex, struct view user);
+void opening_is_late(struct exchange *ex);
+/* The session is over; null is fine. */
+void opening_end(struct authd *a, struct opening **opening);
 
 #endif

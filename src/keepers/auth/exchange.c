@@ -10,6 +10,7 @@ void exchange_free(struct exchange *ex)
 	struct authd *a = ex->authd;
 	for (unsigned i = 0; i < LOOKS; i++)
 		gate_client_forget(&a->gate, &ex->looks[i]);
+	gate_client_forget(&a->gate, &ex->opened);
 	grants_forget(ex);
 	if (ex->face)
 		streams_take(&ex->face->exchanges, ex->stream);
@@ -67,10 +68,19 @@ static void succeed(struct exchange *ex)
 
 void exchange_granted(struct exchange *ex, bool given)
 {
-	if (given)
-		succeed(ex);
-	else
+	if (!given) {
 		fail(ex, AUTH_FAILURE_TEMPORARY, "mailbox went away");
+	} else if (opening_begin(ex, user_of(ex))) {
+		ex->phase = EXCHANGE_OPENING;
+		timer_set(ex->timer, ex->authd->limits.opening_ms);
+	} else {
+		succeed(ex);
+	}
+}
+
+void exchange_opened(struct exchange *ex)
+{
+	succeed(ex);
 }
 
 static void grant(struct exchange *ex)
@@ -257,6 +267,9 @@ static void on_timer(void *context)
 		grants_take(ex->face, ex->stream);
 		fail(ex, AUTH_FAILURE_TEMPORARY, "mailbox does not answer");
 		return;
+	case EXCHANGE_OPENING:
+		opening_is_late(ex);
+		return;
 	case EXCHANGE_HASHING:
 	case EXCHANGE_EXPIRED:
 		return;
@@ -285,7 +298,7 @@ static const char *objection(const struct exchange *ex, const struct frame_value
 		return "not a service of that program"; /* a grant is for popd's sessions only */
 	if (ex->mechanism == SASL_NONE)
 		return "no mechanism of ours";
-	if (!(v[1].number & AUTH_FLAG_TLS) && !ip_is_loopback(&ip))
+	if (!ex->tls && !ip_is_loopback(&ip))
 		return "neither TLS nor loopback";
 	if (ex->mechanism == SASL_SCRAM_PLUS &&
 		(v[5].number == AUTH_BINDING_NONE || v[6].bytes.length == 0))
@@ -312,6 +325,7 @@ static struct exchange *make(struct auth_face *face, const struct frame *frame)
 	ex->phase = EXCHANGE_THINKING;
 	ex->snapshot = snapshot_hold(a->snapshot);
 	ex->service = (enum auth_service)v[0].number;
+	ex->tls = (v[1].number & AUTH_FLAG_TLS) != 0;
 	ex->mechanism = sasl_mechanism_of(v[2].bytes);
 	ex->session = v[7].number;
 	ex->deadline_ms = loop_now_ms(a->loop) + a->limits.exchange_ms;

@@ -44,6 +44,7 @@ void grants_take(struct auth_face *face, uint32_t stream)
 		return;
 	grant->held = false;
 	grant->waiting = NULL;
+	opening_end(face->authd, &grant->opening);
 	if (channel_is_open(face->authd->mailbox))
 		channel_say(face->authd->mailbox, GRANT_TAKE, stream, frame_number(face->worker));
 	drop_if_done(face, stream, grant);
@@ -94,12 +95,13 @@ static void said(void *context, const struct frame *frame)
 		exchange_granted(ex, true);
 }
 
-/* With its process mailbox forgot every grant. */
+/* With its process mailbox forgot every grant: these sessions have nothing more to fetch. */
 static void forget_one(void *context, uint32_t stream, void *item)
 {
 	struct auth_face *face = context;
 	struct grant *grant = item;
 	struct exchange *ex = grant->waiting;
+	opening_end(face->authd, &grant->opening);
 	streams_take(&face->grants, stream);
 	memory_free(grant);
 	if (ex)

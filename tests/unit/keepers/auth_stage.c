@@ -243,7 +243,7 @@ void say_start(struct test_face *face, uint32_t stream, const struct start *star
 		frame_bytes(start->initial),
 		frame_bytes(view_of(start->address ? start->address : ours, 16)),
 		frame_number(start->kind), frame_bytes(view_text(start->binding)),
-		frame_number(0x5e5510));
+		frame_number(start->session ? start->session : 0x5e5510));
 }
 
 void say_step(struct test_face *face, uint32_t stream, const char *response)

@@ -77,6 +77,7 @@ struct start {
 	const char *address; /* 16 octets; null: one of ours */
 	enum auth_binding kind;
 	const char *binding;
+	uint64_t session; /* 0: always the same */
 };
 void say_start(struct test_face *face, uint32_t stream, const struct start *start);
 void say_step(struct test_face *face, uint32_t stream, const char *response);

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "store/gate_open.h"
+#include "mail/gate_open.h"
 #include "store/gate_table.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))

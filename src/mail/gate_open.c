@@ -1,4 +1,4 @@
-#include "store/gate_open.h"
+#include "mail/gate_open.h"
 
 static bool is_user(struct view user)
 {
