@@ -1,0 +1,193 @@
+#include "tools/popkey/common.h"
+
+#include "base/clock.h"
+#include "tools/sekisho/say.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define SENTENCE_MAX 4096u
+
+/* --- options ------------------------------------------------------------------------------ */
+
+bool option_seconds(const char *value, uint64_t *ms)
+{
+	uint64_t seconds;
+	if (!view_to_u64(view_text(value), COMMON_SECONDS_MAX, &seconds)) {
+		say_trouble("{} is no number of seconds (0 to {})", text_string(value),
+			text_number(COMMON_SECONDS_MAX));
+		return false;
+	}
+	*ms = seconds * 1000;
+	return true;
+}
+
+static bool take_directory(void *options, const char *value)
+{
+	((struct common *)options)->path = value;
+	return true;
+}
+
+static bool take_gate(void *options, const char *value)
+{
+	return option_seconds(value, &((struct common *)options)->rules.gate_ms);
+}
+
+static bool take_session(void *options, const char *value)
+{
+	return option_seconds(value, &((struct common *)options)->rules.session_ms);
+}
+
+static bool take_ipv6(void *options, const char *value)
+{
+	const bool is_wide = view_equal(view_text(value), VIEW("64"));
+	((struct common *)options)->rules.ipv6_prefix = is_wide ? 64 : 128;
+	if (is_wide || view_equal(view_text(value), VIEW("128")))
+		return true;
+	say_trouble("--ipv6 takes 64 or 128, and not {}", text_string(value));
+	return false;
+}
+
+static bool take_help(void *options, const char *value)
+{
+	(void)value;
+	((struct common *)options)->wants_help = true;
+	return true;
+}
+
+static const struct option everywhere[] = {
+	{"--directory", take_directory, true},
+	{"--gate", take_gate, true},
+	{"--session", take_session, true},
+	{"--ipv6", take_ipv6, true},
+	{"--help", take_help, false},
+};
+
+static const struct option *find(struct view name, const struct option *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (view_equal(name, view_text(rows[i].name)))
+			return &rows[i];
+	return NULL;
+}
+
+int options_read(
+	int argc, char **argv, const struct option *own, size_t count, struct common *options)
+{
+	int at = 1;
+	for (; at < argc && argv[at][0] == '-' && argv[at][1]; at++) {
+		const struct view word = view_text(argv[at]);
+		struct view name, behind;
+		if (view_equal(word, VIEW("--")))
+			return at + 1;
+		const bool has_value = view_split(word, '=', &name, &behind);
+		const struct option *row = find(name, own, count);
+		if (!row)
+			row = find(name, everywhere, sizeof everywhere / sizeof *everywhere);
+		if (!row || (has_value && !row->takes_value)) {
+			say_trouble("{} is no option; --help lists them", text_view(word));
+			return -1;
+		}
+		if (row->takes_value && !has_value && ++at == argc) {
+			say_trouble("{} needs a value", text_view(name));
+			return -1;
+		}
+		if (!row->take(options, has_value ? (const char *)behind.at : argv[at]))
+			return -1;
+	}
+	return at;
+}
+
+/* ------------------------------------------------------------------------------------------ */
+
+int common_open(const struct common *c)
+{
+	const int directory = popkey_open(c->path);
+	if (directory < 0)
+		tell("{} cannot be opened: {}", text_string(c->path),
+			text_string(strerrordesc_np(errno)));
+	return directory;
+}
+
+uint64_t common_now_ms(void)
+{
+	return (uint64_t)clock_wall_ms();
+}
+
+/* --- the client ----------------------------------------------------------------------------- */
+
+static bool address_of_socket(struct ip *ip)
+{
+	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+	socklen_t length = sizeof peer;
+	if (getpeername(STDIN_FILENO, (struct sockaddr *)&peer, &length) != 0)
+		return false;
+	if (peer.ss_family == AF_INET)
+		*ip = ip_of_v4(((const struct sockaddr_in *)&peer)->sin_addr);
+	else if (peer.ss_family == AF_INET6)
+		*ip = ip_of_v6(&((const struct sockaddr_in6 *)&peer)->sin6_addr);
+	else
+		return false;
+	return true;
+}
+
+bool client_address(struct ip *ip)
+{
+	static const char *const names[] = {"TCPREMOTEIP", "REMOTE_HOST", "REMOTE_ADDR"};
+	bool is_known = false;
+	for (size_t i = 0; i < sizeof names / sizeof *names && !is_known; i++)
+		is_known = ip_parse(view_text(getenv(names[i])), ip);
+	if (!is_known)
+		is_known = address_of_socket(ip);
+	return is_known && !ip_is_loopback(ip);
+}
+
+struct view client_user(const char *variable)
+{
+	static const char *const names[] = {"AUTHENTICATED", "USER"};
+	if (variable)
+		return view_text(getenv(variable));
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const struct view user = view_text(getenv(names[i]));
+		if (user.length)
+			return user;
+	}
+	return VIEW_NONE;
+}
+
+/* --- troubles ------------------------------------------------------------------------------- */
+
+/* inetd makes one socket of all three descriptors: a sentence there would be read as a reply. */
+static bool client_reads_stderr(void)
+{
+	struct stat in, err;
+	return fstat(STDERR_FILENO, &err) == 0 && fstat(STDIN_FILENO, &in) == 0 &&
+	       S_ISSOCK(err.st_mode) && in.st_dev == err.st_dev && in.st_ino == err.st_ino;
+}
+
+void tell_args(const char *format, const struct text_arg *args)
+{
+	if (!client_reads_stderr()) {
+		say_trouble_args(format, args);
+		return;
+	}
+	char text[SENTENCE_MAX];
+	struct buffer b = buffer_new(sizeof text - 1);
+	text_add_args(&b, format, args);
+	if (view_to_text(buffer_view(&b), text, sizeof text))
+		syslog(LOG_MAIL | LOG_WARNING, "%s", text);
+	buffer_free(&b);
+}
+
+void common_become(char **argv)
+{
+	execvp(argv[0], argv);
+	tell("{} cannot be run: {}", text_string(argv[0]), text_string(strerrordesc_np(errno)));
+}

@@ -1,0 +1,60 @@
+/* popkey-export(8): its parts. One thread, one loop. */
+#ifndef TOOLS_POPKEY_EXPORT_H
+#define TOOLS_POPKEY_EXPORT_H
+
+#include "base/loop.h"
+#include "popkey/access.h"
+#include "tools/popkey/common.h"
+
+#define EXPORT_LISTENERS_MAX 8u
+
+struct export_listener {
+	const char *where; /* "unix:PATH" or "inet:ADDRESS:PORT" */
+	bool is_policy;
+	int fd;
+	struct watch *watch;
+	struct export *export;
+};
+
+struct export
+{
+	struct common common;
+	/* --- options */
+	const char *map; /* a file; null: none */
+	enum access_format format;
+	const char *value;
+	const char *rebuild; /* a command for sh(1); null: none */
+	const char *pid_file;
+	bool is_once;
+	bool is_bound; /* who has opened it may write as himself alone */
+	bool takes_unknown; /* openings without a name let anybody through, though it is bound */
+	const char *domains;
+	const char *senders; /* a file */
+	struct export_listener listeners[EXPORT_LISTENERS_MAX];
+	size_t listener_count;
+	/* --- running */
+	struct loop *loop;
+	int directory; /* -1: it is away, and nobody is open */
+	struct timer *wake;
+	int inotify;
+	struct watch *inotify_watch;
+	bool is_written;
+	struct buffer written; /* what the map holds */
+	bool must_rebuild;
+	int rebuilding; /* pid; 0: none */
+	bool has_failed; /* the last trouble is said once */
+	struct buffer own_senders;
+	size_t client_count;
+};
+
+/* export_map.c: the directory, the map made from it. */
+void map_start(struct export *e);
+/* Looks at the directory and makes the map true to it; false when it could not be written. */
+bool map_refresh(struct export *e);
+/* Waits until the command that makes another file of the map has ended. */
+void map_finish(struct export *e);
+
+/* export_serve.c: who asks over a socket. */
+must_use bool serve_start(struct export *e);
+
+#endif

@@ -1,0 +1,243 @@
+#include "base/files.h"
+#include "tools/popkey/export.h"
+#include "tools/sekisho/say.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MAP_OCTETS_MAX ((size_t)128 << 20)
+#define MAP_MODE 0644
+#define AGAIN_MS 1000u /* a directory that is away; a map that cannot be written */
+#define CLEAN_MS 60000u
+
+static void trouble(struct export *e, const char *sentence, const char *about)
+{
+	if (!e->has_failed)
+		say_trouble("{}: {}: {}", text_string(about), text_string(sentence),
+			text_string(strerrordesc_np(errno)));
+	e->has_failed = true;
+}
+
+/* --- the directory -------------------------------------------------------------------------- */
+
+static void inotify_ready(void *context, unsigned what)
+{
+	struct export *e = context;
+	static uint8_t room[65536];
+	bool is_gone = false;
+	(void)what;
+	for (;;) {
+		const ssize_t n = read(e->inotify, room, sizeof room);
+		if (n <= 0)
+			break;
+		struct cursor c = cursor_of(view_of(room, (size_t)n));
+		while (cursor_left(&c)) {
+			(void)cursor_u32(&c);
+			is_gone |= (cursor_u32(&c) &
+					   (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) != 0;
+			(void)cursor_u32(&c);
+			(void)cursor_take(&c, cursor_u32(&c));
+		}
+	}
+	if (is_gone) {
+		close(e->directory);
+		e->directory = -1;
+	}
+	map_refresh(e);
+}
+
+static void reopen(struct export *e)
+{
+	e->directory = popkey_open(e->common.path);
+	if (e->directory < 0 || e->is_once)
+		return;
+	if (e->inotify_watch)
+		watch_free(&e->inotify_watch);
+	if (e->inotify >= 0)
+		close(e->inotify);
+	e->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (e->inotify < 0 ||
+		inotify_add_watch(e->inotify, e->common.path,
+			IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB |
+				IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF) < 0) {
+		trouble(e, "changes cannot be watched", e->common.path);
+		return;
+	}
+	e->inotify_watch = watch_new(e->loop, e->inotify, inotify_ready, e);
+	watch_want(e->inotify_watch, WATCH_READ);
+}
+
+/* Everybody who is open; *next_ms: the last open millisecond of whoever goes first. */
+static enum error collect(
+	struct export *e, uint64_t now_ms, struct access_rows *rows, uint64_t *next_ms)
+{
+	struct popkey_walk walk;
+	struct popkey_file file;
+	struct popkey_row row;
+	enum error error = popkey_walk_begin(&walk, e->directory, NULL, &e->common.rules);
+	while (!error && popkey_walk_next(&walk, &file)) {
+		const struct ip neighbour = popkey_neighbour(&file.name.ip, &e->common.rules);
+		struct popkey_rows of = popkey_rows_of(&file, &e->common.rules);
+		while (!error && popkey_rows_next(&of, &row)) {
+			if (!popkey_row_is_open(&row, now_ms))
+				continue;
+			if (!access_add(rows, &neighbour))
+				error = ERROR_LIMIT;
+			*next_ms = row.ends_ms < *next_ms ? row.ends_ms : *next_ms;
+		}
+	}
+	popkey_walk_end(&walk);
+	access_sort(rows);
+	return error;
+}
+
+/* --- the map -------------------------------------------------------------------------------- */
+
+static void rebuild(struct export *e)
+{
+	if (!e->rebuild || e->rebuilding) {
+		e->must_rebuild = e->rebuild != NULL;
+		return;
+	}
+	e->must_rebuild = false;
+	const pid_t child = fork();
+	if (child == 0) {
+		sigset_t none;
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		signal(SIGPIPE, SIG_DFL);
+		execl("/bin/sh", "sh", "-c", e->rebuild, (char *)NULL);
+		_exit(COMMON_NO_PROGRAM);
+	}
+	if (child < 0)
+		trouble(e, "cannot be started", e->rebuild);
+	else
+		e->rebuilding = child;
+}
+
+static void rebuilt(struct export *e, int status)
+{
+	e->rebuilding = 0;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		say_trouble("{}: it has failed", text_string(e->rebuild));
+	if (e->must_rebuild)
+		rebuild(e);
+}
+
+static void child_ended(void *context)
+{
+	struct export *e = context;
+	int status;
+	if (e->rebuilding && waitpid(e->rebuilding, &status, WNOHANG) == e->rebuilding)
+		rebuilt(e, status);
+}
+
+/* A reader sees the old file or the new one, whole. */
+static bool replace(struct export *e, struct view octets)
+{
+	const enum error error = file_replace(AT_FDCWD, e->map, octets, MAP_MODE);
+	if (error)
+		trouble(e, "cannot be written", e->map);
+	return !error;
+}
+
+static bool write_map(struct export *e, const struct access_rows *rows)
+{
+	struct buffer anew = buffer_new(MAP_OCTETS_MAX);
+	access_write(&anew, rows, e->format, e->common.rules.ipv6_prefix, view_text(e->value));
+	const bool is_same =
+		e->is_written && view_equal(buffer_view(&anew), buffer_view(&e->written));
+	bool ok = true;
+	if (!is_same) {
+		ok = replace(e, buffer_view(&anew));
+		e->is_written = ok;
+		if (ok) {
+			buffer_move(&e->written, &anew);
+			rebuild(e);
+		}
+	}
+	buffer_free(&anew);
+	return ok;
+}
+
+/* Wakes in the first millisecond that is closed. */
+static void sleep_until(struct export *e, uint64_t next_ms, bool is_well)
+{
+	uint64_t delay_ms = is_well ? CLEAN_MS : AGAIN_MS;
+	const uint64_t now_ms = common_now_ms();
+	if (next_ms != UINT64_MAX) {
+		const uint64_t left_ms = next_ms < now_ms ? 0 : next_ms + 1 - now_ms;
+		delay_ms = left_ms < delay_ms ? left_ms : delay_ms;
+	}
+	if (e->wake)
+		timer_set(e->wake, delay_ms);
+}
+
+bool map_refresh(struct export *e)
+{
+	struct access_rows rows = {.list = NULL};
+	uint64_t next_ms = UINT64_MAX;
+	bool ok = true;
+	if (e->directory < 0)
+		reopen(e);
+	if (e->directory < 0)
+		trouble(e, "cannot be opened: nobody is let through", e->common.path);
+	else if (collect(e, common_now_ms(), &rows, &next_ms) != ERROR_NONE)
+		trouble(e, "cannot be read whole", e->common.path);
+	else
+		e->has_failed = false;
+	if (e->map)
+		ok = write_map(e, &rows);
+	access_free(&rows);
+	sleep_until(e, next_ms, ok && e->directory >= 0);
+	return ok;
+}
+
+void map_finish(struct export *e)
+{
+	int status;
+	while (e->rebuilding)
+		if (waitpid(e->rebuilding, &status, 0) == e->rebuilding)
+			rebuilt(e, status);
+}
+
+/* --- waking --------------------------------------------------------------------------------- */
+
+static void woken(void *context)
+{
+	map_refresh(context);
+}
+
+/* The next closing, or some time: what is closed goes from the directory, too. */
+static void clean(void *context)
+{
+	struct export *e = context;
+	if (e->directory >= 0 &&
+		popkey_expire(e->directory, common_now_ms(), &e->common.rules, NULL))
+		errno = 0; /* whoever only reads cannot clean, and need not */
+	map_refresh(e);
+}
+
+static void end(void *context)
+{
+	struct export *e = context;
+	loop_stop(e->loop);
+}
+
+void map_start(struct export *e)
+{
+	e->wake = timer_new(e->loop, clean, e);
+	loop_signal(e->loop, SIGUSR1, woken, e);
+	loop_signal(e->loop, SIGHUP, woken, e);
+	loop_signal(e->loop, SIGCHLD, child_ended, e);
+	loop_signal(e->loop, SIGTERM, end, e);
+	loop_signal(e->loop, SIGINT, end, e);
+	map_refresh(e);
+}

@@ -1,0 +1,261 @@
+#include "popkey/asked.h"
+#include "tools/popkey/export.h"
+#include "tools/sekisho/say.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define CLIENTS_MAX 1000u
+#define BACKLOG 256
+#define IDLE_MS 600000u /* Postfix lets go after 300 s */
+#define STEP 4096u
+
+struct asker {
+	struct export *export;
+	bool is_policy;
+	int fd;
+	struct watch *watch;
+	struct timer *idle;
+	struct buffer in;
+	struct buffer out;
+};
+
+static void asker_end(struct asker *a)
+{
+	watch_free(&a->watch);
+	timer_free(&a->idle);
+	close(a->fd);
+	buffer_free(&a->in);
+	buffer_free(&a->out);
+	a->export->client_count--;
+	memory_free(a);
+}
+
+static void asker_idle(void *context)
+{
+	asker_end(context);
+}
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+enum verdict { VERDICT_CLOSED, VERDICT_OPEN, VERDICT_UNKNOWN };
+
+static bool is_open_for(struct export *e, const struct ip *ip, struct view user, bool *failed)
+{
+	struct popkey_answer answer;
+	const enum error error =
+		popkey_look_up(e->directory, ip, user, common_now_ms(), &e->common.rules, &answer);
+	*failed = error != ERROR_NONE;
+	return !error && answer.is_open;
+}
+
+/* Some row at the address is of a user whose own address that is. */
+static bool is_own_open(struct export *e, const struct ip *ip, struct view sender, bool *failed)
+{
+	struct popkey_walk walk;
+	struct popkey_file file;
+	struct popkey_row row;
+	const uint64_t now_ms = common_now_ms();
+	bool is_own = false;
+	const enum error error = popkey_walk_begin(&walk, e->directory, ip, &e->common.rules);
+	while (!error && !is_own && popkey_walk_next(&walk, &file)) {
+		struct popkey_rows rows = popkey_rows_of(&file, &e->common.rules);
+		while (!is_own && popkey_rows_next(&rows, &row))
+			is_own = popkey_row_is_open(&row, now_ms) &&
+				 (row.user.length ? access_is_own(row.user, sender,
+							    view_text(e->domains),
+							    buffer_view(&e->own_senders))
+						  : e->takes_unknown);
+	}
+	popkey_walk_end(&walk);
+	*failed = error != ERROR_NONE;
+	return is_own;
+}
+
+static enum verdict judge(struct export *e, struct view address, const struct view *sender)
+{
+	struct ip ip;
+	bool failed = false;
+	if (!ip_parse(address, &ip) || ip_is_loopback(&ip))
+		return VERDICT_CLOSED;
+	if (e->directory < 0)
+		return VERDICT_UNKNOWN;
+	const bool is_open = sender && e->is_bound ? is_own_open(e, &ip, *sender, &failed)
+						   : is_open_for(e, &ip, VIEW_NONE, &failed);
+	if (failed)
+		return VERDICT_UNKNOWN;
+	return is_open ? VERDICT_OPEN : VERDICT_CLOSED;
+}
+
+/* What cannot be known is closed: the server goes on to its other rules. */
+static void answer_policy(struct asker *a, const struct policy_request *r)
+{
+	const bool is_open = judge(a->export, r->client_address, &r->sender) == VERDICT_OPEN;
+	text_add(&a->out, "action={}\n\n",
+		is_open ? text_string(a->export->value) : text_string("DUNNO"));
+}
+
+static void answer_map(struct asker *a, struct view key)
+{
+	switch (judge(a->export, key, NULL)) {
+	case VERDICT_OPEN:
+		asked_map_answer(&a->out, VIEW("OK"), view_text(a->export->value));
+		break;
+	case VERDICT_CLOSED:
+		asked_map_answer(&a->out, VIEW("NOTFOUND"), VIEW_NONE);
+		break;
+	case VERDICT_UNKNOWN:
+		asked_map_answer(&a->out, VIEW("TEMP"), VIEW("the gate is away"));
+		break;
+	}
+}
+
+/* --- one who asks ----------------------------------------------------------------------------- */
+
+static enum asked take(struct asker *a)
+{
+	struct policy_request request;
+	struct view map, key;
+	size_t taken = 0;
+	const enum asked asked = a->is_policy ? asked_policy(buffer_view(&a->in), &request, &taken)
+					      : asked_map(buffer_view(&a->in), &map, &key, &taken);
+	if (asked == ASKED_WHOLE) {
+		if (a->is_policy)
+			answer_policy(a, &request);
+		else
+			answer_map(a, key);
+		buffer_drop(&a->in, taken);
+	}
+	return asked;
+}
+
+/* False: it has ended. */
+static bool say_out(struct asker *a)
+{
+	while (a->out.length) {
+		const ssize_t n = send(a->fd, a->out.data, a->out.length, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN;
+		buffer_drop(&a->out, (size_t)n);
+	}
+	return true;
+}
+
+/* Who does not read his answers is not read. */
+static void asker_ready(void *context, unsigned what)
+{
+	struct asker *a = context;
+	enum asked asked = ASKED_PART;
+	bool ok = true;
+	timer_set(a->idle, IDLE_MS);
+	if (what & WATCH_READ) {
+		uint8_t *room = buffer_room(&a->in, STEP);
+		const ssize_t n = room ? recv(a->fd, room, STEP, 0) : 0;
+		ok = n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+		if (n > 0)
+			buffer_grown(&a->in, (size_t)n);
+	}
+	if (ok)
+		ok = say_out(a);
+	while (ok && !a->out.length && (asked = take(a)) == ASKED_WHOLE)
+		ok = say_out(a);
+	if (!ok || asked == ASKED_BROKEN)
+		asker_end(a);
+	else
+		watch_want(a->watch, a->out.length ? WATCH_WRITE : WATCH_READ);
+}
+
+static void listener_ready(void *context, unsigned what)
+{
+	struct export_listener *l = context;
+	(void)what;
+	const int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (l->export->client_count == CLIENTS_MAX) {
+		close(fd); /* the server puts its client off */
+		return;
+	}
+	struct asker *a = memory_new(1, sizeof *a);
+	*a = (struct asker){.export = l->export,
+		.is_policy = l->is_policy,
+		.fd = fd,
+		.in = buffer_new(ASKED_MAX + STEP),
+		.out = buffer_new(ASKED_MAX)};
+	a->watch = watch_new(l->export->loop, fd, asker_ready, a);
+	a->idle = timer_new(l->export->loop, asker_idle, a);
+	timer_set(a->idle, IDLE_MS);
+	watch_want(a->watch, WATCH_READ);
+	l->export->client_count++;
+}
+
+/* --- listening -------------------------------------------------------------------------------- */
+
+/* Whoever may enter its directory may ask. */
+static int listen_unix(struct view path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat s;
+	errno = ENAMETOOLONG;
+	if (!view_to_text(path, address.sun_path, sizeof address.sun_path))
+		return -1;
+	if (lstat(address.sun_path, &s) == 0 && S_ISSOCK(s.st_mode))
+		unlink(address.sun_path);
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+		chmod(address.sun_path, 0666) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	return -1;
+}
+
+static int listen_inet(struct view where)
+{
+	const int on = 1;
+	struct sockaddr_in6 address = {.sin6_family = AF_INET6};
+	const size_t colon = view_find_last(where, ':');
+	uint32_t port;
+	struct ip ip;
+	errno = EINVAL;
+	if (colon == VIEW_NOT_FOUND || !ip_parse(view_first(where, colon), &ip) ||
+		!view_to_u32(view_from(where, colon + 1), UINT16_MAX, &port))
+		return -1;
+	must(view_copy(view_of(ip.octets, sizeof ip.octets), &address.sin6_addr,
+		sizeof address.sin6_addr));
+	address.sin6_port = htons((uint16_t)port);
+	const int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+		bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+		listen(fd, BACKLOG) == 0)
+		return fd;
+	return -1;
+}
+
+bool serve_start(struct export *e)
+{
+	for (size_t i = 0; i < e->listener_count; i++) {
+		struct export_listener *l = &e->listeners[i];
+		const struct view where = view_text(l->where);
+		errno = EINVAL;
+		l->export = e;
+		l->fd = view_starts(where, VIEW("unix:"))   ? listen_unix(view_from(where, 5))
+			: view_starts(where, VIEW("inet:")) ? listen_inet(view_from(where, 5))
+							    : -1;
+		if (l->fd < 0) {
+			say_trouble("{}: nobody can be listened to there: {}", text_view(where),
+				text_string(strerrordesc_np(errno)));
+			return false;
+		}
+		l->watch = watch_new(e->loop, l->fd, listener_ready, l);
+		watch_want(l->watch, WATCH_READ);
+	}
+	return true;
+}

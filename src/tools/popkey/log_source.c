@@ -1,0 +1,297 @@
+/* Where lines come from: a file that is rotated under us, the journal, a socket, standard input. */
+#include "tools/popkey/log.h"
+#include "tools/sekisho/say.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STEP 65536u
+#define TICK_MS 500u /* a file that has another name now; a journal that has gone */
+
+/* --- lines ------------------------------------------------------------------------------------ */
+
+static void take_line(struct log *l, struct view line)
+{
+	if (view_ends(line, VIEW("\r")))
+		line = view_first(line, line.length - 1);
+	log_line(l, line);
+}
+
+static void take(struct log *l, struct view octets)
+{
+	struct lines *s = &l->lines;
+	while (octets.length) {
+		const size_t end = view_find(octets, '\n');
+		buffer_add(&s->text, view_first(octets, end));
+		s->is_skipping |= buffer_failed(&s->text);
+		if (end == VIEW_NOT_FOUND)
+			return;
+		if (!s->is_skipping)
+			take_line(l, buffer_view(&s->text));
+		s->is_skipping = false;
+		buffer_clear(&s->text);
+		octets = view_from(octets, end + 1);
+	}
+}
+
+/* Reads what is there; false at its end. */
+static bool read_some(struct log *l)
+{
+	static uint8_t room[STEP];
+	const ssize_t n = read(l->fd, room, sizeof room);
+	if (n > 0)
+		take(l, view_of(room, (size_t)n));
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+/* --- a file ------------------------------------------------------------------------------------ */
+
+static bool open_file(struct log *l, bool at_end)
+{
+	struct stat s;
+	l->fd = open(l->where, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (l->fd < 0 || fstat(l->fd, &s) != 0)
+		return false;
+	l->file_number = s.st_ino;
+	if (at_end)
+		lseek(l->fd, 0, SEEK_END);
+	buffer_clear(&l->lines.text);
+	l->lines.is_skipping = false;
+	return true;
+}
+
+static void read_file(struct log *l)
+{
+	static uint8_t room[STEP];
+	ssize_t n;
+	while (l->fd >= 0 && (n = read(l->fd, room, sizeof room)) > 0)
+		take(l, view_of(room, (size_t)n));
+}
+
+/* Cut short and written anew: from its beginning. Another file has its name: what was written to the old one is
+ * read first. */
+static void look_at_file(struct log *l)
+{
+	struct stat s;
+	read_file(l);
+	if (l->fd >= 0 && fstat(l->fd, &s) == 0 && s.st_size < lseek(l->fd, 0, SEEK_CUR)) {
+		lseek(l->fd, 0, SEEK_SET);
+		buffer_clear(&l->lines.text);
+		read_file(l);
+	}
+	if (stat(l->where, &s) != 0 || (l->fd >= 0 && s.st_ino == l->file_number))
+		return;
+	read_file(l);
+	if (l->fd >= 0)
+		close(l->fd);
+	if (open_file(l, false))
+		read_file(l);
+}
+
+static void file_tick(void *context)
+{
+	struct log *l = context;
+	look_at_file(l);
+	timer_set(l->tick, TICK_MS);
+}
+
+/* Its changes wake us at once; its going and coming is seen at the next tick. */
+static void file_changed(void *context, unsigned what)
+{
+	struct log *l = context;
+	static uint8_t room[STEP];
+	(void)what;
+	while (read(l->inotify, room, sizeof room) > 0)
+		continue;
+	look_at_file(l);
+}
+
+static bool follow_file(struct log *l)
+{
+	char folder[4096];
+	const struct view path = view_text(l->where);
+	const size_t slash = view_find_last(path, '/');
+	const struct view above = slash == VIEW_NOT_FOUND ? VIEW(".") : view_first(path, slash + 1);
+	open_file(l, true);
+	l->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (l->inotify < 0 || !view_to_text(above, folder, sizeof folder) ||
+		inotify_add_watch(l->inotify, folder, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0) {
+		say_trouble("{}: its folder cannot be watched: {}", text_string(l->where),
+			text_string(strerrordesc_np(errno)));
+		return false;
+	}
+	l->tick = timer_new(l->loop, file_tick, l);
+	l->watch = watch_new(l->loop, l->inotify, file_changed, l);
+	watch_want(l->watch, WATCH_READ);
+	timer_set(l->tick, TICK_MS);
+	return true;
+}
+
+/* --- the journal -------------------------------------------------------------------------------- */
+
+static void journal_begin(void *context);
+
+static void journal_ready(void *context, unsigned what)
+{
+	struct log *l = context;
+	(void)what;
+	if (read_some(l))
+		return;
+	watch_free(&l->watch);
+	close(l->fd);
+	waitpid(l->child, NULL, 0);
+	say_trouble("journalctl has ended, and is started again");
+	timer_set(l->tick, TICK_MS);
+}
+
+/* By unit: a field of the journal's own, which no message can say. */
+static void journal_begin(void *context)
+{
+	struct log *l = context;
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) != 0) {
+		timer_set(l->tick, TICK_MS);
+		return;
+	}
+	l->child = fork();
+	if (l->child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (dup2(ends[1], STDOUT_FILENO) >= 0)
+			execlp("journalctl", "journalctl", "-f", "-n", "0", "-o", "cat", "-u",
+				l->where, (char *)NULL);
+		_exit(COMMON_NO_PROGRAM);
+	}
+	close(ends[1]);
+	l->fd = ends[0];
+	fcntl(l->fd, F_SETFL, O_NONBLOCK);
+	l->watch = watch_new(l->loop, l->fd, journal_ready, l);
+	watch_want(l->watch, WATCH_READ);
+}
+
+/* --- sockets: a datagram is a line ---------------------------------------------------------------- */
+
+static void socket_ready(void *context, unsigned what)
+{
+	struct log *l = context;
+	static uint8_t room[STEP];
+	(void)what;
+	const ssize_t n = recv(l->fd, room, sizeof room, MSG_TRUNC);
+	if (n <= 0 || (size_t)n > sizeof room)
+		return;
+	struct view line = view_of(room, (size_t)n);
+	while (line.length &&
+		(view_at(line, line.length - 1) == '\n' || view_at(line, line.length - 1) == '\0'))
+		line = view_first(line, line.length - 1);
+	log_line(l, line);
+}
+
+static int bind_unix(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat s;
+	errno = ENAMETOOLONG;
+	if (!view_to_text(view_text(path), address.sun_path, sizeof address.sun_path))
+		return -1;
+	if (lstat(path, &s) == 0 && S_ISSOCK(s.st_mode))
+		unlink(path);
+	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	return fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 ? fd : -1;
+}
+
+static int bind_udp(struct view where)
+{
+	struct sockaddr_in6 address = {.sin6_family = AF_INET6};
+	const size_t colon = view_find_last(where, ':');
+	uint32_t port;
+	struct ip ip;
+	errno = EINVAL;
+	if (colon == VIEW_NOT_FOUND || !ip_parse(view_first(where, colon), &ip) ||
+		!view_to_u32(view_from(where, colon + 1), UINT16_MAX, &port))
+		return -1;
+	must(view_copy(view_of(ip.octets, sizeof ip.octets), &address.sin6_addr,
+		sizeof address.sin6_addr));
+	address.sin6_port = htons((uint16_t)port);
+	const int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	return fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 ? fd : -1;
+}
+
+static bool listen_to(struct log *l, int fd)
+{
+	if (fd < 0) {
+		say_trouble("{}: cannot be listened to: {}", text_string(l->where),
+			text_string(strerrordesc_np(errno)));
+		return false;
+	}
+	l->fd = fd;
+	l->watch = watch_new(l->loop, fd, socket_ready, l);
+	watch_want(l->watch, WATCH_READ);
+	return true;
+}
+
+/* --- standard input --------------------------------------------------------------------------------- */
+
+/* A file cannot be waited for, and need not be. */
+static void stdin_tick(void *context)
+{
+	struct log *l = context;
+	if (read_some(l))
+		timer_set(l->tick, 0);
+	else
+		loop_stop(l->loop);
+}
+
+static void stdin_ready(void *context, unsigned what)
+{
+	struct log *l = context;
+	(void)what;
+	if (!read_some(l))
+		loop_stop(l->loop);
+}
+
+static bool follow_stdin(struct log *l)
+{
+	struct stat s;
+	l->fd = STDIN_FILENO;
+	if (fstat(l->fd, &s) == 0 && S_ISREG(s.st_mode)) {
+		l->tick = timer_new(l->loop, stdin_tick, l);
+		timer_set(l->tick, 0);
+		return true;
+	}
+	fcntl(l->fd, F_SETFL, O_NONBLOCK);
+	l->watch = watch_new(l->loop, l->fd, stdin_ready, l);
+	watch_want(l->watch, WATCH_READ);
+	return true;
+}
+
+bool source_start(struct log *l)
+{
+	l->lines.text = buffer_new(LOGLINE_MAX);
+	switch (l->source) {
+	case SOURCE_FILE:
+		return follow_file(l);
+	case SOURCE_JOURNAL:
+		l->tick = timer_new(l->loop, journal_begin, l);
+		journal_begin(l);
+		return true;
+	case SOURCE_SOCKET:
+		return listen_to(l, bind_unix(l->where));
+	case SOURCE_UDP:
+		return listen_to(l, bind_udp(view_text(l->where)));
+	case SOURCE_STDIN:
+		return follow_stdin(l);
+	case SOURCE_NONE:
+		break;
+	}
+	return false;
+}

@@ -1,0 +1,72 @@
+/* popkey-smtp(8): N-23. Says RELAYCLIENT where the gate is open, and becomes the SMTP server. */
+#include "tools/popkey/common.h"
+#include "tools/sekisho/say.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char help[] =
+	"usage: popkey-smtp [options] PROGRAM [argument...]\n"
+	"\n"
+	"Sets RELAYCLIENT when the gate is open for the client, and POPKEY_USER when it\n"
+	"is known for whom; then becomes PROGRAM, an SMTP server.\n"
+	"\n"
+	"  --relayclient TEXT what RELAYCLIENT is set to (empty)\n" COMMON_HELP
+	"\nSee popkey-smtp(8).\n";
+
+struct smtp {
+	struct common common;
+	const char *relayclient;
+};
+
+static bool take_relayclient(void *options, const char *value)
+{
+	((struct smtp *)options)->relayclient = value;
+	return true;
+}
+
+static const struct option own[] = {{"--relayclient", take_relayclient, true}};
+
+/* POPKEY_USER is said by us alone. */
+static void judge(const struct smtp *o)
+{
+	struct popkey_answer answer;
+	struct ip ip;
+	char user[POPKEY_USER_MAX + 1];
+	unsetenv("POPKEY_USER");
+	if (!client_address(&ip))
+		return;
+	const int directory = common_open(&o->common);
+	if (directory < 0)
+		return;
+	const enum error error = popkey_look_up(
+		directory, &ip, VIEW_NONE, common_now_ms(), &o->common.rules, &answer);
+	close(directory);
+	if (error)
+		tell("the gate cannot be asked: {}", text_string(error_name(error)));
+	if (error || !answer.is_open)
+		return;
+	setenv("RELAYCLIENT", o->relayclient, 1);
+	if (answer.user_length &&
+		view_to_text(view_of(answer.user, answer.user_length), user, sizeof user))
+		setenv("POPKEY_USER", user, 1);
+}
+
+int main(int argc, char **argv)
+{
+	struct smtp o = {.common = COMMON_NEW, .relayclient = ""};
+	say_as("popkey-smtp");
+	const int at = options_read(argc, argv, own, sizeof own / sizeof *own, &o.common);
+	if (o.common.wants_help) {
+		say_octets(view_text(help));
+		return COMMON_FINE;
+	}
+	if (at < 0 || at >= argc) {
+		if (at >= 0)
+			say_trouble("which program? See --help");
+		return COMMON_USAGE;
+	}
+	judge(&o);
+	common_become(argv + at);
+	return COMMON_NO_PROGRAM;
+}
