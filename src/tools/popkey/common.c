@@ -138,14 +138,19 @@ static bool address_of_socket(struct ip *ip)
 	return true;
 }
 
-bool client_address(struct ip *ip)
+static bool address_of_environment(struct ip *ip)
 {
 	static const char *const names[] = {"TCPREMOTEIP", "REMOTE_HOST", "REMOTE_ADDR"};
-	bool is_known = false;
-	for (size_t i = 0; i < sizeof names / sizeof *names && !is_known; i++)
-		is_known = ip_parse(view_text(getenv(names[i])), ip);
-	if (!is_known)
-		is_known = address_of_socket(ip);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (ip_parse(view_text(getenv(names[i])), ip))
+			return true;
+	return false;
+}
+
+bool client_address(const char *variable, struct ip *ip)
+{
+	const bool is_known = variable ? ip_parse(view_text(getenv(variable)), ip)
+				       : address_of_environment(ip) || address_of_socket(ip);
 	return is_known && !ip_is_loopback(ip);
 }
 

@@ -48,9 +48,9 @@ must_use int common_open(const struct common *c);
 /* Now, in Unix milliseconds. */
 uint64_t common_now_ms(void);
 
-/* TCPREMOTEIP, REMOTE_HOST, REMOTE_ADDR, or who is at the other end of standard input. False: nobody knows, or it is this
+/* The variable that is named; else (null) TCPREMOTEIP, REMOTE_HOST, REMOTE_ADDR, or who is at the other end of standard input. False: nobody knows, or it is this
  * machine itself, behind whose address all that come through a TLS wrapper look alike; then nothing is opened. */
-must_use bool client_address(struct ip *ip_out);
+must_use bool client_address(const char *variable, struct ip *ip_out);
 /* Whom the authenticator has let in: AUTHENTICATED (Courier), USER. Or the variable that is named. */
 struct view client_user(const char *variable);
 

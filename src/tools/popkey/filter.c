@@ -189,7 +189,7 @@ static int status_of(pid_t child)
 static int run(const struct filter *f, char **argv)
 {
 	static struct passage p = {.up = {.from = STDIN_FILENO}, .down = {.to = STDOUT_FILENO}};
-	session_init(&p.session, &f->common, f->is_imap);
+	session_init(&p.session, &f->common, f->is_imap, NULL);
 	if (p.session.directory < 0) {
 		common_become(argv); /* nothing will be opened: there is nothing to look for */
 		return COMMON_NO_PROGRAM;

@@ -21,11 +21,12 @@ static void write_id(struct session *s)
 	buffer_free(&b);
 }
 
-void session_init(struct session *s, const struct common *common, bool is_imap)
+void session_init(
+	struct session *s, const struct common *common, bool is_imap, const char *variable)
 {
 	*s = (struct session){.common = common, .directory = -1, .is_imap = is_imap};
 	write_id(s);
-	if (!client_address(&s->ip)) {
+	if (!client_address(variable, &s->ip)) {
 		tell("nobody knows the client's address: the gate stays closed");
 		return;
 	}

@@ -15,8 +15,9 @@ struct session {
 	uint8_t user[POPKEY_USER_MAX];
 };
 
-/* Finds out who the client is and opens the directory. What is missing was told; the session goes on without. */
-void session_init(struct session *s, const struct common *common, bool is_imap);
+/* Finds out who the client is (`variable` as of client_address) and opens the directory. What is missing was told; the session goes on without. */
+void session_init(
+	struct session *s, const struct common *common, bool is_imap, const char *variable);
 /* The login has succeeded. */
 void session_begin(struct session *s, struct view user);
 void session_end(struct session *s);

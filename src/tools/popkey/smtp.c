@@ -34,7 +34,7 @@ static void judge(const struct smtp *o)
 	struct ip ip;
 	char user[POPKEY_USER_MAX + 1];
 	unsetenv("POPKEY_USER");
-	if (!client_address(&ip))
+	if (!client_address(NULL, &ip))
 		return;
 	const int directory = common_open(&o->common);
 	if (directory < 0)

@@ -18,7 +18,8 @@ static const char help[] =
 	"\n"
 	"  --imap             opens for a short time now, and not at the end\n"
 	"  --start-only       opens as a session does, and leaves the end to its clock\n"
-	"  --user-from NAME   the variable that says who has logged in\n" COMMON_HELP
+	"  --user-from NAME   the variable that says who has logged in\n"
+	"  --address-from NAME  the variable that says from where\n" COMMON_HELP
 	"\nSee popkey-wrap(8).\n";
 
 struct wrap {
@@ -26,6 +27,7 @@ struct wrap {
 	bool is_imap;
 	bool is_start_only;
 	const char *user_from;
+	const char *address_from;
 };
 
 static bool take_imap(void *options, const char *value)
@@ -48,10 +50,17 @@ static bool take_user_from(void *options, const char *value)
 	return true;
 }
 
+static bool take_address_from(void *options, const char *value)
+{
+	((struct wrap *)options)->address_from = value;
+	return true;
+}
+
 static const struct option own[] = {
 	{"--imap", take_imap, false},
 	{"--start-only", take_start_only, false},
 	{"--user-from", take_user_from, true},
+	{"--address-from", take_address_from, true},
 };
 
 /* --- the child ------------------------------------------------------------------------------ */
@@ -164,7 +173,7 @@ int main(int argc, char **argv)
 			say_trouble("which program? See --help");
 		return COMMON_USAGE;
 	}
-	session_init(&s, &w.common, w.is_imap);
+	session_init(&s, &w.common, w.is_imap, w.address_from);
 	session_begin(&s, client_user(w.user_from));
 	if (!s.is_begun || w.is_start_only) {
 		give_up_group();
