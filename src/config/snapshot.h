@@ -106,8 +106,6 @@ must_use struct snapshot *snapshot_decode(
 /* Maps a memfd, which must be sealed against writing and shrinking, and decodes it. `fd` is not
  * kept. */
 must_use enum error snapshot_map(int fd, struct snapshot **snapshot_out);
-/* Writes `blob` into a new sealed memfd, or gives -1 with errno. */
-must_use int snapshot_seal(struct view blob);
 
 struct snapshot *snapshot_hold(struct snapshot *s);
 /* Drops a reference and sets the pointer to null; null is fine. */

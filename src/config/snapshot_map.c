@@ -1,7 +1,5 @@
 #include "config/snapshot.h"
 
-#include "base/descriptor.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -37,17 +35,4 @@ enum error snapshot_map(int fd, struct snapshot **snapshot_out)
 		return ERROR_NONE;
 	(void)munmap(at, length);
 	return ERROR_CORRUPT;
-}
-
-int snapshot_seal(struct view blob)
-{
-	const int fd = memfd_create("sekisho-snapshot", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
-		return -1;
-	if (descriptor_write_all(fd, blob) == ERROR_NONE && fcntl(fd, F_ADD_SEALS, SEALS) == 0)
-		return fd;
-	const int number = errno;
-	(void)close(fd);
-	errno = number;
-	return -1;
 }

@@ -2,44 +2,6 @@
 
 #include "mail/date.h"
 
-const char *trace_protocol_name(enum trace_protocol protocol)
-{
-	switch (protocol) {
-	case TRACE_SMTP:
-		return "SMTP";
-	case TRACE_ESMTP:
-		return "ESMTP";
-	case TRACE_ESMTPA:
-		return "ESMTPA";
-	case TRACE_ESMTPS:
-		return "ESMTPS";
-	case TRACE_ESMTPSA:
-		return "ESMTPSA";
-	case TRACE_UTF8SMTP:
-		return "UTF8SMTP";
-	case TRACE_UTF8SMTPA:
-		return "UTF8SMTPA";
-	case TRACE_UTF8SMTPS:
-		return "UTF8SMTPS";
-	case TRACE_UTF8SMTPSA:
-		return "UTF8SMTPSA";
-	}
-	must(!"a protocol of RFC 3848");
-	return "";
-}
-
-enum trace_protocol trace_protocol_of(bool extended, bool tls, bool login, bool utf8)
-{
-	if (utf8)
-		return tls ? (login ? TRACE_UTF8SMTPSA : TRACE_UTF8SMTPS)
-			   : (login ? TRACE_UTF8SMTPA : TRACE_UTF8SMTP);
-	if (tls)
-		return login ? TRACE_ESMTPSA : TRACE_ESMTPS;
-	if (login)
-		return TRACE_ESMTPA;
-	return extended ? TRACE_ESMTP : TRACE_SMTP;
-}
-
 /* --- words and folds ---------------------------------------------------------------------- */
 
 /* A field under construction: words are collected one by one and put where they fit. A clause and its
@@ -193,24 +155,6 @@ void trace_received_add(struct buffer *b, const struct trace_received *r)
 	id_and_for_clause(&f, r);
 	/* Kept in one piece: people look for the date. */
 	date_add(&f.word, r->time_s, r->offset_minutes);
-	word_end(&f);
-	fold_end(&f);
-}
-
-void trace_return_path_add(struct buffer *b, const struct address *reverse_path)
-{
-	struct fold f = fold_begin(b, VIEW("Return-Path:"));
-	buffer_add_octet(&f.word, '<');
-	add_address(&f.word, reverse_path);
-	buffer_add_octet(&f.word, '>');
-	word_end(&f);
-	fold_end(&f);
-}
-
-void trace_delivered_to_add(struct buffer *b, const struct address *mailbox)
-{
-	struct fold f = fold_begin(b, VIEW("Delivered-To:"));
-	add_address(&f.word, mailbox);
 	word_end(&f);
 	fold_end(&f);
 }

@@ -1,7 +1,7 @@
 /*
- * The fields that a server puts before a message it takes: Received at the door, Return-Path and
- * Delivered-To at final delivery (RFC 5321 §4.4; the `with` types of RFC 3848 and RFC 6531 §4.3; the
- * TLS facts that RFC 8314 §4.3 asks for). Pure; each call appends whole fields with their CRLFs.
+ * The field that a server puts before a message it takes: Received (RFC 5321 §4.4; the TLS facts that
+ * RFC 8314 §4.3 asks for). Pure; a call appends the whole field with its CRLFs. Return-Path and
+ * Delivered-To are written at final delivery (keepers/deliver/place.c).
  *
  *	Received: from mail.example.org (mx.example.org [192.0.2.7])
  *		by mail.example.test with ESMTPS (TLSv1.3 TLS_AES_256_GCM_SHA384)
@@ -13,7 +13,7 @@
  * Lines are folded at spaces below TRACE_LINE_MAX columns; a single word that is longer (a HELO name
  * of 255 octets) stays whole, below the 998 of RFC 5322 §2.1.1.
  *
- * Who calls: protocol/smtp_server (Received), keepers/deliver (the other two).
+ * Who calls: faces/smtpd.
  */
 #ifndef MAIL_TRACE_H
 #define MAIL_TRACE_H
@@ -22,26 +22,8 @@
 
 #define TRACE_LINE_MAX 78 /* columns without CRLF, a tab counting 8; RFC 5322 §2.1.1 */
 #define TRACE_WORD_MAX 255 /* octets of any one name, id or cipher; what is longer is cut */
-/* Octets of the longest field that these make: the size for a buffer. */
+/* Octets of the longest field that this makes: the size for a buffer. */
 #define TRACE_FIELD_MAX 2048
-
-/* The `with` clause. */
-enum trace_protocol {
-	TRACE_SMTP,
-	TRACE_ESMTP,
-	TRACE_ESMTPA,
-	TRACE_ESMTPS,
-	TRACE_ESMTPSA,
-	TRACE_UTF8SMTP,
-	TRACE_UTF8SMTPA,
-	TRACE_UTF8SMTPS,
-	TRACE_UTF8SMTPSA,
-};
-const char *trace_protocol_name(enum trace_protocol protocol);
-/* `extended`: the client said EHLO. `utf8`: this mail used SMTPUTF8. After HELO under TLS the answer is
- * ESMTPS: there is no registered type without the E, and that the line was safe is the fact that
- * matters. */
-enum trace_protocol trace_protocol_of(bool extended, bool tls, bool login, bool utf8);
 
 struct trace_received {
 	bool is_private; /* the client is a user's own program: neither its name nor its address is
@@ -50,7 +32,7 @@ struct trace_received {
 	struct ip client;
 	struct view verified_name; /* of the client, forward-confirmed; empty when unknown */
 	struct view by; /* this server's name */
-	const char *with; /* as trace_protocol_name gives it */
+	const char *with; /* as smtp_server_protocol gives it */
 	const char *tls_version; /* "TLSv1.3"; null without TLS */
 	const char *tls_cipher;
 	struct view id; /* of the spool or the session */
@@ -62,8 +44,5 @@ struct trace_received {
 };
 
 void trace_received_add(struct buffer *b, const struct trace_received *r);
-/* "Return-Path: <…>"; the null reverse-path gives "<>". */
-void trace_return_path_add(struct buffer *b, const struct address *reverse_path);
-void trace_delivered_to_add(struct buffer *b, const struct address *mailbox);
 
 #endif

@@ -59,10 +59,13 @@ void serve_reload(struct serve *s)
 
 /* --- the end ------------------------------------------------------------------------------ */
 
-/* Nothing more is handed in, then faces finish their sessions, then spool what it has handed out, then deliver its sync. */
+/* Nothing more is handed in, then sessions finish, then who served them, then spool what it has handed out, then
+ * deliver its sync, and relay takes its leave; the gate writes what they all have told it. Who is not here has
+ * nothing to finish. */
 static const enum program_id stop_order[][2] = {{PROGRAM_DROP, PROGRAM_DROP},
-	{PROGRAM_SMTPD, PROGRAM_POPD}, {PROGRAM_SPOOL, PROGRAM_SPOOL},
-	{PROGRAM_DELIVER, PROGRAM_DELIVER}};
+	{PROGRAM_SMTPD, PROGRAM_POPD}, {PROGRAM_MAILBOX, PROGRAM_AUTH},
+	{PROGRAM_SPOOL, PROGRAM_REPORT}, {PROGRAM_DELIVER, PROGRAM_RELAY},
+	{PROGRAM_GATE, PROGRAM_GATE}};
 #define STOP_PHASES (sizeof stop_order / sizeof *stop_order)
 
 static bool is_of_phase(const struct child *c, unsigned phase)

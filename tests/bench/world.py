@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """A world for one server to send to, in a namespace that tests/system/namespace has made (see worlds.sh).
 
-  world.py names N DEAD signed|unsigned [TLSA]   a DNS with N domains, each with a host of its own; with DEAD > 0
+  world.py names N DEAD signed|unsigned [TLSA|sts]   a DNS with N domains, each with a host of its own; with DEAD > 0
                         every DEADth host does not answer. Prints a trust anchor, then `ready`; ends with its input.
-  world.py sink tls|clear        hosts for all of them; prints how many mails have come, again and again
+  world.py sink clear|tls|sts [N]        hosts for all of them; prints how many mails have come, again and again; sts: and
+                        a web server with the policies of N domains, and certificates by an authority that is trusted here
   world.py post PORT RECIPIENTS EACH DOMAINS DEAD     mail to so many recipients, EACH a mail; DEAD > 0 leaves out
                         recipients at hosts that do not answer
   world.py verifier NAME PASSWORD         a line for Dovecot's passwd-file, of the kind that Sekisho keeps
@@ -13,6 +14,7 @@ import hashlib
 import hmac
 import os
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -23,6 +25,7 @@ os.environ.setdefault('SEKISHO_SOURCE', os.path.join(HERE, '../..'))
 sys.path.insert(0, os.path.join(HERE, '../system'))
 
 SESSIONS = 4  # that post at once
+WEB = '10.2.0.1'  # has everybody's policy
 
 
 def is_dead(domain, every):
@@ -39,7 +42,9 @@ def names(count, dead, signed, tlsa=None):
     for i in range(count):
         host = 'mx.d%d.example.' % i
         lines += ['d%d.example. 600 IN MX 10 %s' % (i, host), '%s 600 IN A %s' % (host, address(i, is_dead(i, dead)))]
-        if tlsa:
+        if tlsa == 'sts':
+            lines += ['_mta-sts.d%d.example. 600 IN TXT "v=STSv1; id=1;"' % i, 'mta-sts.d%d.example. 600 IN A %s' % (i, WEB)]
+        elif tlsa:
             lines.append('_25._tcp.%s 600 IN TLSA 3 1 1 %s' % (host, tlsa))
     from test_outbound import names as zones
     with zones(lines, signed=signed) as n:
@@ -48,12 +53,47 @@ def names(count, dead, signed, tlsa=None):
         sys.stdin.read()
 
 
-def sink(kind):
+def contexts(count):
+    """one of a server for each domain, good for all names in it"""
+    from authority import Authority
+    from house import run
+    a = Authority()
+    key, request, extra, file = (a.path(name) for name in ('key', 'csr', 'ext', 'crt'))
+    run('openssl', 'req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=a host',
+        '-keyout', key, '-out', request)
+    made = {}
+    for i in range(count):
+        with open(extra, 'w') as f:
+            f.write('subjectAltName=DNS:*.d%d.example' % i)
+        run('openssl', 'x509', '-req', '-in', request, '-days', '30', '-extfile', extra, '-out', file, '-CA', a.file,
+            '-CAkey', a.key, '-CAcreateserial')
+        made[i] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        made[i].load_cert_chain(file, key)
+    return made
+
+
+def policies(count):
+    """the context of the hosts; the web server stands"""
+    from policyhost import PolicyHost, page, policy
+    made = contexts(count)
+    names = range(count)
+    PolicyHost({'mta-sts.d%d.example' % i: made[i] for i in names},
+               {'mta-sts.d%d.example' % i: page(policy('enforce', 'mx.d%d.example' % i)) for i in names}, WEB)
+    host = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+
+    def choose(s, name, _):
+        s.context = made[int(name.split('.')[1][1:])]
+    host.sni_callback = choose
+    return host
+
+
+def sink(kind, count='0'):
     from nexthost import NextHost
     from test_outbound import Certificate
     with Certificate('mx.example') as c:
+        tls = {'clear': lambda: None, 'tls': c.context, 'sts': lambda: policies(int(count))}[kind]()
         print('tlsa=' + c.public, flush=True)
-        with NextHost(address='0.0.0.0', port=25, tls=c.context() if kind == 'tls' else None) as n:
+        with NextHost(address='0.0.0.0', port=25, tls=tls) as n:
             while True:
                 time.sleep(0.05)
                 print('mesg=%d' % len(n.mails), flush=True)

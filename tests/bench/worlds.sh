@@ -6,11 +6,11 @@ in_namespace() {		# in_namespace STEP: true once inside
 	[ -z "${BENCH_INSIDE:-}" ] || return 0
 	SEKISHO_FOREIGN=$("$HERE/../system/unpack" nsd libprotobuf-c1 libfstrm0 ldnsutils libldns3) || die "nsd"
 	export SEKISHO_FOREIGN
-	BENCH_INSIDE=1 unshare --net "$HERE/../system/namespace" 0 0 "$HERE/peers" -s "$SERVERS" -r "$REPEATS" -o "$OUT" "$1"
+	BENCH_INSIDE=1 unshare --net --mount --propagation private "$HERE/../system/namespace" 0 0 "$HERE/peers" -s "$SERVERS" -r "$REPEATS" -o "$OUT" "$1"
 	return 1
 }
 
-world_up() {			# world_up DOMAINS DEAD signed|unsigned [TLSA]: sets ANCHOR
+world_up() {			# world_up DOMAINS DEAD signed|unsigned [TLSA|sts]: sets ANCHOR
 	ip route add local 10.1.0.0/16 dev lo 2>/dev/null
 	ip link add nowhere type dummy 2>/dev/null && ip link set nowhere up && ip addr add 10.99.255.254/16 dev nowhere
 	coproc WORLD { exec "$HERE/world.py" names "$@" 2>"$WORK/world.err"; }
@@ -79,17 +79,22 @@ step_spread() {
 }
 
 # What a destination costs that was never heard of: one mail to each of NEW (500), in clear, with TLS that nobody
-# vouches for, and with DANE. The hosts are a Python program: the rate is theirs, the CPU time is the server's.
+# vouches for, with DANE, and with MTA-STS. The hosts are a Python program: the rate is theirs, the CPU time is the server's.
 step_dane() {
 	in_namespace dane || return 0
 	local s d n=${NEW:-500} case tlsa t0 t1 c0 rep
-	for rep in $(seq "$REPEATS"); do for s in $(with_world); do for case in clear tls dane; do
+	for rep in $(seq "$REPEATS"); do for s in $(with_world); do for case in clear tls dane sts; do
 		fs_fresh
 		d=$FS/dane-$case-$s
-		"$HERE/world.py" sink $([ $case = clear ] && echo clear || echo tls) >"$WORK/sink.out" 2>"$WORK/sink.err" &
+		ip route add local 10.2.0.0/16 dev lo 2>/dev/null
+		"$HERE/world.py" sink $([ $case = dane ] && echo tls || echo $case) "$n" >"$WORK/sink.out" 2>"$WORK/sink.err" &
 		SINK_PID=$!
 		until tlsa=$(sed -n 's/^tlsa=//p' "$WORK/sink.out") && [ -n "$tlsa" ]; do sleep 0.1; done
-		if [ $case = dane ]; then world_up "$n" 0 signed "$tlsa"; else world_up "$n" 0 unsigned; fi
+		case $case in
+		dane) world_up "$n" 0 signed "$tlsa" ;;
+		sts) world_up "$n" 0 unsigned sts ;;
+		*) world_up "$n" 0 unsigned ;;
+		esac
 		server_to_world "$s" "$d"
 		c0=$(cg_usec "$s")
 		t0=$(now_ns)
@@ -101,7 +106,7 @@ step_dane() {
 		else
 			put "$s" "new-$case" "$rep" undelivered "$(sink_count) of $n"
 		fi
-		[ $case != dane ] || put "$s" new-dane "$rep" verified "$(grep -c 'verified=dane' "$d/log")"
+		case $case in dane | sts) put "$s" "new-$case" "$rep" verified "$(grep -c "verified=$([ $case = sts ] && echo pkix || echo dane)" "$d/log")" ;; esac
 		sink_down
 		SINK_PID=
 		server_down "$s" "$d"

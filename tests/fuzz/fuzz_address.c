@@ -92,11 +92,6 @@ static void try_path(struct view text, unsigned flags, struct arena *a)
 		must(flags & PATH_POSTMASTER_OK);
 	else
 		check_address(&found, flags & PATH_UTF8, a);
-	struct buffer b = buffer_new(TRACE_FIELD_MAX);
-	trace_return_path_add(&b, &found);
-	must(!buffer_failed(&b));
-	must(view_find(buffer_view(&b), '\n') == b.length - 1 || b.length > TRACE_LINE_MAX);
-	buffer_free(&b);
 }
 
 static void try_ip(struct view text)

@@ -51,8 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.helo = has_helo ? &helo : NULL,
 		.verified_name = word(&rest),
 		.by = by.name,
-		.with = trace_protocol_name(
-			trace_protocol_of(data[0] & 1, data[0] & 2, data[0] & 4, data[0] & 8)),
+		.with = data[0] & 8 ? "UTF8SMTPS" : "ESMTP",
 		.recipients = data[0] >> 6,
 		.is_utf8 = data[0] & 8,
 		.time_s = data[1],
@@ -65,12 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const bool has_address = address_parse(rest, true, &a, &address) == ADDRESS_OK;
 	r.forward_path = has_address ? &address : NULL;
 	trace_received_add(&out, &r);
-	if (has_address) {
-		trace_return_path_add(&out, &address);
-		trace_delivered_to_add(&out, &address);
-	}
 	must(!buffer_failed(&out));
-	check_fields(buffer_view(&out), has_address ? 3 : 1);
+	check_fields(buffer_view(&out), 1);
 	if (!r.is_utf8 && !has_address)
 		must(view_is_ascii(buffer_view(&out)));
 	buffer_free(&out);

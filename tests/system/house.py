@@ -91,7 +91,8 @@ def without_trace(message):
 class House:
     """One running server. files: settings; users: name → password (None: nobody)."""
 
-    def __init__(self, files=None, users=PASSWORDS, options=(), start=True, limits=None, env=None):
+    def __init__(self, files=None, users=PASSWORDS, options=(), start=True, limits=None, env=None, name=NAME):
+        self.name = name
         self.dir = tempfile.mkdtemp(prefix='sekisho-test-')
         os.chmod(self.dir, 0o755)
         self.config = os.path.join(self.dir, 'config')
@@ -144,7 +145,7 @@ class House:
         self.log_from = os.path.getsize(self.log_path)
         self.log_file = open(self.log_path, 'ab')
         self.process = subprocess.Popen(
-            [program, 'serve', NAME, '--port-base', '2000'] + self.options, stderr=self.log_file,
+            [program, 'serve', self.name, '--port-base', '2000'] + self.options, stderr=self.log_file,
             stdout=self.log_file, stdin=subprocess.DEVNULL, env=self.env, preexec_fn=self.limits)
         if wait:
             until(lambda: 'event="ready"' in self.log() or 'event=ready' in self.log() or
@@ -231,10 +232,17 @@ class House:
                 words = f.read().split(b'\0')
             with open('/proc/%d/stat' % pid) as f:
                 state = f.read().rsplit(')', 1)[1].split()[0]
-            return (words[0].startswith(b'sekisho-') and state != 'Z' and
+            return (words[0].startswith(b'sekisho-') and state != 'Z' and self.is_of_this_house(pid) and
                     os.stat('/proc/%d/ns/net' % pid).st_ino == os.stat('/proc/self/ns/net').st_ino)
         except OSError:
             return False
+
+    def is_of_this_house(self, pid):
+        try:
+            with open('/proc/%d/environ' % pid, 'rb') as f:
+                return ('SEKISHO_STATE=' + self.state).encode() in f.read().split(b'\0')
+        except PermissionError:
+            return True
 
     def kill(self, program, how=signal.SIGKILL):
         """ends or stops a program; when it has ended, the parent knows"""

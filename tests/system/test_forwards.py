@@ -1,7 +1,9 @@
 """Aliases that lead to other hosts, the return addresses that come of it, and mail that goes round."""
 import re
 
-from house import House, STRANGER, TARO, contains, equal, mail, until
+import os
+
+from house import HANA, House, STRANGER, TARO, contains, equal, mail, run, until
 from nexthost import NextHost, PORT
 
 FILES = {'smarthost': '127.0.0.1:%d\n' % PORT, 'retryfirst': '1s\n', 'retrylast': '2s\n',
@@ -133,6 +135,23 @@ def test_loop():
         equal((len(n.mails), h.files('hana')), (4, []), 'no reports')
 
 
+def test_two_servers_that_send_to_each_other():
+    """each forwards to the other: after some rounds one refuses, and the writer learns it once"""
+    away = {'smarthost': '127.0.0.1:2525\n', 'aliases': 'round: round@example.test\n'}
+    home = {'smarthost': '127.0.0.1:4525\n', 'aliases': 'round: round@other.test\n'}
+    with House(files=home) as h, House(files=away, name='mail.other.test', options=['--port-base', '4000']) as other:
+        send(h, 'round@example.test', sender=HANA, source='127.0.0.1', content=mail(to='round@example.test'))
+        report = h.messages('hana', 1)[0].decode()
+        contains(report, 'Status: 5.4.6')
+        contains(report, 'round@')
+        for house in h, other:
+            gone(house)
+        equal([len(x.files(user)) for x in (h, other) for user in ('hana', 'taro')], [1, 0, 0, 0], 'and nobody else')
+        equal(len(re.findall('event="mail accepted".* reverse_path="SRS0', h.log())), 3, 'rounds')
+        for house in h, other:
+            house.stop()
+
+
 KEPT = 'someone@kept.test'
 
 
@@ -166,6 +185,13 @@ def test_backup():
             equal((got.sender, got.recipients), (WRITER, [KEPT]))
             contains(etrn(h, 'kept.test', 250), 'a moment ago')
             gone(h)
+            # a program that sites use for it
+            home = os.path.join(h.dir, 'fetchmailrc')
+            with open(home, 'w') as f:
+                f.write('poll 127.0.0.1 protocol etrn port 2525 fetchdomains kept.test\n')
+            os.chmod(home, 0o600)
+            said = run('fetchmail', '-f', home, '-v', '--nosyslog', '--nodetach', '--pidfile', home + '.pid', code=None)
+            contains(said, 'Queuing for kept.test started')
             # one mail, two reverse-paths: two transactions
             d = h.smtp(STRANGER)
             d.say('EHLO client.example', 250)

@@ -42,6 +42,7 @@ static void tick(void *context)
 {
 	struct relayd *d = context;
 	each_session(d, session_tick);
+	relayd_check_drained(d);
 	timer_set(d->tick, TICK_MS);
 }
 
@@ -71,14 +72,16 @@ void relayd_go(struct relayd *d)
 
 void relayd_drain(struct relayd *d)
 {
+	d->draining_ms = loop_now_ms(d->program->loop);
 	each_session(d, quit_idle);
 	relayd_check_drained(d);
 }
 
 void relayd_check_drained(struct relayd *d)
 {
-	if (d->drained || !d->program->draining || streams_count(&d->departures) ||
-		d->session_count)
+	if (d->drained || !d->program->draining || streams_count(&d->departures))
+		return;
+	if (d->session_count && loop_now_ms(d->program->loop) - d->draining_ms < FAREWELL_MS)
 		return;
 	d->drained = true;
 	program_drained(d->program);

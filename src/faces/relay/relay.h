@@ -42,6 +42,7 @@
 #define DESTINATION_SLOTS 4096u
 #define HOSTS_KEPT_MS 30000u /* monotonic: what `resolve` said of a destination */
 #define IDLE_MS 10000u /* monotonic: how long a session waits for the next mail */
+#define FAREWELL_MS 2000u /* monotonic: at the end, for hosts to answer QUIT */
 #define IDLE_MAX 40u /* such sessions of one destination */
 #define SESSION_MAILS_MAX 1000u /* mails over one connection */
 #define DIAL_MS 30000u /* monotonic: to connect to one host, all its addresses */
@@ -171,6 +172,7 @@ struct relayd {
 	struct destination *destinations[DESTINATION_SLOTS];
 	struct session *sessions; /* all */
 	uint32_t session_count;
+	uint64_t draining_ms; /* monotonic: since when */
 	bool drained;
 	struct {
 		uint64_t sessions;

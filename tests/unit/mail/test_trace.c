@@ -15,7 +15,7 @@ static struct trace_received usual(struct helo_name *helo)
 		.helo = helo,
 		.verified_name = VIEW("mx.example.org"),
 		.by = VIEW("mail.example.test"),
-		.with = trace_protocol_name(TRACE_ESMTPS),
+		.with = "ESMTPS",
 		.tls_version = "TLSv1.3",
 		.tls_cipher = "TLS_AES_256_GCM_SHA384",
 		.id = VIEW("0123456789abcdef"),
@@ -84,7 +84,7 @@ static void private(void **state)
 	struct helo_name helo;
 	struct trace_received r = usual(&helo);
 	r.is_private = true;
-	r.with = trace_protocol_name(TRACE_ESMTPSA);
+	r.with = "ESMTPSA";
 	assert_received(&r,
 		"Received: from mail.example.test by mail.example.test with ESMTPSA (TLSv1.3\r\n"
 		"\tTLS_AES_256_GCM_SHA384) id 0123456789abcdef;\r\n"
@@ -223,51 +223,6 @@ static void cut(void **state)
 	(void)state;
 }
 
-static void delivery_fields(void **state)
-{
-	/* Protects: RFC 5321 §4.4: the reverse-path as given, "<>" for the null one. */
-	struct arena a = arena_new(4096);
-	struct address found;
-	struct buffer b = buffer_new(TRACE_FIELD_MAX);
-	const struct address null_path = {.is_literal = false};
-	trace_return_path_add(&b, &null_path);
-	assert_view(buffer_view(&b), "Return-Path: <>\r\n");
-	buffer_clear(&b);
-	assert_int_equal(address_parse(VIEW("\"a b\"@[192.0.2.1]"), false, &a, &found), ADDRESS_OK);
-	trace_return_path_add(&b, &found);
-	trace_delivered_to_add(&b, &found);
-	assert_view(buffer_view(&b),
-		"Return-Path: <\"a b\"@[192.0.2.1]>\r\nDelivered-To: \"a b\"@[192.0.2.1]\r\n");
-	buffer_free(&b);
-	arena_reset(&a);
-	(void)state;
-}
-
-static void protocols(void **state)
-{
-	/* Protects: the registered `with` types (RFC 3848, RFC 6531 §4.3). */
-	static const struct {
-		bool extended, tls, login, utf8;
-		const char *name;
-	} cases[] = {
-		{false, false, false, false, "SMTP"},
-		{true, false, false, false, "ESMTP"},
-		{true, false, true, false, "ESMTPA"},
-		{true, true, false, false, "ESMTPS"},
-		{true, true, true, false, "ESMTPSA"},
-		{false, true, false, false, "ESMTPS"},
-		{true, false, false, true, "UTF8SMTP"},
-		{true, false, true, true, "UTF8SMTPA"},
-		{true, true, false, true, "UTF8SMTPS"},
-		{true, true, true, true, "UTF8SMTPSA"},
-	};
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		assert_string_equal(trace_protocol_name(trace_protocol_of(cases[i].extended,
-					    cases[i].tls, cases[i].login, cases[i].utf8)),
-			cases[i].name);
-	(void)state;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,8 +232,6 @@ int main(void)
 		cmocka_unit_test(hostile),
 		cmocka_unit_test(folds),
 		cmocka_unit_test(cut),
-		cmocka_unit_test(delivery_fields),
-		cmocka_unit_test(protocols),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
