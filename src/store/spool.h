@@ -318,8 +318,8 @@ struct spool_where {
 	uint64_t content_offset;
 	uint64_t content_octets;
 	uint32_t content_sum; /* crc32c of the content: for `deliver`, and whoever reads it all */
-	struct disk_file *log; /* the segment, opened by the first reading; null: not yet */
-	struct disk_file *file; /* the same of a large content */
+	struct spool_reader *log; /* the segment; shared by all who read in it */
+	struct spool_reader *file; /* a large content; null: it has none */
 };
 
 /* Pins the place: its segment is not recycled before spool_read_end, even if the message finishes or

@@ -155,8 +155,19 @@ struct compaction {
 	bool failed;
 };
 
+/* A file that is read, opened by the first reading (in any thread) and closed when nobody reads it any more: a mail
+ * to a thousand destinations takes one descriptor. */
+struct spool_reader {
+	struct spool_reader *chain;
+	uint64_t key;
+	uint32_t refs;
+	_Atomic(struct disk_file *) file;
+};
+#define READER_SLOTS 256u
+
 struct spool {
 	struct disk *disk;
+	struct spool_reader *readers[READER_SLOTS];
 	struct spool_limits limits;
 	uint8_t boot[SPOOL_BOOT_OCTETS];
 	uint64_t boot_first; /* first id of this boot */

@@ -59,6 +59,17 @@ def test_who_asked_is_gone():
         equal(names.asked > 0, True)
 
 
+def test_many_domains_at_once():
+    """a mail that is under way to hundreds of domains is read through one descriptor"""
+    with Silent(), House(files={'nameservers': '127.0.0.1#5399\n', 'trustanchors': 'none\n'}) as h:
+        to = ['friend@d%d.example' % i for i in range(300)]
+        h.send(to=to, sender=SENDER, content=mail(sender=SENDER, to=AWAY))
+        until(lambda: int(h.json('status')['status']['relay']['departures']) == 300, 'all are under way')
+        took = len(os.listdir('/proc/%d/fd' % h.programs()['spool']))
+        if took > 60:
+            raise AssertionError('%d descriptors' % took)
+
+
 def test_the_end_while_a_connection_is_idle():
     """a next host that was used a moment ago is told QUIT, and nobody waits for it"""
     with NextHost() as n, House(files={'smarthost': '127.0.0.1:%d\n' % PORT}) as h:

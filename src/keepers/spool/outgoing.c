@@ -181,7 +181,7 @@ static void read_job(void *context)
 static void put_aside(struct outgoing *o)
 {
 	for (uint32_t i = 0; i < o->recipient_count; i++) {
-		scan_unreadable(o->spoold, o->id, o->recipients[i].number);
+		scan_unreadable(o->spoold, o->id, o->recipients[i].number, o->error);
 		outgoing_answered(o, &o->recipients[i]);
 	}
 	if (o->destination)

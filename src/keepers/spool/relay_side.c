@@ -74,7 +74,7 @@ static void put_off(struct spoold *d, struct outgoing *o, struct outgoing_recipi
 	struct report_line line = line_of(frame, DSN_FAILED);
 	line.status = VIEW("5.4.7");
 	if (o->error) /* our own log's trouble, not the host's */
-		scan_unreadable(d, o->id, r->number);
+		scan_unreadable(d, o->id, r->number, o->error);
 	else if (entry && expiry_is_over(d, entry))
 		fail(d, o, r, &line, reason);
 	else

@@ -146,7 +146,7 @@ static void give_up(struct report *r, const char *why, enum error error)
 	log_error(why, fact_hex("id", r->id.value), fact_error(error));
 	for (uint32_t i = 0; r->after == REPORT_FAILED && i < r->count; i++) {
 		spool_note(d->spool, r->id, r->indices[i], 0, NOTE_REPORTING);
-		scan_unreadable(d, r->id, r->indices[i]);
+		scan_unreadable(d, r->id, r->indices[i], error);
 	}
 	report_free(r);
 }

@@ -107,7 +107,7 @@ static void defer(struct spoold *d, struct outgoing *o, struct outgoing_recipien
 	change->state = SPOOL_DEFERRED;
 	change->reason = reason;
 	if (o->error) {
-		scan_unreadable(d, o->id, r->number);
+		scan_unreadable(d, o->id, r->number, o->error);
 		return;
 	}
 	lane_add(r->lane, o->id, r->number);

@@ -2,6 +2,7 @@
 
 #define EXPECT_OCTETS 60000u
 #define UNREADABLE_MS 600000u
+#define SHORTAGE_MS 5000u
 
 static bool is_open(const struct spool_recipient *r)
 {
@@ -47,10 +48,13 @@ void scan_placed(struct spoold *d)
 				loosen(d, e, i, 0);
 }
 
-void scan_unreadable(struct spoold *d, struct spool_id id, uint32_t recipient)
+void scan_unreadable(struct spoold *d, struct spool_id id, uint32_t recipient, enum error error)
 {
-	if (!d->unreadable++)
-		d->unreadable_due_ms = loop_now_ms(d->program->loop) + UNREADABLE_MS;
+	const bool is_shortage = error == ERROR_MEMORY || error == ERROR_LIMIT;
+	const uint64_t due_ms =
+		loop_now_ms(d->program->loop) + (is_shortage ? SHORTAGE_MS : UNREADABLE_MS);
+	if (!d->unreadable++ || due_ms < d->unreadable_due_ms)
+		d->unreadable_due_ms = due_ms;
 	spool_note(d->spool, id, recipient, NOTE_UNREADABLE, NOTE_LOOSE);
 }
 
@@ -162,7 +166,7 @@ static void put_aside(struct spoold *d, const struct spool_entry *entry, enum er
 		fact_error(error));
 	for (uint32_t i = 0; i < entry->recipient_count; i++)
 		if (entry->recipients[i].notes & NOTE_LOOSE)
-			scan_unreadable(d, entry->id, i);
+			scan_unreadable(d, entry->id, i, error);
 }
 
 static void take(struct spoold *d, struct scan_message *m)

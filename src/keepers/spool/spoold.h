@@ -288,7 +288,7 @@ void scan_start(struct spoold *d);
 /* This one is loose again. */
 void scan_again(struct spoold *d, struct spool_id id, uint32_t recipient);
 /* Its message cannot be read: later again, nobody waits for it. */
-void scan_unreadable(struct spoold *d, struct spool_id id, uint32_t recipient);
+void scan_unreadable(struct spoold *d, struct spool_id id, uint32_t recipient, enum error error);
 /* About once a second. */
 void scan_tick(struct spoold *d);
 /* deliver is gone: so is what it had placed and not synced. */
