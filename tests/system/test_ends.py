@@ -17,7 +17,7 @@ AWAY = 'friend@far.example'
 class Silent:
     """a name server that hears and says nothing"""
 
-    def __init__(self, port=5399):
+    def __init__(self, port):
         self.asked = 0
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((LOCAL, port))
@@ -44,7 +44,7 @@ def under_way(h):
 
 def test_who_asked_is_gone():
     """a question of a person, and of a program, that ends before its answer is dropped; the next one is heard"""
-    with Silent() as names, House(files={'nameservers': '127.0.0.1#5399\n', 'trustanchors': 'none\n', 'retryfirst': '1s\n'}) as h:
+    with Silent(5399) as names, House(files={'nameservers': '127.0.0.1#5399\n', 'trustanchors': 'none\n', 'retryfirst': '1s\n'}) as h:
         person = subprocess.Popen([SEKISHO, 'resolve', 'near.example'], env=h.env, stdout=subprocess.DEVNULL)
         until(lambda: under_way(h) == 1, 'somebody asks')
         person.kill()
@@ -61,7 +61,7 @@ def test_who_asked_is_gone():
 
 def test_many_domains_at_once():
     """a mail that is under way to hundreds of domains is read through one descriptor"""
-    with Silent(), House(files={'nameservers': '127.0.0.1#5399\n', 'trustanchors': 'none\n'}) as h:
+    with Silent(5398), House(files={'nameservers': '127.0.0.1#5398\n', 'trustanchors': 'none\n'}) as h:
         to = ['friend@d%d.example' % i for i in range(300)]
         h.send(to=to, sender=SENDER, content=mail(sender=SENDER, to=AWAY))
         until(lambda: int(h.json('status')['status']['relay']['departures']) == 300, 'all are under way')
