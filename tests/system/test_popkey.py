@@ -1,4 +1,6 @@
 """Who fetched his mail sends without a login, for a short time, as himself, from where he is (N-20, N-23, N-26)."""
+import time
+
 from house import *
 from nexthost import NextHost, PORT
 from test_reading_clients import write
@@ -62,6 +64,13 @@ def test_open_as_long_as_it_says():
         began = time.monotonic()
         equal(is_open(h), True, 'during')
         equal(is_open(h, sender='sales@example.test'), True, 'an alias of hers')
+        contains(h.tool('explain', '--from', STRANGER, HANA, ELSEWHERE), 'gate      open by hana since ')
+        said = h.json('explain', '--from', STRANGER, HANA, ELSEWHERE)
+        equal((said['gate'], said['opened_by'], said['stages'][3]['class']), ('open', 'hana', 'in>out'))
+        equal(time.time() - said['opened_since'] < 5, True, str(said))
+        contains(h.tool('explain', '--from', OTHER_STRANGER, HANA, ELSEWHERE, code=1), 'gate      not open')
+        equal(h.json('explain', '--from', STRANGER, TARO, ELSEWHERE, code=1)['gate'], 'closed')
+        equal(h.json('explain', '--from', STRANGER, HANA, TARO)['gate'], 'unasked')
         equal(is_open(h, sender=TARO), False, 'a neighbour as himself')
         equal(is_open(h, source=OTHER_STRANGER), False, 'from elsewhere')
         s = h.smtp(STRANGER)

@@ -18,7 +18,7 @@ struct gate_kind {
 	uint32_t writers; /* the rest; they may read too */
 	bool durable;
 	bool shared; /* where several hosts have one store, it holds these */
-	bool tails; /* keys as in store/gate_open.h */
+	bool tails; /* keys as in mail/gate_open.h */
 	bool counters; /* COUNT and CLOSE only; else no COUNT */
 };
 

@@ -1,8 +1,8 @@
-/* An open address, as a row of the gate says it (store/gate_open.h): facts are `by=WHAT since=UNIX_SECONDS`. Pure. */
+/* An open address, as a row of the gate says it (mail/gate_open.h): facts are `by=WHAT since=UNIX_SECONDS`. Pure. */
 #ifndef KEEPERS_GATE_OPENING_H
 #define KEEPERS_GATE_OPENING_H
 
-#include "store/gate_open.h"
+#include "mail/gate_open.h"
 #include "store/gate_table.h"
 
 struct opening {

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "channels/any_gate.h"
 #include "keepers/gate/kinds.h"
-#include "store/gate_open.h"
+#include "mail/gate_open.h"
 
 #include <assert.h>
 #include <unistd.h>

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #define ENVELOPE_MAX ((size_t)64 << 20)
+#define OPENINGS_MAX ((size_t)9 << 20)
 
 static struct snapshot *take_snapshot(const struct site *site, struct buffer *blob)
 {
@@ -62,12 +63,17 @@ static int ask_site(struct site *site, const void *context, struct buffer *answe
 
 int run_explain(const struct call *call)
 {
+	struct buffer openings = buffer_new(OPENINGS_MAX);
+	const struct view client = call_value(call, VIEW("--from"));
+	const bool known = explain_ask_openings(call->config, call->state, client, &openings);
 	const struct request request = {.question = {.reverse_path = call_word(call, 0),
 						.forward_path = call_word(call, 1),
-						.client = call_value(call, VIEW("--from")),
+						.client = client,
 						.helo = call_value(call, VIEW("--helo")),
 						.login = call_value(call, VIEW("--login")),
-						.size = call_value(call, VIEW("--size"))},
+						.size = call_value(call, VIEW("--size")),
+						.openings_known = known,
+						.openings = buffer_view(&openings)},
 		.json = call_has(call, VIEW("--json"))};
 	const struct site_question question = {.config = call->config,
 		.state = call->state,
@@ -77,5 +83,6 @@ int run_explain(const struct call *call)
 	const int code = site_ask(&question, &answer);
 	say_octets(buffer_view(&answer));
 	buffer_free(&answer);
+	buffer_free(&openings);
 	return code;
 }

@@ -70,6 +70,9 @@ static struct route_verdict judge(struct asking *ask, const struct smtp_ask *ask
 	const struct route_recipient recipient = {.forward_path = &e->forward_path,
 		.had_route = asked->recipient->had_route,
 		.reverse_path = &asked->mail->reverse_path};
+	struct sender_owners owners;
+	if (route_asks_gate(s, &e->facts, &recipient, &owners))
+		explain_pass_gate(s, ask->question, &owners, e);
 	const struct route_verdict v =
 		route_rcpt(s, &e->facts, &recipient, &e->mailboxes, ask->arena);
 	struct srs srs;

@@ -1,5 +1,6 @@
 #include "tools/sekisho/explain.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 
 #define EXPANSION_LINES_MAX 100u
@@ -105,6 +106,34 @@ static void add_outcome(struct buffer *b, const struct snapshot *s, const struct
 								"leads back to its own (SRS)"));
 }
 
+/* How long it has been open; 0 when that is not known. */
+static uint64_t opened_for_s(const struct explain_answer *e)
+{
+	const uint64_t now_s = (uint64_t)clock_wall_s();
+	return e->opened_since_s && e->opened_since_s < now_s ? now_s - e->opened_since_s : 0;
+}
+
+static void add_gate(struct buffer *b, const struct explain_answer *e)
+{
+	switch (e->facts.gate) {
+	case ROUTE_GATE_UNASKED:
+		return;
+	case ROUTE_GATE_CLOSED:
+		buffer_add(b, VIEW("gate      not open: who writes from there has not fetched mail "
+				   "just now\n"));
+		return;
+	case ROUTE_GATE_AWAY:
+		buffer_add(b, VIEW("gate      not known, as the server does not answer: closed\n"));
+		return;
+	case ROUTE_GATE_OPEN:
+		text_add(b, "gate      open by {}", text_view(e->facts.login));
+		if (e->opened_since_s)
+			text_add(b, " since {} s", text_number(opened_for_s(e)));
+		buffer_add_octet(b, '\n');
+		return;
+	}
+}
+
 void explain_answer_text(struct buffer *b, const struct snapshot *s, const struct explain_answer *e)
 {
 	buffer_add(b, VIEW("client    "));
@@ -114,6 +143,7 @@ void explain_answer_text(struct buffer *b, const struct snapshot *s, const struc
 		add_stage(b, (enum explain_stage)i, &e->verdicts[i]);
 	if (e->stages == EXPLAIN_STAGES)
 		add_expansion(b, s, e);
+	add_gate(b, e);
 	add_outcome(b, s, e);
 }
 
@@ -131,6 +161,31 @@ static void add_json_stage(
 	if (stage == EXPLAIN_RCPT)
 		text_add(b, ",\"class\":\"{}\"", text_string(route_class_name(v->class)));
 	buffer_add_octet(b, '}');
+}
+
+static const char *gate_word(enum route_gate gate)
+{
+	switch (gate) {
+	case ROUTE_GATE_UNASKED:
+		return "unasked";
+	case ROUTE_GATE_CLOSED:
+		return "closed";
+	case ROUTE_GATE_AWAY:
+		return "unknown";
+	case ROUTE_GATE_OPEN:
+		return "open";
+	}
+	return "unknown";
+}
+
+static void add_json_gate(struct buffer *b, const struct explain_answer *e)
+{
+	text_add(b, ",\"gate\":\"{}\"", text_string(gate_word(e->facts.gate)));
+	if (e->facts.gate != ROUTE_GATE_OPEN)
+		return;
+	buffer_add(b, VIEW(",\"opened_by\":"));
+	text_add_json(b, e->facts.login);
+	text_add(b, ",\"opened_since\":{}", text_number(e->opened_since_s));
 }
 
 void explain_answer_json(struct buffer *b, const struct snapshot *s, const struct explain_answer *e)
@@ -152,8 +207,10 @@ void explain_answer_json(struct buffer *b, const struct snapshot *s, const struc
 		buffer_add(b, i ? VIEW(",") : VIEW(""));
 		text_add_json(b, buffer_view(&one));
 	}
-	text_add(b, "],\"forwarded\":{},\"rewritten\":{}}\n",
+	text_add(b, "],\"forwarded\":{},\"rewritten\":{}",
 		text_string(e->forwards ? "true" : "false"),
 		text_string(e->forwards && e->sender != FORWARD_SAME ? "true" : "false"));
+	add_json_gate(b, e);
+	buffer_add(b, VIEW("}\n"));
 	buffer_free(&one);
 }
