@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,26 +32,18 @@ static void inotify_ready(void *context, unsigned what)
 {
 	struct export *e = context;
 	static uint8_t room[65536];
-	bool is_gone = false;
 	(void)what;
-	for (;;) {
-		const ssize_t n = read(e->inotify, room, sizeof room);
-		if (n <= 0)
-			break;
-		struct cursor c = cursor_of(view_of(room, (size_t)n));
-		while (cursor_left(&c)) {
-			(void)cursor_u32(&c);
-			is_gone |= (cursor_u32(&c) &
-					   (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) != 0;
-			(void)cursor_u32(&c);
-			(void)cursor_take(&c, cursor_u32(&c));
-		}
-	}
-	if (is_gone) {
-		close(e->directory);
-		e->directory = -1;
-	}
+	while (read(e->inotify, room, sizeof room) > 0)
+		continue;
 	map_refresh(e);
+}
+
+/* We hold it, so that nobody is told when it is removed; another may have its name now. */
+static bool has_moved(const struct export *e)
+{
+	struct stat ours, there;
+	return fstat(e->directory, &ours) != 0 || stat(e->common.path, &there) != 0 ||
+	       ours.st_dev != there.st_dev || ours.st_ino != there.st_ino;
 }
 
 static void reopen(struct export *e)
@@ -63,10 +56,9 @@ static void reopen(struct export *e)
 	if (e->inotify >= 0)
 		close(e->inotify);
 	e->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (e->inotify < 0 ||
-		inotify_add_watch(e->inotify, e->common.path,
-			IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB |
-				IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF) < 0) {
+	if (e->inotify < 0 || inotify_add_watch(e->inotify, e->common.path,
+				      IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
+					      IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVE_SELF) < 0) {
 		trouble(e, "changes cannot be watched", e->common.path);
 		return;
 	}
@@ -185,6 +177,10 @@ bool map_refresh(struct export *e)
 	struct access_rows rows = {.list = NULL};
 	uint64_t next_ms = UINT64_MAX;
 	bool ok = true;
+	if (e->directory >= 0 && has_moved(e)) {
+		close(e->directory);
+		e->directory = -1;
+	}
 	if (e->directory < 0)
 		reopen(e);
 	if (e->directory < 0)

@@ -6,6 +6,8 @@
 #include "popkey/logline.h"
 #include "tools/popkey/common.h"
 
+#define LOG_SEEN_MAX 256u
+
 /* Where lines come from. */
 enum source { SOURCE_NONE, SOURCE_FILE, SOURCE_JOURNAL, SOURCE_SOCKET, SOURCE_UDP, SOURCE_STDIN };
 
@@ -37,6 +39,9 @@ struct log {
 	struct watch *watch;
 	struct timer *tick; /* a file is looked at; a journal begins again */
 	uint64_t file_number; /* inode */
+	uint64_t file_at; /* as far as it was read */
+	size_t seen_length;
+	uint8_t seen[LOG_SEEN_MAX]; /* what was read last, before `file_at` */
 	int inotify; /* of the folder of a file */
 	int child; /* journalctl */
 	struct timer *renewal;

@@ -4,6 +4,7 @@
 #include "tools/sekisho/say.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #define OPENINGS_MAX 65536u
 #define ID_ROOM 32u
@@ -72,17 +73,35 @@ static enum error open_pop3(struct log *l, const struct logline *found, uint64_t
 	return error;
 }
 
+static enum error open_gate(struct log *l, const struct logline *found)
+{
+	const uint64_t now_ms = common_now_ms();
+	return found->is_imap ? popkey_end(l->directory, &found->ip, VIEW_NONE, found->user, now_ms,
+					&l->common.rules)
+			      : open_pop3(l, found, now_ms);
+}
+
+/* The directory may have been made anew. */
+static enum error open_gate_anew(struct log *l, const struct logline *found)
+{
+	const int anew = common_open(&l->common);
+	if (anew < 0)
+		return ERROR_MISSING;
+	close(l->directory);
+	l->directory = anew;
+	return open_gate(l, found);
+}
+
 void log_line(struct log *l, struct view line)
 {
 	struct logline found;
 	struct buffer address = buffer_new(IP_TEXT_MAX);
-	const uint64_t now_ms = common_now_ms();
 	if (!loglines_match(l->patterns, line, &found) || ip_is_loopback(&found.ip))
 		return;
 	ip_add(&address, &found.ip);
-	const enum error error = found.is_imap ? popkey_end(l->directory, &found.ip, VIEW_NONE,
-							 found.user, now_ms, &l->common.rules)
-					       : open_pop3(l, &found, now_ms);
+	enum error error = open_gate(l, &found);
+	if (error)
+		error = open_gate_anew(l, &found);
 	if (error)
 		say_trouble("{} cannot be opened: {}", text_view(buffer_view(&address)),
 			text_string(error_name(error)));

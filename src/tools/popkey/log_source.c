@@ -57,6 +57,14 @@ static bool read_some(struct log *l)
 
 /* --- a file ------------------------------------------------------------------------------------ */
 
+static void restart_file(struct log *l, uint64_t at)
+{
+	l->file_at = at;
+	l->seen_length = 0;
+	l->lines.is_skipping = false;
+	buffer_clear(&l->lines.text);
+}
+
 static bool open_file(struct log *l, bool at_end)
 {
 	struct stat s;
@@ -64,32 +72,51 @@ static bool open_file(struct log *l, bool at_end)
 	if (l->fd < 0 || fstat(l->fd, &s) != 0)
 		return false;
 	l->file_number = s.st_ino;
-	if (at_end)
-		lseek(l->fd, 0, SEEK_END);
-	buffer_clear(&l->lines.text);
-	l->lines.is_skipping = false;
+	restart_file(l, at_end ? (uint64_t)s.st_size : 0);
 	return true;
+}
+
+/* The last octets of what was read. */
+static void remember(struct log *l, struct view octets)
+{
+	struct buffer b = buffer_new(2 * LOG_SEEN_MAX);
+	buffer_add(&b, view_of(l->seen, l->seen_length));
+	buffer_add(&b,
+		view_from(octets, octets.length > LOG_SEEN_MAX ? octets.length - LOG_SEEN_MAX : 0));
+	buffer_drop(&b, b.length > LOG_SEEN_MAX ? b.length - LOG_SEEN_MAX : 0);
+	l->seen_length = b.length;
+	must(view_copy(buffer_view(&b), l->seen, sizeof l->seen));
+	buffer_free(&b);
 }
 
 static void read_file(struct log *l)
 {
 	static uint8_t room[STEP];
 	ssize_t n;
-	while (l->fd >= 0 && (n = read(l->fd, room, sizeof room)) > 0)
-		take(l, view_of(room, (size_t)n));
+	while (l->fd >= 0 && (n = pread(l->fd, room, sizeof room, (off_t)l->file_at)) > 0) {
+		const struct view octets = view_of(room, (size_t)n);
+		l->file_at += octets.length;
+		remember(l, octets);
+		take(l, octets);
+	}
 }
 
-/* Cut short and written anew: from its beginning. Another file has its name: what was written to the old one is
- * read first. */
+/* What was read is no longer there: it was cut short and written anew, perhaps to the same length. */
+static bool is_another(const struct log *l)
+{
+	uint8_t now[LOG_SEEN_MAX];
+	const ssize_t n = pread(l->fd, now, l->seen_length, (off_t)(l->file_at - l->seen_length));
+	return n < 0 || !view_equal(view_of(now, (size_t)n), view_of(l->seen, l->seen_length));
+}
+
+/* Another file has its name: what was written to the old one is read first. */
 static void look_at_file(struct log *l)
 {
 	struct stat s;
+	if (l->fd >= 0 && fstat(l->fd, &s) == 0 &&
+		((uint64_t)s.st_size < l->file_at || is_another(l)))
+		restart_file(l, 0);
 	read_file(l);
-	if (l->fd >= 0 && fstat(l->fd, &s) == 0 && s.st_size < lseek(l->fd, 0, SEEK_CUR)) {
-		lseek(l->fd, 0, SEEK_SET);
-		buffer_clear(&l->lines.text);
-		read_file(l);
-	}
 	if (stat(l->where, &s) != 0 || (l->fd >= 0 && s.st_ino == l->file_number))
 		return;
 	read_file(l);
