@@ -283,6 +283,39 @@ static void verdicts(void **state)
 	site_close(&s);
 }
 
+static void first_line(void **state)
+{
+	/* Protects: on the submission ports a stranger is stopped at MAIL; who may have fetched mail is not. */
+	(void)state;
+	static const struct {
+		const char *from;
+		const char *login;
+		enum port port;
+		const char *rule;
+	} cases[] = {
+		{"hana@example.test", "", PORT_587, "accepted"},
+		{"x@other.example", "", PORT_587, "login-wanted"},
+		{"nobody@example.test", "", PORT_587, "login-wanted"},
+		{"", "", PORT_587, "login-wanted"},
+		{"", "hana", PORT_587, "accepted"},
+		{"x@other.example", "", PORT_25, "accepted"},
+	};
+	struct site s;
+	site_open(&s, house);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct arena a = arena_new(1 << 16);
+		const struct mail mail = {
+			"198.51.100.1", cases[i].login, cases[i].port, cases[i].from, ""};
+		const struct route_facts facts = facts_of(s.snapshot, &mail);
+		const struct address from = parsed(cases[i].from, &a);
+		const struct route_verdict v = route_mail(s.snapshot, &facts, &from, &a);
+		if (!view_equal(v.rule, view_text(cases[i].rule)))
+			fail_msg("%zu: %.*s", i, (int)v.rule.length, (const char *)v.rule.at);
+		arena_reset(&a);
+	}
+	site_close(&s);
+}
+
 static void words(void **state)
 {
 	/* Protects: N-26: the refusal says what to do. */
@@ -309,6 +342,7 @@ int main(void)
 		cmocka_unit_test(who_is_asked),
 		cmocka_unit_test(only_with_the_setting),
 		cmocka_unit_test(verdicts),
+		cmocka_unit_test(first_line),
 		cmocka_unit_test(words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -198,14 +198,20 @@ static void test_gate_away(void **state)
 	(void)state;
 	struct authd_limits limits = authd_limits_default;
 	limits.gate_ms = 20;
-	limits.opening_ms = 50;
+	limits.opening_ms = 200;
 	struct stage *s = stage_with(&(struct popkey){10, 300}, &limits);
 	int fds[2];
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
 	authd_connect(&s->authd, PROGRAM_GATE, 0, fds[0]); /* nobody reads there */
-	ask(s, 7, &hana);
+	say_start(&s->face, 7, &hana);
+	for (int i = 0; i < 4000 && s->mailbox.gives == 0; i++)
+		loop_turn(s->loop, 5);
+	const uint64_t given_ms = clock_monotonic_ms();
+	stage_turn(s, &s->face, 1, 5000);
+	const uint64_t waited_ms = clock_monotonic_ms() - given_ms;
 	expect_success(&s->face, "hana");
+	assert_true(waited_ms >= 150 && waited_ms < 4000);
 	assert_true(s->authd.gate_missing);
 	close(fds[1]);
 	turn_for(s, 20);
