@@ -2,7 +2,7 @@
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config libevent-dev libssl-dev libgsasl-dev
 	libsodium-dev libidn2-dev libpsl-dev libseccomp-dev liblmdb-dev libcrypt-dev libunbound-dev
-	libcurl4-openssl-dev"
+	libcurl4-openssl-dev libhiredis-dev"
 run_packages="ca-certificates dns-root-data" # what else a server wants of the system
 test_packages="libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14-dev
 	python3 iproute2 util-linux procps xfsprogs btrfs-progs swaks curl msmtp mpop fetchmail s-nail libnet-ssleay-perl gsasl openssl mailutils"

@@ -30,8 +30,10 @@ enum parent_code {
 	PARENT_CALLER, /* smtpd only: uid, name: with the connection of a program on this machine that posts
 			* mail. No more than PARENT_CALLERS_MAX are under way to one smtpd */
 	PARENT_CALLER_TAKEN, /* smtpd only: has one of them */
-	PARENT_CALL, /* drop only: uid: wants to speak to smtpd for that user's mail; stream tells which */
-	PARENT_CALLED, /* drop only: that user's name: with the connection, or without, when none can be had */
+	PARENT_CALL, /* drop: uid: wants to speak to smtpd for that user's mail; stream tells which. gate: to the
+		      * store that its setting names */
+	PARENT_CALLED, /* drop: that user's name; gate: nothing: with the connection, or without, when none can be
+			* had */
 	PARENT_CODES
 };
 

@@ -31,7 +31,8 @@ struct program_ops {
 	void (*given)(struct program *p, enum parent_given role, int fd);
 	/* smtpd: a program of this machine is connected there, whose user the kernel has named. */
 	void (*caller)(struct program *p, uint32_t uid, struct view name, int fd);
-	/* drop: the connection that program_call wanted, and that user's name; -1: none can be had now. */
+	/* drop, gate: the connection that program_call wanted (drop: and that user's name); -1: none can be had
+	 * now. */
 	void (*called)(struct program *p, uint32_t stream, struct view name, int fd);
 	/* Everything given, not yet confined: what libraries open lazily is opened here. No thread
 	 * may be started yet. */
@@ -75,7 +76,8 @@ struct view program_word(struct view words, size_t n);
 void program_drained(struct program *p);
 /* That peer said what it may not: the parent ends it and starts it anew. */
 void program_peer_broken(struct program *p, enum program_id id, uint32_t worker, const char *why);
-/* drop: a connection to smtpd is wanted, on which it is that user who posts; `called` has the answer. */
+/* drop: a connection to smtpd is wanted, on which it is that user who posts; gate: one to the store of its setting.
+ * `called` has the answer. */
 void program_call(struct program *p, uint32_t stream, uint32_t uid);
 /* auth: the users file shall hold `after` where it holds `before` for `name`. */
 void program_verifier(struct program *p, struct view name, struct view before, struct view after);

@@ -303,6 +303,27 @@ static void check_popkey_switch(struct checker *c, enum setting_id id)
 			"means nothing while there is no popkey");
 }
 
+static void check_gatestore(struct checker *c)
+{
+	const struct config *config = c->config;
+	const bool is_redis = config->gatestore.kind == GATESTORE_TCP ||
+			      config->gatestore.kind == GATESTORE_SOCKET;
+	if (config->gatestore_password.length && !is_redis)
+		findings_add(c->findings, FINDING_ERROR, file_of(SETTING_GATESTORELOGIN),
+			config->origins[SETTING_GATESTORELOGIN].line,
+			"write the setting gatestore, too, or remove this one",
+			"is the login to a Redis, and gatestore names none");
+	if (config->gatestore.kind == GATESTORE_DIRECTORY)
+		findings_add(c->findings, FINDING_ERROR, file_of(SETTING_GATESTORE),
+			config->origins[SETTING_GATESTORE].line,
+			"write redis://ADDRESS, or remove it", "directories are not to be had yet");
+	if (is_redis && !config->gatestore_password.length)
+		findings_add(c->findings, FINDING_WARNING, file_of(SETTING_GATESTORE),
+			config->origins[SETTING_GATESTORE].line,
+			"give it a password, and write it into gatestorelogin",
+			"a Redis without a password opens the gate for whoever can reach it");
+}
+
 /* What follows from it, for whoever is about to turn it on. */
 static void check_popkey(struct checker *c)
 {
@@ -349,6 +370,7 @@ bool config_check(const struct config *config, struct findings *findings)
 		check_numbers(&c);
 		check_certificate(&c);
 		check_popkey(&c);
+		check_gatestore(&c);
 		has_memory = check_aliases(&c);
 	}
 	snapshot_drop(&s);

@@ -147,6 +147,11 @@ static void add_value(struct buffer *b, const struct config *c, const struct set
 		add_smarthost(b, &c->smarthost);
 	else if (s->id == SETTING_POPKEY && popkey_is_on(&c->popkey))
 		popkey_add(b, &c->popkey);
+	else if (s->id == SETTING_GATESTORE)
+		gatestore_add(b, &c->gatestore);
+	else if (s->id == SETTING_GATESTORELOGIN && c->gatestore_password.length)
+		buffer_add(b, c->gatestore_user.length ? VIEW("a name and a password")
+						       : VIEW("a password"));
 }
 
 /* --- for people --------------------------------------------------------------------------- */

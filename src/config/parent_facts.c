@@ -38,6 +38,11 @@ void parent_facts_add(struct buffer *b, const struct config *config)
 		config_port_add(b, &config->submission[i]);
 		buffer_add_octet(b, '\n');
 	}
+	if (config->gatestore.kind != GATESTORE_OWN) {
+		buffer_add(b, VIEW("gatestore="));
+		gatestore_add(b, &config->gatestore);
+		buffer_add_octet(b, '\n');
+	}
 	if (view_is_empty(config->certificate) || view_is_empty(config->certificate_key))
 		return;
 	add_line(b, "certificate", config->certificate);
@@ -69,6 +74,9 @@ static bool take_line(struct view line, struct parent_facts *facts)
 		return take_value(value, &facts->certificate);
 	if (view_equal(key, VIEW("certificatekey")))
 		return take_value(value, &facts->certificate_key);
+	if (view_equal(key, VIEW("gatestore")))
+		return facts->gatestore.kind == GATESTORE_OWN &&
+		       gatestore_parse(value, &facts->gatestore);
 	return view_equal(key, VIEW("submission")) && facts->submission_count < CONFIG_PORTS_MAX &&
 	       config_port_parse(value, &facts->submission[facts->submission_count++]);
 }

@@ -6,6 +6,7 @@
  *	mailboxes=/var/lib/sekisho/mail/
  *	submission=2525
  *	submission=4650 tls
+ *	gatestore=redis://192.0.2.5:6379/0
  *	certificate=/etc/letsencrypt/live/mail.example.org/fullchain.pem
  *	certificatekey=/etc/letsencrypt/live/mail.example.org/privkey.pem
  */
@@ -19,6 +20,7 @@
 struct parent_facts {
 	struct view servername;
 	struct view mailboxes; /* the directory of all of them, ends in "/" */
+	struct gatestore gatestore; /* GATESTORE_OWN without one */
 	struct view certificate; /* paths, both or neither */
 	struct view certificate_key;
 	struct config_port submission[CONFIG_PORTS_MAX];

@@ -275,6 +275,28 @@ static void read_smarthost(struct reader *r, const struct setting *s)
 		"is not right here");
 }
 
+static void read_gatestore(struct reader *r, const struct setting *s)
+{
+	struct line line;
+	if (!one_line(r, s, &line) || gatestore_parse(line.text, &r->config->gatestore))
+		return;
+	r->config->gatestore = (struct gatestore){0};
+	reader_complain(r, s, &line);
+}
+
+static void read_gatestore_login(struct reader *r, const struct setting *s)
+{
+	struct line line;
+	struct config *c = r->config;
+	if (!one_line(r, s, &line) ||
+		gatestore_login_parse(line.text, &c->gatestore_user, &c->gatestore_password))
+		return;
+	c->gatestore_user = VIEW_NONE;
+	c->gatestore_password = VIEW_NONE;
+	findings_add(r->findings, FINDING_ERROR, reader_file(s), line.number, s->remedy,
+		"is not right here");
+}
+
 /* The file alone says something: the two clocks of the paper. */
 static void read_popkey(struct reader *r, const struct setting *s)
 {
@@ -317,6 +339,8 @@ static bool read_settings(struct reader *r)
 	read_file_path(r, setting_get(SETTING_CERTIFICATEKEY), &r->config->certificate_key);
 	read_smarthost(r, setting_get(SETTING_SMARTHOST));
 	read_popkey(r, setting_get(SETTING_POPKEY));
+	read_gatestore(r, setting_get(SETTING_GATESTORE));
+	read_gatestore_login(r, setting_get(SETTING_GATESTORELOGIN));
 	if (!lists_read(r))
 		return false;
 	read_postmaster(r, setting_get(SETTING_POSTMASTER));

@@ -22,6 +22,7 @@
 #include "config/backup.h"
 #include "config/denyfrom.h"
 #include "config/finding.h"
+#include "config/gatestore.h"
 #include "config/popkey.h"
 #include "config/settings.h"
 #include "config/smarthost.h"
@@ -103,6 +104,9 @@ struct config {
 	uint64_t numbers[SETTING_COUNT];
 	struct popkey popkey;
 	struct smarthost smarthost;
+	struct gatestore gatestore;
+	struct view gatestore_user;
+	struct view gatestore_password;
 	struct config_domain *domains;
 	uint32_t domain_count;
 	struct config_network *networks;

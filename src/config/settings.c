@@ -600,6 +600,42 @@ static const struct setting settings[SETTING_COUNT] = {
 			"address "
 			"can write as any user of this site, as in the paper of 1999.",
 	},
+	{
+		.id = SETTING_GATESTORE,
+		.name = "gatestore",
+		.kind = SETTING_KIND_STORE,
+		SMALL,
+		.help = "Where the open addresses of popkey stand, when others share them: a "
+			"directory for programs beside this server, a Redis or Valkey for "
+			"several "
+			"hosts.",
+		.absent = "in the gate's own memory and file",
+		.format = "One line: the path of a directory, redis://ADDRESS:PORT/DATABASE, or "
+			  "redis:///PATH/OF/SOCKET?DATABASE. Without them the port is 6379 and "
+			  "the database 0.",
+		.remedy = "write a path such as /run/popkey, or redis://192.0.2.5:6379/0",
+		.example = "redis://192.0.2.5:6379/0\n",
+		.note = "With Redis all hosts also count together how often a password was "
+			"guessed and how many mails a user has sent. While it cannot be reached "
+			"nobody's address is open, mail with a login goes on, and each host "
+			"counts for itself. What goes to it is not encrypted: take a network "
+			"that is your own. Whoever can write to the Redis, or into the "
+			"directory, can open the gate for anybody. It takes effect at the next "
+			"start of the server.",
+	},
+	{
+		.id = SETTING_GATESTORELOGIN,
+		.name = "gatestorelogin",
+		.kind = SETTING_KIND_STORE,
+		SMALL,
+		.secret = true,
+		.help = "The password of the Redis that gatestore names, or a name and a password.",
+		.absent = "no login",
+		.format = "One line: PASSWORD, or NAME PASSWORD.",
+		.remedy = "write one line with the password, or name and password",
+		.example = "sekisho secret\n",
+		.note = "Keep the file readable by root alone.",
+	},
 };
 
 const struct setting *setting_get(enum setting_id id)
@@ -692,6 +728,8 @@ const char *setting_kind_name(enum setting_kind kind)
 		return "switch";
 	case SETTING_KIND_CLOCKS:
 		return "clocks";
+	case SETTING_KIND_STORE:
+		return "store";
 	case SETTING_KIND_LIST:
 		return "list";
 	}

@@ -44,8 +44,10 @@ enum setting_id {
 	SETTING_POPKEYPORT25,
 	SETTING_POPKEYIPV6,
 	SETTING_POPKEYANYBODY,
+	SETTING_GATESTORE,
+	SETTING_GATESTORELOGIN,
 };
-#define SETTING_COUNT 33
+#define SETTING_COUNT 35
 
 /* How the file reads. Numbers, sizes, durations and switches are one value, kept in config.numbers[]. */
 enum setting_kind {
@@ -59,6 +61,7 @@ enum setting_kind {
 	SETTING_KIND_DURATION, /* with s, m, h, d; kept in seconds */
 	SETTING_KIND_SWITCH, /* yes or no; kept as 1 or 0 */
 	SETTING_KIND_CLOCKS, /* two times in seconds; a file that says nothing has them at their default */
+	SETTING_KIND_STORE, /* where rows of the gate stand, or the login to it */
 	SETTING_KIND_LIST, /* a line an entry */
 };
 
@@ -82,7 +85,7 @@ struct setting {
 
 /* Settings with secrets, whose files are readable by root alone: the parent opens them for the reader, in
  * the order of the table. */
-#define SETTING_SECRETS 2
+#define SETTING_SECRETS 3
 /* The n-th of them, n < SETTING_SECRETS. */
 const struct setting *setting_secret(unsigned n);
 

@@ -90,6 +90,15 @@ static void read_smarthost(struct snapshot *s, struct cursor *c)
 	s->smarthost.password = take_bytes(c, SMARTHOST_WORD_MAX);
 }
 
+static void read_gatestore(struct snapshot *s, struct cursor *c)
+{
+	const struct view text = take_bytes(c, GATESTORE_TEXT_MAX);
+	if (text.length && !gatestore_parse(text, &s->gatestore))
+		cursor_fail(c);
+	s->gatestore_user = take_bytes(c, GATESTORE_WORD_MAX);
+	s->gatestore_password = take_bytes(c, GATESTORE_WORD_MAX);
+}
+
 static void read_backups(struct snapshot *s, struct cursor *c)
 {
 	const uint32_t count = take_count(c, 27);
@@ -278,6 +287,7 @@ static const struct {
 	{SNAPSHOT_RESOLVING, read_resolving},
 	{SNAPSHOT_SMARTHOST, read_smarthost},
 	{SNAPSHOT_BACKUPS, read_backups},
+	{SNAPSHOT_GATESTORE, read_gatestore},
 };
 
 static bool read_section(struct snapshot *s, uint32_t id, struct view section)

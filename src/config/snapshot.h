@@ -30,9 +30,10 @@ enum snapshot_section {
 	SNAPSHOT_RESOLVING = 512, /* name servers, trust anchors */
 	SNAPSHOT_SMARTHOST = 1024, /* with its password; secret */
 	SNAPSHOT_BACKUPS = 2048, /* domains of others, and where their mail goes */
+	SNAPSHOT_GATESTORE = 4096, /* with its password; secret */
 };
-#define SNAPSHOT_ALL 4095
-#define SNAPSHOT_SECTIONS 12
+#define SNAPSHOT_ALL 8191
+#define SNAPSHOT_SECTIONS 13
 
 #define SNAPSHOT_FOR_SMTPD                                                         \
 	(SNAPSHOT_SITE | SNAPSHOT_NUMBERS | SNAPSHOT_DOMAINS | SNAPSHOT_NETWORKS | \
@@ -44,7 +45,7 @@ enum snapshot_section {
 #define SNAPSHOT_FOR_MAILBOX SNAPSHOT_FOR_DELIVER
 #define SNAPSHOT_FOR_AUTH \
 	(SNAPSHOT_SITE | SNAPSHOT_NUMBERS | SNAPSHOT_DOMAINS | SNAPSHOT_USERS | SNAPSHOT_VERIFIERS)
-#define SNAPSHOT_FOR_GATE (SNAPSHOT_SITE | SNAPSHOT_NUMBERS)
+#define SNAPSHOT_FOR_GATE (SNAPSHOT_SITE | SNAPSHOT_NUMBERS | SNAPSHOT_GATESTORE)
 #define SNAPSHOT_FOR_KEYS SNAPSHOT_SITE
 #define SNAPSHOT_FOR_RESOLVE (SNAPSHOT_SITE | SNAPSHOT_RESOLVING)
 #define SNAPSHOT_FOR_REPORT \
@@ -54,7 +55,7 @@ enum snapshot_section {
 	(SNAPSHOT_SITE | SNAPSHOT_NUMBERS | SNAPSHOT_SMARTHOST | SNAPSHOT_BACKUPS)
 #define SNAPSHOT_FOR_DROP (SNAPSHOT_SITE | SNAPSHOT_NUMBERS | SNAPSHOT_DOMAINS)
 
-#define SNAPSHOT_VERSION 4
+#define SNAPSHOT_VERSION 5
 #define SNAPSHOT_MAX ((size_t)256 << 20) /* octets */
 
 struct snapshot_user {
@@ -70,6 +71,9 @@ struct snapshot {
 	struct domain postmaster_domain;
 	bool has_smarthost;
 	struct smarthost smarthost;
+	struct gatestore gatestore;
+	struct view gatestore_user;
+	struct view gatestore_password;
 	uint64_t numbers[SETTING_COUNT];
 	struct popkey popkey;
 	const struct domain *domains; /* sorted */

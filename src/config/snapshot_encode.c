@@ -32,6 +32,17 @@ static void add_smarthost(struct buffer *b, const struct config *c)
 	add_bytes(b, c->smarthost.password);
 }
 
+/* As its line reads. */
+static void add_gatestore(struct buffer *b, const struct config *c)
+{
+	struct buffer text = buffer_new(GATESTORE_TEXT_MAX);
+	gatestore_add(&text, &c->gatestore);
+	add_bytes(b, buffer_view(&text));
+	add_bytes(b, c->gatestore_user);
+	add_bytes(b, c->gatestore_password);
+	buffer_free(&text);
+}
+
 static int compare_backups(const void *left, const void *right)
 {
 	const struct backup *a = left;
@@ -205,6 +216,7 @@ static const struct {
 	{SNAPSHOT_RESOLVING, add_resolving},
 	{SNAPSHOT_SMARTHOST, add_smarthost},
 	{SNAPSHOT_BACKUPS, add_backups},
+	{SNAPSHOT_GATESTORE, add_gatestore},
 };
 
 void snapshot_encode(

@@ -209,6 +209,22 @@ static void take_ports(struct serve *s, const struct parent_facts *facts)
 		s->submission[i] = facts->submission[i];
 }
 
+/* What the gate stands on is decided once. */
+static bool take_gatestore(struct serve *s, const struct parent_facts *facts)
+{
+	struct buffer text = buffer_new(GATESTORE_TEXT_MAX);
+	gatestore_add(&text, &facts->gatestore);
+	const bool same = view_equal(buffer_view(&text), view_text(s->gatestore));
+	if (s->generation > 0 && !same)
+		log_warning("the setting gatestore has changed, which takes effect at the next "
+			    "start of "
+			    "the server");
+	const bool fine = s->generation > 0 ||
+			  view_to_text(buffer_view(&text), s->gatestore, sizeof s->gatestore);
+	buffer_free(&text);
+	return fine;
+}
+
 static bool take_facts(struct serve *s, int fd)
 {
 	char text[PARENT_FACTS_MAX];
@@ -219,6 +235,8 @@ static bool take_facts(struct serve *s, int fd)
 		!open_mailboxes(s, facts.mailboxes))
 		return false;
 	take_ports(s, &facts);
+	if (!take_gatestore(s, &facts))
+		return false;
 	place_tell_name(s);
 	return view_to_text(facts.certificate, s->certificate_file, sizeof s->certificate_file) &&
 	       view_to_text(facts.certificate_key, s->key_file, sizeof s->key_file);

@@ -70,6 +70,8 @@ static void take(struct child *c, const struct frame *frame)
 		if (c->row->id == PROGRAM_DROP)
 			callers_call(c->serve->callers, c, frame->stream,
 				(uint32_t)frame->values[0].number);
+		else if (c->row->id == PROGRAM_GATE)
+			gatestore_call(c, frame->stream);
 		else
 			child_is_broken(c, "parent", VIEW("it wants to speak for others"));
 		return;

@@ -334,6 +334,8 @@ static const char *section_name(uint32_t bit)
 		return "smarthost";
 	case SNAPSHOT_BACKUPS:
 		return "backups";
+	case SNAPSHOT_GATESTORE:
+		return "gatestore";
 	}
 	return "unknown";
 }

@@ -97,6 +97,7 @@ struct serve {
 	size_t listening_count;
 	struct config_port submission[CONFIG_PORTS_MAX]; /* beside the usual ones */
 	uint32_t submission_count;
+	char gatestore[GATESTORE_TEXT_MAX]; /* as the setting reads; empty: the gate has its own */
 	struct child children[CHILDREN_MAX];
 	size_t child_count;
 	uint64_t generation;
@@ -208,6 +209,8 @@ void callers_go(struct callers *c);
 void callers_taken(struct callers *c, struct child *worker);
 /* The keeper `drop` wants a connection for the mail of a user. */
 void callers_call(struct callers *c, struct child *drop, uint32_t stream, uint32_t uid);
+/* The gate wants a connection to its store (gatestore.c). */
+void gatestore_call(struct child *gate, uint32_t stream);
 /* That keeper has died. */
 void callers_lost(struct callers *c, const struct child *drop);
 /* Nobody is let in any more. */

@@ -68,6 +68,15 @@ SETTINGS = {
                   [(t, 'write host:port name password') for t in
                    ('mail', 'mail.example.net:0', 'mail.example.net:65536', 'mail.example.net hana',
                     'mail.example.net hana secret more', '[2001:db8::7')]),
+    'gatestore': ([('redis://192.0.2.5', 'redis://192.0.2.5:6379/0'),
+                   ('redis://[2001:db8::5]:1/1023', 'redis://[2001:db8::5]:1/1023'),
+                   ('redis://localhost:65535/0', 'redis://127.0.0.1:65535/0'),
+                   ('redis:///run/redis.sock', 'redis:///run/redis.sock?0'), ('redis:///a/b?7', 'redis:///a/b?7')],
+                  [(t, 'write a path such as /run/popkey') for t in
+                   ('run/popkey', '/', '/a//b', '/a/../b', 'redis://', 'redis://redis.example.org', 'redis://192.0.2.5:0',
+                    'redis://192.0.2.5:65536', 'redis://192.0.2.5/1024', 'redis://[192.0.2.5]', 'redis://2001:db8::5',
+                    'redis:///a?x', 'http://192.0.2.5', '/' + 107 * 'a')]),
+    'gatestorelogin': ([], [(t, 'write one line with the password') for t in ('a b c', 256 * 'a')]),
     'queuelife': ([('1m', '1m'), ('30d', '30d')], [(t, 'write a time from 1m to 30d') for t in ('59s', '31d', '5')]),
     'delaywarning': ([('0', '0'), ('30d', '30d')], [(t, 'write a time from 0 to 30d') for t in ('31d', '4')]),
     'retryfirst': ([('1s', '1s'), ('1d', '1d')], [(t, 'write a time from 1s to 1d') for t in ('0', '2d', '7')]),

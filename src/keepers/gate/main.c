@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "channels/program.h"
-#include "keepers/gate/gated.h"
+#include "keepers/gate/redis.h"
 #include "store/gate_lmdb.h"
 
 #include <unistd.h>
@@ -15,6 +15,8 @@ static struct {
 	struct gated gated;
 	struct gate_clock_facts facts;
 	struct workers *workers;
+	struct snapshot *snapshot;
+	struct gate_live *redis; /* null: there is none */
 	int directory;
 } gate = {.directory = -1};
 
@@ -40,7 +42,8 @@ static const char *config(struct program *p, uint64_t generation, int fd)
 	if (snapshot_map(fd, &snapshot) != ERROR_NONE)
 		return "gate cannot read its snapshot";
 	gated_config(&gate.gated, snapshot);
-	snapshot_drop(&snapshot);
+	snapshot_drop(&gate.snapshot);
+	gate.snapshot = snapshot;
 	return NULL;
 }
 
@@ -105,8 +108,43 @@ static void prepare(struct program *p)
 	must(gate.workers != NULL);
 }
 
+static void dial(void *context)
+{
+	program_call(context, 1, 0);
+}
+
+static void called(struct program *p, uint32_t stream, struct view name, int fd)
+{
+	(void)p;
+	(void)stream;
+	(void)name;
+	if (gate.redis)
+		redis_connected(gate.redis, fd);
+	else if (fd >= 0)
+		close(fd);
+}
+
+/* As the configuration was at the start of the program. */
+static void go_live(struct program *p, const struct snapshot *s)
+{
+	struct buffer name = buffer_new(GATESTORE_TEXT_MAX);
+	gatestore_add(&name, &s->gatestore);
+	if (s->gatestore.kind == GATESTORE_TCP || s->gatestore.kind == GATESTORE_SOCKET) {
+		const struct redis_spec spec = {.name = buffer_view(&name),
+			.user = s->gatestore_user,
+			.password = s->gatestore_password,
+			.database = s->gatestore.database,
+			.dial = dial,
+			.context = p};
+		gate.redis = redis_new(&gate.gated, p->loop, &spec);
+		gate.gated.live = gate.redis;
+	}
+	buffer_free(&name);
+}
+
 static void go(struct program *p)
 {
+	go_live(p, gate.snapshot);
 	gated_go(&gate.gated, p->loop, gate.workers);
 }
 
@@ -146,6 +184,7 @@ int main(int argc, char **argv)
 	static const struct program_ops ops = {
 		.begin = begin,
 		.config = config,
+		.called = called,
 		.peer = peer,
 		.given = given,
 		.prepare = prepare,

@@ -1,6 +1,7 @@
 #include "base/sandbox.h"
 #include "config/explain.h"
 #include "parent/programs.h"
+#include "tools/sekisho/ask.h"
 #include "tools/sekisho/certificate.h"
 #include "tools/sekisho/say.h"
 #include "tools/sekisho/site.h"
@@ -104,6 +105,40 @@ static bool add_certificate(const struct call *call, bool json, struct buffer *a
 	return is_usable;
 }
 
+/* What the gate of the running server says of the store that it shares with others, "up" or "down": nothing where it
+ * has none, or may not be asked. */
+static struct view shared_store(struct view status)
+{
+	const struct view key = VIEW("shared_is=");
+	struct view word;
+	while (status.length) {
+		view_split(status, ' ', &word, &status);
+		if (view_starts(word, key))
+			return view_from(word, key.length);
+	}
+	return VIEW_NONE;
+}
+
+static void add_shared_store(const struct call *call, bool json, struct buffer *answer)
+{
+	struct buffer status = buffer_new(1u << 16);
+	if (ask_is_running(call->state) &&
+		ask_text(call->state, VIEW("gate"), VIEW("status"), &status) == EXIT_FINE) {
+		const struct view is = shared_store(buffer_view(&status));
+		if (is.length && json) {
+			buffer_truncate(answer, answer->length - 2); /* as the certificate's */
+			text_add(answer, ",\"gatestore\":{\"is\":\"{}\"}}\n", text_view(is));
+		} else if (is.length) {
+			text_add(answer, "gatestore: the store that gatestore names is {}{}\n",
+				text_view(is),
+				text_string(view_equal(is, VIEW("up"))
+						    ? ""
+						    : ": nobody's address is open"));
+		}
+	}
+	buffer_free(&status);
+}
+
 int run_check(const struct call *call)
 {
 	const bool json = call_has(call, VIEW("--json"));
@@ -119,6 +154,7 @@ int run_check(const struct call *call)
 	if (code == EXIT_FINE || code == EXIT_NO) {
 		const bool is_usable = add_certificate(call, json, &answer);
 		code = is_usable ? code : EXIT_NO;
+		add_shared_store(call, json, &answer);
 		if (json)
 			sandbox_json(&answer);
 		else

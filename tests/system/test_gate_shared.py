@@ -1,0 +1,139 @@
+"""The gate of several hosts in one Redis: what one opens is open at the other; while it is away nobody is, and mail goes on."""
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+from house import NAME, House, Skip, contains, equal, until
+
+FOREIGN = os.environ.get('SEKISHO_FOREIGN', '')
+SECRET = 'a-long-secret'
+PORT = 6390
+
+
+class Redis:
+    """one of its own, from the unpacked package"""
+
+    def __init__(self):
+        self.program = os.path.join(FOREIGN, 'usr/bin/redis-server')
+        if not os.path.exists(self.program):
+            raise Skip('redis-server could not be unpacked')
+        self.dir = tempfile.mkdtemp(prefix='sekisho-redis-')
+        self.env = dict(os.environ, LD_LIBRARY_PATH=os.path.join(FOREIGN, 'usr/lib/x86_64-linux-gnu'))
+        self.socket = os.path.join(self.dir, 'redis.sock')
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [self.program, '--port', str(PORT), '--bind', '127.0.0.1', '--unixsocket', self.socket, '--unixsocketperm', '777',
+             '--requirepass', SECRET, '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction',
+             '--dir', self.dir], env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(lambda: self.cli('PING') == 'PONG', 'the Redis')
+
+    def cli(self, *words):
+        done = subprocess.run([os.path.join(FOREIGN, 'usr/bin/redis-cli'), '-p', str(PORT), '-a', SECRET, '--no-auth-warning'] +
+                              list(words), env=self.env, capture_output=True, text=True, timeout=10)
+        return done.stdout.strip()
+
+    def kill(self, how=signal.SIGKILL):
+        self.process.send_signal(how)
+        if how == signal.SIGKILL:
+            self.process.wait()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *unused):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def house(where, login, base):
+    files = {'gatestore': where + '\n', 'servername': NAME + '\n'}
+    if login:
+        files['gatestorelogin'] = login + '\n'
+    return House(files, options=['--port-base', str(base)])
+
+
+def openings(h):
+    return sorted((o['address'], o['user']) for o in h.json('gate'))
+
+
+def login_works(h):
+    """mail after a login is taken, and mail to this site"""
+    h.send()
+    h.pop('hana').close()
+
+
+def closed_within(h, seconds, *words):
+    began = time.monotonic()
+    h.tool('gate', *words, code=75)
+    took = time.monotonic() - began
+    assert took < seconds, took
+
+
+def test_two_hosts_one_redis():
+    with Redis() as r, house('redis://127.0.0.1:%d/3' % PORT, SECRET, 2000) as a, \
+            house('redis://%s?3' % r.socket, 'default ' + SECRET, 3000) as b:
+        for h in (a, b):
+            h.wait_log('"the store of the gate is there"')
+        # what one opens the other sees; what the other closes is closed
+        a.tool('gate', 'open', '192.0.2.7', 'hana', '600')
+        b.tool('gate', 'open', '2001:db8::7', 'taro', '600')
+        b.tool('gate', 'open', '192.0.2.8', 'taro', '1')
+        for h in (a, b):
+            equal(openings(h)[0], ('192.0.2.7', 'hana'))
+            equal(h.json('status')['status']['gate']['shared_is'], 'up')
+        equal(b.tool('gate', 'close', '192.0.2.7'), '1 closed\n')
+        until(lambda: openings(a) == [('2001:db8::7', 'taro')], 'what was closed there, and what is over, is so here')
+        equal(int(r.cli('-n', '3', 'PTTL', 'sekisho:open:2001:db8::7 taro/')) > 500000, True)
+        equal(r.cli('-n', '3', 'EXISTS', 'sekisho:open:192.0.2.8 taro/'), '0')
+        login_works(a)
+        # killed: nobody is open, mail goes on; it is said, and over when it is back
+        r.kill()
+        for h in (a, b):
+            h.wait_log('"the store of the gate is lost: nobody is open until it is back"')
+            closed_within(h, 3)
+            closed_within(h, 3, 'open', '192.0.2.7', 'hana')
+            equal(h.json('status')['status']['gate']['shared_is'], 'down')
+        contains(a.tool('check'), 'the store that gatestore names is down')
+        login_works(a)
+        r.start()
+        for h in (a, b):
+            h.wait_log('"the store of the gate is there"', 2)
+        a.tool('gate', 'open', '192.0.2.7', 'hana')
+        equal(openings(b), [('192.0.2.7', 'hana')])
+        assert 'is down' not in a.tool('check')
+        # it hangs: one question waits for a second, then nobody does
+        r.kill(signal.SIGSTOP)
+        closed_within(a, 4)
+        closed_within(a, 1)
+        login_works(a)
+        r.kill(signal.SIGCONT)
+        until(lambda: a.tool('gate', code=None) and a.code == 0, 'it goes on')
+        equal(openings(a), [('192.0.2.7', 'hana')])
+        # full: what stands is seen, nothing new is opened
+        equal(r.cli('CONFIG', 'SET', 'maxmemory', '1'), 'OK')
+        closed_within(a, 3, 'open', '192.0.2.9', 'hana')
+        a.wait_log('"the store of the gate refuses"')
+        equal(a.json('status')['status']['gate']['shared_is'], 'refuses')
+        equal(openings(a), [('192.0.2.7', 'hana')])
+        login_works(a)
+        equal(r.cli('CONFIG', 'SET', 'maxmemory', '0'), 'OK')
+        a.tool('gate', 'open', '192.0.2.9', 'hana')
+        a.wait_log('"the store of the gate refuses no more"')
+        # it has forgotten our script: learnt anew
+        equal(r.cli('SCRIPT', 'FLUSH'), 'OK')
+        until(lambda: a.tool('gate', 'open', '192.0.2.10', 'hana', code=None) == '' and a.code == 0, 'the script again')
+        # others may not in
+        a.stop()
+        a.set('gatestorelogin', 'wrong\n')
+        a.start()
+        a.wait_log('"the store of the gate does not let us in"')
+        closed_within(a, 3)
