@@ -178,7 +178,7 @@ mynetworks = 127.0.0.0/8
 alias_maps =
 smtpd_peername_lookup = no
 smtpd_recipient_restrictions =
-smtpd_relay_restrictions = check_policy_service unix:{dir}/policy, reject_unauth_destination
+smtpd_relay_restrictions = check_policy_service {{ unix:{dir}/policy, default_action=DUNNO }}, reject_unauth_destination
 """
 ACCESS = '-o { smtpd_relay_restrictions = check_client_access %s, reject_unauth_destination }'
 EXIM = r"""
@@ -552,6 +552,6 @@ def test_export_in_time():
         finally:
             process.terminate()
             equal(process.wait(10), 0)
-        equal(os.path.exists(g.dir + '/pid'), False)
+        equal((os.path.exists(g.dir + '/pid'), read()), (False, ''), 'nobody keeps it true any more')
         run(export, '--directory', g.gate, '--once', '--map', path, '--format', 'sendmail')
         equal(read(), 'Connect:192.0.2.2\tRELAY\n')

@@ -196,6 +196,7 @@ static int run(struct export *e)
 		return COMMON_SYSTEM;
 	map_start(e);
 	loop_run(e->loop);
+	map_close(e);
 	if (e->pid_file)
 		unlink(e->pid_file);
 	return COMMON_FINE;

@@ -53,6 +53,8 @@ void map_start(struct export *e);
 bool map_refresh(struct export *e);
 /* Waits until the command that makes another file of the map has ended. */
 void map_finish(struct export *e);
+/* At the end: an empty map, and its other file. */
+void map_close(struct export *e);
 
 /* export_serve.c: who asks over a socket. */
 must_use bool serve_start(struct export *e);
