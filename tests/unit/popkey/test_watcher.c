@@ -149,6 +149,7 @@ static const struct dialogue imap[] = {
 	{WATCHER_IMAP, HI "c:x LOGIN u {8+}\r~x NOOP\nS:x NO\nc:\r~\r~\nS:x OK\n", NULL},
 	{WATCHER_IMAP, HI "c:x LOGIN u {20}\r~x NOOP\r~\nS:x NO\nS:x OK\n", NULL},
 	/* one tag, two commands */
+	{WATCHER_IMAP, HI "c:a NOOP\r~a NOOP\r~\nS:a OK\nS:a OK\nC:b LOGIN hana x\nS:b OK\n", NULL},
 	{WATCHER_IMAP, HI "c:x LOGIN u p\r~x NOOP\r~\nS:x NO\nS:x OK\n", NULL},
 	{WATCHER_IMAP, HI "c:x LOGIN u p\r~y NOOP\r~\nS:x OK\nS:y OK\n", NULL},
 	{WATCHER_IMAP, HI "c:x AUTHENTICATE PLAIN\r~x NOOP\r~\nS:x BAD\nS:x OK\n", NULL},
