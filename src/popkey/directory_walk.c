@@ -48,7 +48,7 @@ static void sweep(const struct popkey_walk *w)
 bool popkey_walk_next(struct popkey_walk *w, struct popkey_file *file)
 {
 	const struct dirent *at;
-	while ((at = readdir(w->stream)) != NULL) {
+	while (w->stream && (at = readdir(w->stream)) != NULL) {
 		if (!view_to_text(view_text(at->d_name), w->name, sizeof w->name))
 			continue;
 		struct popkey_name name;
