@@ -8,8 +8,9 @@ from test_submission import open_tls
 
 ELSEWHERE = 'anna@other.example'
 FETCH = 'please fetch your mail first, or let your mail program log in'
-AFTER, SESSION = 2, 5  # seconds
-WITH_GATE = {'popkey': '%d %d\n' % (AFTER, SESSION), 'smarthost': '127.0.0.1:%d\n' % PORT,
+AFTER, SESSION = 2, 8  # seconds
+SHORT = {'popkey': '%d %d\n' % (AFTER, SESSION)}
+WITH_GATE = {'popkey': '', 'smarthost': '127.0.0.1:%d\n' % PORT,
              'aliases': 'sales: hana, taro\n'}
 HERE = '192.0.2.1'  # programs that choose no address of their own come from here: a stranger's
 
@@ -57,7 +58,7 @@ def written(sender=HANA):
 
 def test_open_as_long_as_it_says():
     """before, during, after; his own addresses, his address; a session over the cap; popd killed; the gate stopped"""
-    with NextHost() as far, House(WITH_GATE) as h:
+    with NextHost() as far, House(dict(WITH_GATE, **SHORT)) as h:
         equal(is_open(h), False, 'before')
         equal(FETCH in asked(h, sender='x@far.example'), False, 'a stranger is told to fetch mail')
         d = fetching(h)
@@ -132,6 +133,8 @@ def test_on_the_submission_ports():
         h.reload()
         equal(FETCH in asked(h), False, 'port 25 asks the gate')
         equal(asked(h, d=d).code, 250)
+        h.kill('gate')
+        until(lambda: asked(h, d=d).code == 250, 'the gate remembers')
         h.unset('popkey')
         h.reload()
         d.say('MAIL FROM:<%s>' % HANA, 530)
@@ -202,7 +205,8 @@ def test_mail_programs():
             msmtp(h)
             curl(h, 'smtp', '--mail-from', HANA, '--mail-rcpt', ELSEWHERE, '-T', posted)
             until(lambda: len(far.mails) == before + 2, 'both went on')
-        until(lambda: not is_open(h, source=HERE), 'closed')
+        h.tool('gate', 'close', HERE, 'hana')
+        equal(is_open(h, source=HERE), False, 'closed by hand')
         # both connections stand before anybody has logged in; the mail is given while the messages are listed
         s = h.smtp(HERE)
         s.say('EHLO client.example.org', 250)
