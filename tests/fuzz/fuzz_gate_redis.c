@@ -3,7 +3,7 @@
  * bounded size, an error, or nothing yet; what is read of them lies within the limits of the channel.
  */
 #include "keepers/gate/redis_words.h"
-#include "store/gate_open.h"
+#include "mail/gate_open.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 #include "keepers/gate/redis_script.h"
-#include "store/gate_open.h"
+#include "mail/gate_open.h"
 
 #include <hiredis/hiredis.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * What the gate and a Redis say to each other: RESP by hiredis, of which this is the only place that knows; no
  * socket. Every operation is one call of one script, so it is atomic, and its clock is that of Redis, which all hosts share.
  *
- *	sekisho:KEY	a hash; of a key with a tail (store/gate_open.h) what names the group
+ *	sekisho:KEY	a hash; of a key with a tail (mail/gate_open.h) what names the group
  *		TAIL	"ENDS FACTS": the last millisecond in which it is open; empty for a key without
  *		w b p q	of a counter: window, beginning of the present bucket, counts of it and of the one before
  *
