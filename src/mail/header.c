@@ -48,24 +48,6 @@ enum header_kind header_kind_of(struct view name)
 	return HEADER_OTHER;
 }
 
-const char *header_end_name(enum header_end end)
-{
-	switch (end) {
-	case HEADER_END_NOT_YET:
-		return "not-yet";
-	case HEADER_END_EMPTY_LINE:
-		return "empty-line";
-	case HEADER_END_NO_FIELD:
-		return "no-field";
-	case HEADER_END_CONTENT:
-		return "content";
-	case HEADER_END_LARGE:
-		return "large";
-	}
-	must(!"an end of the header section");
-	return "";
-}
-
 static bool is_blank(int octet)
 {
 	return octet == ' ' || octet == '\t';

@@ -55,7 +55,6 @@ enum header_end {
 	HEADER_END_CONTENT, /* the content ended first: there is no body */
 	HEADER_END_LARGE, /* more octets than the limit: unknown where it would have ended */
 };
-const char *header_end_name(enum header_end end);
 
 enum header_state {
 	HEADER_STATE_LINE, /* at the first octet of a line */

@@ -1,25 +1,6 @@
 /* Names of the enumerators of pop3_server.h, for logs and transcripts. */
 #include "protocol/pop3_server.h"
 
-const char *pop3_want_name(enum pop3_want want)
-{
-	switch (want) {
-	case POP3_WANT_INPUT:
-		return "input";
-	case POP3_WANT_FLUSH:
-		return "flush";
-	case POP3_WANT_ANSWER:
-		return "answer";
-	case POP3_WANT_CONTENT:
-		return "content";
-	case POP3_WANT_TLS:
-		return "tls";
-	case POP3_WANT_CLOSE:
-		return "close";
-	}
-	return "?";
-}
-
 const char *pop3_ask_name(enum pop3_ask_kind kind)
 {
 	switch (kind) {

@@ -70,7 +70,6 @@ enum pop3_want {
 	POP3_WANT_TLS,
 	POP3_WANT_CLOSE,
 };
-const char *pop3_want_name(enum pop3_want want);
 
 /* What is asked, and which answers fit. POP3_ANSWER_TROUBLE fits all but CANCEL. */
 enum pop3_ask_kind {

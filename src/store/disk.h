@@ -7,7 +7,7 @@
  * - a write is visible to reads at once and durable only after disk_sync of the *same* open file;
  * - a sync that failed says nothing about what reached the disk, and a later sync of the same data
  *   may succeed without writing it: it must be written again, or elsewhere (DESIGN §5);
- * - a new, renamed or removed name is durable only after disk_sync_directory of its directory;
+ * - a new or removed name is durable only after disk_sync_directory of its directory;
  * - a sector of 512 octets is written whole or not at all.
  *
  * Names are relative, at most one directory deep ("large/0011"), of letters, digits, '-', '.', '/'.
@@ -44,7 +44,6 @@ struct disk_operations {
 	enum error (*sync)(struct disk *disk, struct disk_file *file);
 	enum error (*sync_directory)(struct disk *disk, struct view directory);
 	enum error (*make_directory)(struct disk *disk, struct view directory);
-	enum error (*rename)(struct disk *disk, struct view from, struct view to);
 	enum error (*remove)(struct disk *disk, struct view name);
 	enum error (*list)(struct disk *disk, struct view directory, struct buffer *names);
 	enum error (*space)(struct disk *disk, uint64_t *free_octets_out);

@@ -167,15 +167,6 @@ static enum error posix_make_directory(struct disk *disk, struct view directory)
 	return result(mkdirat(directory_of(disk), text, 0700));
 }
 
-static enum error posix_rename(struct disk *disk, struct view from, struct view to)
-{
-	char from_text[DISK_NAME_MAX + 1];
-	char to_text[DISK_NAME_MAX + 1];
-	if (!name_text(from, from_text) || !name_text(to, to_text))
-		return ERROR_SYNTAX;
-	return result(renameat(directory_of(disk), from_text, directory_of(disk), to_text));
-}
-
 static enum error posix_remove(struct disk *disk, struct view name)
 {
 	char text[DISK_NAME_MAX + 1];
@@ -239,7 +230,6 @@ static const struct disk_operations operations = {
 	.sync = posix_sync,
 	.sync_directory = posix_sync_directory,
 	.make_directory = posix_make_directory,
-	.rename = posix_rename,
 	.remove = posix_remove,
 	.list = posix_list,
 	.space = posix_space,

@@ -334,19 +334,6 @@ static enum error sim_make_directory(struct disk *disk, struct view directory)
 	return ERROR_NONE;
 }
 
-static enum error sim_rename(struct disk *disk, struct view from, struct view to)
-{
-	struct sim_disk *s = sim_of(disk);
-	if (fate_of(s, false) != FATE_GOOD)
-		return ERROR_IO;
-	struct name *source = name_find(s, from);
-	if (!source || !source->now)
-		return ERROR_MISSING;
-	name_make(s, to)->now = source->now;
-	source->now = NULL;
-	return ERROR_NONE;
-}
-
 static enum error sim_remove(struct disk *disk, struct view name)
 {
 	struct sim_disk *s = sim_of(disk);
@@ -387,7 +374,7 @@ static enum error sim_space(struct disk *disk, uint64_t *free_octets_out)
 }
 
 static const struct disk_operations operations = {sim_open, sim_close, sim_size, sim_read,
-	sim_write, sim_sync, sim_sync_directory, sim_make_directory, sim_rename, sim_remove,
+	sim_write, sim_sync, sim_sync_directory, sim_make_directory, sim_remove,
 	sim_list, sim_space};
 
 struct sim_disk *sim_disk_new(uint64_t seed, uint64_t capacity_octets)

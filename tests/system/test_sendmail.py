@@ -5,6 +5,7 @@ import re
 import stat
 import subprocess
 
+from nexthost import NextHost, PORT
 from house import NAME, PROGRAMS, House, Skip, contains, equal, until
 
 SENDMAIL = os.path.join(PROGRAMS, 'sendmail')
@@ -155,6 +156,25 @@ def test_mailq():
             contains(shown, user + '-friend@elsewhere.example')
             equal(shown.count('elsewhere.example'), 1)
             contains(post(h, '-q', user=user, code=77), 'root')
+        # now, as the destination may be there again
+        contains(post(h, '-q'), 'what waits is tried now')
+        h.wait_log('outcome=held', 2)
+
+
+def test_words_of_reports():
+    """-N, -R and -V: what the sender wants to hear of, how much of it, and what he calls it (RFC 3461)"""
+    with house(files={'postmaster': 'hana\n', 'smarthost': '127.0.0.1:%d\n' % PORT}) as h, \
+            NextHost({'EHLO': b'250-next.test\r\n250 DSN\r\n'}) as n:
+        post(h, '-N', 'failure,delay', '-R', 'hdrs', '-V', 'a+b=c', 'far@elsewhere.example')
+        post(h, '-N', 'never', 'far@elsewhere.example')
+        until(lambda: len(n.mails) == 2, 'both have left')
+        said = [c for c in n.commands if c[:4] in ('MAIL', 'RCPT')]
+        contains(said[0], ' RET=HDRS ENVID=a+2Bb+3Dc')
+        contains(said[1], ' NOTIFY=FAILURE,DELAY')
+        contains(said[3], ' NOTIFY=NEVER')
+        for words, code in ((('-N', 'sometimes'), 64), (('-N', 'never,delay'), 64), (('-R', 'half'), 64),
+                            (('-V', 'x' * 100), 0), (('-V', 'x' * 101), 65)):
+            post(h, *words, 'hana', code=code)
 
 
 def test_down():

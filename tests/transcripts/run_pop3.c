@@ -358,7 +358,7 @@ static void end_tls(struct player *p, size_t at)
 	settle(p);
 	const struct transcript_line *l = next_owner(p);
 	if (p->want != POP3_WANT_TLS || !l || !transcript_is(l, "TLS"))
-		fail(p, at, "TLS is not wanted here", pop3_want_name(p->want));
+		fail(p, at, "TLS is not wanted here", "");
 	else
 		pop3_server_tls_started(p->s);
 }
@@ -383,7 +383,7 @@ static void play_line(struct player *p, size_t at)
 	} else if (transcript_is(l, "close")) {
 		settle(p);
 		if (p->want != POP3_WANT_CLOSE)
-			fail(p, at, "not closed", pop3_want_name(p->want));
+			fail(p, at, "not closed", "");
 	}
 }
 

@@ -77,9 +77,9 @@ static void scans(void **state)
 			scan_all(&scan, content, step, 4096);
 			if (scan.end != t->end || scan.section_octets != t->section ||
 				scan.body_at != t->body_at || scan.fields != t->fields)
-				fail_msg("%s by %zu: %s %d %d %d", t->content, step,
-					header_end_name(scan.end), (int)scan.section_octets,
-					(int)scan.body_at, (int)scan.fields);
+				fail_msg("%s by %zu: %d %d %d %d", t->content, step, (int)scan.end,
+					(int)scan.section_octets, (int)scan.body_at,
+					(int)scan.fields);
 			assert_view(header_scan_message_id(&scan), t->message_id);
 		}
 	}

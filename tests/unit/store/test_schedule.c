@@ -309,10 +309,36 @@ static void nothing_lost(void **state)
 	schedule_free(&s);
 }
 
+static void many(void **state)
+{
+	/* Protects: a destination is found also among thousands, once each. */
+	(void)state;
+	struct schedule *s = make(10000);
+	struct buffer name = buffer_new(64);
+	for (unsigned turn = 0; turn < 2; turn++)
+		for (uint64_t i = 0; i < 5000; i++) {
+			buffer_clear(&name);
+			text_add(&name, "d{}.example", text_number(i));
+			schedule_add(s, buffer_view(&name), (struct spool_id){i + 1}, turn, 0, NOW);
+		}
+	assert_int_equal(schedule_destinations(s), 5000);
+	for (uint64_t i = 0; i < 5000; i++) {
+		struct schedule_work work;
+		buffer_clear(&name);
+		text_add(&name, "d{}.example {}: 0 1", text_number(i), text_number(i + 1));
+		buffer_add_octet(&name, 0);
+		expect(s, NOW, (const char *)name.data, &work);
+		schedule_end(s, work.destination, SCHEDULE_WORKS, VIEW_NONE, NOW);
+	}
+	buffer_free(&name);
+	schedule_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(together),
+		cmocka_unit_test(many),
 		cmocka_unit_test(windows),
 		cmocka_unit_test(dead),
 		cmocka_unit_test(failing_together),
