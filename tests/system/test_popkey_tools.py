@@ -1,6 +1,7 @@
 """popKey beside other people's servers: Dovecot, Courier, Postfix and Exim on one host, each told by ours; the paper's own
 scripts and ours on one directory. Clients have whatever address they like."""
 import atexit
+import concurrent.futures
 import imaplib
 import poplib
 import smtplib
@@ -253,11 +254,9 @@ def start_qmail_style(h):
 
 
 def start_all(h):
-    start_dovecot(h)
-    start_courier(h)
-    start_qmail_style(h)
-    start_postfix(h)
-    start_exim(h)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        for started in [pool.submit(start, h) for start in (start_dovecot, start_courier, start_qmail_style, start_postfix, start_exim)]:
+            started.result()
     h.start(h.programs['log'], '--file', h.dir + '/dovecot.log', '--server', 'dovecot')
     h.start(h.programs['export'], '--map', h.dir + '/access', '--rebuild', 'postmap -c {0}/postfix hash:{0}/access'.format(h.dir), '--policy',
             'unix:%s/policy' % h.dir, '--socketmap', 'unix:%s/socketmap' % h.dir, '--domains', 'example.test')
@@ -318,7 +317,7 @@ def test_dovecot_imap_with_wrap():
     equal(i.select()[0], 'OK')
     equal(h.files(), [OFFICE])
     equal(h.run('cat', '%s/%s' % (h.gate, OFFICE)).split()[0], 'hana')
-    opens(OFFICE)
+    equal(relays(OFFICE, POLICY), True)
     h.age(11)
     opens(OFFICE, [])
     equal(i.noop()[0], 'OK')
@@ -339,11 +338,6 @@ def test_courier():
         equal(h.run('cat', '%s/%s' % (h.gate, PHONE)).split()[0], 'hana')
         h.age(11)
         opens(PHONE, [])
-    try:
-        pop3(CAFE, 1111, 'wrong')
-        raise AssertionError('logged in')
-    except poplib.error_proto:
-        equal(h.opened(CAFE), [])
     i = Imap4From(OFFICE, 1143)
     equal(h.opened(OFFICE), [])
     i.login('hana', PASSWORD)
@@ -373,7 +367,7 @@ def test_sessions_under_tcpserver():
     h.age(400)
     opens(PHONE, [])
     third.quit()  # longer than 300 s: it opens again at its end
-    opens(PHONE)
+    until(lambda: h.opened(PHONE) == [PHONE] and relays(PHONE, POLICY), 'the long one has ended', 9)
 
 
 # --- on one directory, without a network
@@ -506,6 +500,7 @@ def test_log_is_followed():
             there(3, 4)
             add(path, '192.0.2.5', 'w')
             there(5)
+            contains(run(log, '--directory', g.gate, '--socket', g.dir + '/socket', code=71), 'Address already in use')
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
                 s.sendto((LOGIN_LINE % '192.0.2.6').encode(), g.dir + '/socket')
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -165,6 +166,37 @@ struct view client_user(const char *variable)
 			return user;
 	}
 	return VIEW_NONE;
+}
+
+/* --- sockets in the file system --- */
+
+static bool is_held(const struct sockaddr_un *address, int type)
+{
+	const int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	const bool is_refused =
+		fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 &&
+		errno == ECONNREFUSED;
+	if (fd >= 0)
+		close(fd);
+	return !is_refused;
+}
+
+int socket_at_path(struct view path, int type)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat s;
+	errno = ENAMETOOLONG;
+	if (!view_to_text(path, address.sun_path, sizeof address.sun_path))
+		return -1;
+	if (lstat(address.sun_path, &s) == 0 && S_ISSOCK(s.st_mode) && !is_held(&address, type))
+		unlink(address.sun_path);
+	const int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) == 0)
+		return fd;
+	const int problem = errno;
+	close(fd);
+	errno = problem;
+	return -1;
 }
 
 /* --- troubles ------------------------------------------------------------------------------- */

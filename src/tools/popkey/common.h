@@ -54,6 +54,10 @@ must_use bool client_address(const char *variable, struct ip *ip_out);
 /* Whom the authenticator has let in: AUTHENTICATED (Courier), USER. Or the variable that is named. */
 struct view client_user(const char *variable);
 
+/* A socket of `type` at a path, bound, not blocking; one that nobody holds any more gives way. -1 and errno: EADDRINUSE where
+ * somebody does. */
+must_use int socket_at_path(struct view path, int type);
+
 /* A trouble: on standard error, or in the system's log where that is the client's own socket. */
 void tell_args(const char *format, const struct text_arg *args);
 #define tell(format, ...) \

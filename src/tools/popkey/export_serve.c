@@ -203,16 +203,10 @@ static void listener_ready(void *context, unsigned what)
 /* Whoever may enter its directory may ask. */
 static int listen_unix(struct view path)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct stat s;
-	errno = ENAMETOOLONG;
-	if (!view_to_text(path, address.sun_path, sizeof address.sun_path))
-		return -1;
-	if (lstat(address.sun_path, &s) == 0 && S_ISSOCK(s.st_mode))
-		unlink(address.sun_path);
-	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
-		chmod(address.sun_path, 0666) == 0 && listen(fd, BACKLOG) == 0)
+	char text[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	const int fd = socket_at_path(path, SOCK_STREAM);
+	if (fd >= 0 && view_to_text(path, text, sizeof text) && chmod(text, 0666) == 0 &&
+		listen(fd, BACKLOG) == 0)
 		return fd;
 	return -1;
 }

@@ -12,7 +12,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -223,19 +222,6 @@ static void socket_ready(void *context, unsigned what)
 	log_line(l, line);
 }
 
-static int bind_unix(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct stat s;
-	errno = ENAMETOOLONG;
-	if (!view_to_text(view_text(path), address.sun_path, sizeof address.sun_path))
-		return -1;
-	if (lstat(path, &s) == 0 && S_ISSOCK(s.st_mode))
-		unlink(path);
-	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	return fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 ? fd : -1;
-}
-
 static int bind_udp(struct view where)
 {
 	struct sockaddr_in6 address = {.sin6_family = AF_INET6};
@@ -312,7 +298,7 @@ bool source_start(struct log *l)
 		journal_begin(l);
 		return true;
 	case SOURCE_SOCKET:
-		return listen_to(l, bind_unix(l->where));
+		return listen_to(l, socket_at_path(view_text(l->where), SOCK_DGRAM));
 	case SOURCE_UDP:
 		return listen_to(l, bind_udp(view_text(l->where)));
 	case SOURCE_STDIN:
