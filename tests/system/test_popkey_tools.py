@@ -362,6 +362,7 @@ def test_sessions_under_tcpserver():
     equal(ways(PHONE), ALL)
     h.age(301)
     opens(PHONE, [])
+    h.close_all()
     third = pop3(PHONE, 1112)
     until(lambda: h.sessions(PHONE) == 1, 'a session lasts')
     h.age(400)
