@@ -42,6 +42,7 @@ enum parent_given {
 	GIVEN_CENSUS, /* shared memory of the workers of one face (channels/census.h) */
 	GIVEN_KEY, /* keys only: a private key, PEM in a memory file; again when there is a new one */
 	GIVEN_CERTIFICATE, /* its certificate chain, the same */
+	GIVEN_OPENINGS, /* gate only: the directory that its setting names, if it names one */
 	GIVEN_SECRET, /* keys only: the file with the site's secret, read-only */
 };
 

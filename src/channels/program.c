@@ -17,7 +17,9 @@
 static struct buffer options;
 static struct buffer sandbox;
 static struct buffer packet;
-static int directory = -1; /* the keeper's own, as it was handed over */
+/* As they were handed over: the keeper's own, and the one that the gate may have besides. */
+static int directory = -1;
+static int openings = -1;
 static struct buffer outgoing = {.max = OUTGOING_MAX};
 static size_t sent; /* octets at the front of `outgoing` that the parent has */
 static struct watch *control;
@@ -141,6 +143,8 @@ static void take(struct program *p, const struct frame *frame, int fd)
 	case PARENT_GIVEN:
 		if (frame->values[0].number == GIVEN_DIRECTORY)
 			directory = fd;
+		if (frame->values[0].number == GIVEN_OPENINGS)
+			openings = fd;
 		close_unless(p->ops->given != NULL, fd);
 		if (p->ops->given)
 			p->ops->given(p, (enum parent_given)frame->values[0].number, fd);
@@ -237,7 +241,7 @@ static bool complete_spec(struct sandbox_spec *spec)
 {
 	spec->root_descriptor = directory;
 	for (uint32_t i = 0; i < spec->rule_count; i++)
-		spec->rules[i].descriptor = directory;
+		spec->rules[i].descriptor = i ? openings : directory;
 	for (int fd = CONTROL_FD; fd < DESCRIPTORS_LOOKED_AT; fd++)
 		if (fcntl(fd, F_GETFD) >= 0 && !sandbox_spec_keep(spec, fd))
 			return false;

@@ -313,10 +313,6 @@ static void check_gatestore(struct checker *c)
 			config->origins[SETTING_GATESTORELOGIN].line,
 			"write the setting gatestore, too, or remove this one",
 			"is the login to a Redis, and gatestore names none");
-	if (config->gatestore.kind == GATESTORE_DIRECTORY)
-		findings_add(c->findings, FINDING_ERROR, file_of(SETTING_GATESTORE),
-			config->origins[SETTING_GATESTORE].line,
-			"write redis://ADDRESS, or remove it", "directories are not to be had yet");
 	if (is_redis && !config->gatestore_password.length)
 		findings_add(c->findings, FINDING_WARNING, file_of(SETTING_GATESTORE),
 			config->origins[SETTING_GATESTORE].line,

@@ -187,9 +187,13 @@ static bool say_start(struct child *c)
 static void give(struct child *c)
 {
 	struct serve *s = c->serve;
-	for (unsigned i = 0; i < c->row->directory_count; i++)
-		said(child_say(c, s->directories[c->row->directories[i].role], PARENT_GIVEN, 0,
-			frame_number(GIVEN_DIRECTORY)));
+	for (unsigned i = 0; i < c->row->directory_count; i++) {
+		const enum program_role role = c->row->directories[i].role;
+		if (s->directories[role] >= 0)
+			said(child_say(c, s->directories[role], PARENT_GIVEN, 0,
+				frame_number(role == PROGRAM_ROLE_OPENINGS ? GIVEN_OPENINGS
+									   : GIVEN_DIRECTORY)));
+	}
 	if (c->row->given & 1u << GIVEN_CENSUS)
 		said(child_say(
 			c, s->census[c->row->id], PARENT_GIVEN, 0, frame_number(GIVEN_CENSUS)));

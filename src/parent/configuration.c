@@ -209,6 +209,24 @@ static void take_ports(struct serve *s, const struct parent_facts *facts)
 		s->submission[i] = facts->submission[i];
 }
 
+/* One that is there stays as it is: its mode says who else may open the gate. */
+static bool open_openings(struct serve *s, struct view where)
+{
+	char path[GATESTORE_PATH_MAX + 1];
+	const struct program_place *gate = &s->places[PROGRAM_GATE];
+	const struct owner owner = {gate->uid, gate->gid, s->is_root};
+	if (!view_to_text(where, path, sizeof path))
+		return false;
+	int at = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (at < 0 && errno == ENOENT)
+		at = directory_ensure(path, 02775, &owner);
+	if (at < 0)
+		log_error("the directory that gatestore names cannot be made or opened",
+			fact_text("directory", path), fact_errno(errno));
+	s->directories[PROGRAM_ROLE_OPENINGS] = at;
+	return at >= 0;
+}
+
 /* What the gate stands on is decided once. */
 static bool take_gatestore(struct serve *s, const struct parent_facts *facts)
 {
@@ -219,8 +237,10 @@ static bool take_gatestore(struct serve *s, const struct parent_facts *facts)
 		log_warning("the setting gatestore has changed, which takes effect at the next "
 			    "start of "
 			    "the server");
-	const bool fine = s->generation > 0 ||
-			  view_to_text(buffer_view(&text), s->gatestore, sizeof s->gatestore);
+	bool fine = s->generation > 0 ||
+		    view_to_text(buffer_view(&text), s->gatestore, sizeof s->gatestore);
+	if (s->generation == 0 && facts->gatestore.kind == GATESTORE_DIRECTORY)
+		fine = fine && open_openings(s, facts->gatestore.path);
 	buffer_free(&text);
 	return fine;
 }

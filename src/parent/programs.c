@@ -71,8 +71,9 @@ static const struct program_row rows[] = {
 		.id = PROGRAM_GATE, .name = "gate", .kind = PROGRAM_KEEPER,
 		.purpose = "whatever the site remembers for a while",
 		.user = "sekisho-gate", .root = SANDBOX_ROOT_DIRECTORY,
-		.directories = {{PROGRAM_ROLE_GATE, SANDBOX_READ_WRITE}}, .directory_count = 1,
-		.given = 1u << GIVEN_DIRECTORY,
+		.directories = {{PROGRAM_ROLE_GATE, SANDBOX_READ_WRITE}, {PROGRAM_ROLE_OPENINGS, SANDBOX_READ_WRITE, true}},
+		.directory_count = 2,
+		.given = 1u << GIVEN_DIRECTORY | 1u << GIVEN_OPENINGS,
 		.calls = SANDBOX_CALLS_DISK_READ | SANDBOX_CALLS_DISK_WRITE,
 		.limits = {256, 4096 * MIB, SANDBOX_NO_LIMIT},
 		.threads = 1, .workers_default = 1, .workers_max = 1, .sections = SNAPSHOT_FOR_GATE,
@@ -232,10 +233,13 @@ enum error program_sandbox(const struct program_row *row, const struct program_p
 		s->root_descriptor = place->directories[row->directories[0].role];
 	else if (!view_to_text(view_text(place->empty_root), s->root_path, sizeof s->root_path))
 		return ERROR_LIMIT;
-	for (unsigned i = 0; i < row->directory_count; i++)
-		if (!sandbox_spec_rule(s, place->directories[row->directories[i].role], NULL,
-			    row->directories[i].access))
+	for (unsigned i = 0; i < row->directory_count; i++) {
+		const int descriptor = place->directories[row->directories[i].role];
+		if (descriptor < 0 && row->directories[i].is_optional)
+			continue;
+		if (!sandbox_spec_rule(s, descriptor, NULL, row->directories[i].access))
 			return ERROR_MISSING;
+	}
 	return ERROR_NONE;
 }
 
@@ -269,6 +273,8 @@ const char *program_role_name(enum program_role role)
 		return "config";
 	case PROGRAM_ROLE_DROP:
 		return "drop";
+	case PROGRAM_ROLE_OPENINGS:
+		return "openings";
 	}
 	return "unknown";
 }
@@ -303,6 +309,8 @@ static const char *given_name(uint32_t bit)
 		return "certificates";
 	case GIVEN_SECRET:
 		return "the site's secret";
+	case GIVEN_OPENINGS:
+		return "the directory of gatestore";
 	}
 	return "unknown";
 }
@@ -363,9 +371,10 @@ static void add_bits(struct buffer *b, uint32_t bits, const char *(*name)(uint32
 static void add_directories(struct buffer *b, const struct program_row *row)
 {
 	for (unsigned i = 0; i < row->directory_count; i++)
-		text_add(b, "{}{} ({})", text_string(i ? ", " : ""),
+		text_add(b, "{}{} ({}{})", text_string(i ? ", " : ""),
 			text_string(program_role_name(row->directories[i].role)),
-			text_string(sandbox_access_name(row->directories[i].access)));
+			text_string(sandbox_access_name(row->directories[i].access)),
+			text_string(row->directories[i].is_optional ? ", when there is one" : ""));
 	if (!row->directory_count)
 		buffer_add(b, VIEW("–"));
 }

@@ -30,16 +30,18 @@ enum program_role {
 	PROGRAM_ROLE_GATE, /* what the site remembers */
 	PROGRAM_ROLE_KEYS, /* private keys and certificates */
 	PROGRAM_ROLE_CONFIG, /* the configuration directory */
+	PROGRAM_ROLE_OPENINGS, /* open addresses, where other programs write them, too; if a setting says so */
 	PROGRAM_ROLE_DROP, /* where sendmail(1) leaves mail while nobody takes it */
 };
-#define PROGRAM_ROLES 6
+#define PROGRAM_ROLES 7
 const char *program_role_name(enum program_role role);
 
 struct program_directory {
 	enum program_role role;
 	enum sandbox_access access; /* to what lies beneath it */
+	bool is_optional; /* a setting says whether it is there */
 };
-#define PROGRAM_DIRECTORIES_MAX 1
+#define PROGRAM_DIRECTORIES_MAX 2
 
 /* The bit of a kind of listening socket. */
 #define PROGRAM_LISTENS(kind) (1u << (kind))

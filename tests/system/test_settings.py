@@ -68,7 +68,7 @@ SETTINGS = {
                   [(t, 'write host:port name password') for t in
                    ('mail', 'mail.example.net:0', 'mail.example.net:65536', 'mail.example.net hana',
                     'mail.example.net hana secret more', '[2001:db8::7')]),
-    'gatestore': ([('redis://192.0.2.5', 'redis://192.0.2.5:6379/0'),
+    'gatestore': ([('/run/popkey/', '/run/popkey'), ('redis://192.0.2.5', 'redis://192.0.2.5:6379/0'),
                    ('redis://[2001:db8::5]:1/1023', 'redis://[2001:db8::5]:1/1023'),
                    ('redis://localhost:65535/0', 'redis://127.0.0.1:65535/0'),
                    ('redis:///run/redis.sock', 'redis:///run/redis.sock?0'), ('redis:///a/b?7', 'redis:///a/b?7')],

@@ -6,9 +6,11 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "channels/program.h"
+#include "keepers/gate/files.h"
 #include "keepers/gate/redis.h"
 #include "store/gate_lmdb.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 static struct {
@@ -17,8 +19,11 @@ static struct {
 	struct workers *workers;
 	struct snapshot *snapshot;
 	struct gate_live *redis; /* null: there is none */
+	struct gate_live *files;
 	int directory;
-} gate = {.directory = -1};
+	int openings; /* the directory of gatestore; -1: there is none */
+	int notices; /* of what changes in it */
+} gate = {.directory = -1, .openings = -1, .notices = -1};
 
 static void take_boot(const struct program *p)
 {
@@ -34,6 +39,15 @@ static void begin(struct program *p)
 	gate.gated.loop = p->loop;
 }
 
+/* Without popkey others may still write there, by the paper's clocks. */
+static struct popkey_rules rules_of(const struct snapshot *s)
+{
+	const struct popkey clocks = popkey_is_on(&s->popkey) ? s->popkey : POPKEY_DEFAULT;
+	return (struct popkey_rules){.gate_ms = clocks.after_s * UINT64_C(1000),
+		.session_ms = clocks.session_s * UINT64_C(1000),
+		.ipv6_prefix = (uint8_t)s->numbers[SETTING_POPKEYIPV6]};
+}
+
 static const char *config(struct program *p, uint64_t generation, int fd)
 {
 	struct snapshot *snapshot = NULL;
@@ -44,6 +58,10 @@ static const char *config(struct program *p, uint64_t generation, int fd)
 	gated_config(&gate.gated, snapshot);
 	snapshot_drop(&gate.snapshot);
 	gate.snapshot = snapshot;
+	if (gate.files) {
+		const struct popkey_rules rules = rules_of(snapshot);
+		files_configure(gate.files, &rules);
+	}
 	return NULL;
 }
 
@@ -62,6 +80,8 @@ static void given(struct program *p, enum parent_given role, int fd)
 	(void)p;
 	if (role == GIVEN_DIRECTORY && gate.directory < 0)
 		gate.directory = fd;
+	else if (role == GIVEN_OPENINGS && gate.openings < 0)
+		gate.openings = fd;
 	else
 		close(fd);
 }
@@ -104,6 +124,13 @@ static void prepare(struct program *p)
 	gate.facts.monotonic_ms = clock_monotonic_ms();
 	const struct gate_seed seed = {random_u64(), random_u64()};
 	gated_begin(&gate.gated, &gate_limits_default, seed, &gate.facts, open_store());
+	if (gate.openings >= 0) {
+		gate.notices = files_watch(gate.openings);
+		if (gate.notices < 0)
+			log_error("the directory that gatestore names cannot be watched: nobody is "
+				  "open",
+				fact_errno(errno));
+	}
 	gate.workers = workers_new(&limits, "gate-store");
 	must(gate.workers != NULL);
 }
@@ -138,6 +165,11 @@ static void go_live(struct program *p, const struct snapshot *s)
 			.context = p};
 		gate.redis = redis_new(&gate.gated, p->loop, &spec);
 		gate.gated.live = gate.redis;
+	}
+	if (gate.openings >= 0) {
+		const struct popkey_rules rules = rules_of(s);
+		gate.files = files_new(&gate.gated, p->loop, gate.openings, gate.notices, &rules);
+		gate.gated.live = gate.files;
 	}
 	buffer_free(&name);
 }

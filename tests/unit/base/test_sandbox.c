@@ -715,7 +715,9 @@ static bool enter(struct scene *s)
 	for (unsigned i = 0; i < PROGRAM_ROLES; i++)
 		place.directories[i] = -1;
 	for (unsigned i = 0; i < s->row->directory_count; i++) {
-		if (program_sandbox(s->row, &place, &spec) != ERROR_MISSING)
+		const enum error without =
+			s->row->directories[i].is_optional ? ERROR_NONE : ERROR_MISSING;
+		if (program_sandbox(s->row, &place, &spec) != without)
 			return false;
 		place.directories[s->row->directories[i].role] =
 			open(own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

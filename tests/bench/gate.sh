@@ -1,0 +1,16 @@
+#!/bin/bash
+# What ./bench gate runs: look-ups of the gate by store. The Redis is unpacked privately, on a port of its own.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+program=build/tested/meson-out/bench_gate port=6391
+"$program" table
+"$program" directory
+foreign=$(tests/system/unpack redis-server redis-tools libatomic1 liblua5.1-0 liblzf1 libjemalloc2 lua-cjson lua-bitop \
+	libhiredis0.14) || exit 1
+export LD_LIBRARY_PATH=$foreign/usr/lib/x86_64-linux-gnu
+"$foreign/usr/bin/redis-server" --port $port --bind 127.0.0.1 --save '' --appendonly no >/dev/null &
+redis=$!
+trap 'kill $redis' EXIT
+sleep 1
+"$program" redis $port
+"$foreign/usr/bin/redis-cli" -p $port INFO memory | grep used_memory_human
