@@ -42,6 +42,9 @@ struct export
 	struct buffer written; /* what the map holds */
 	bool must_rebuild;
 	int rebuilding; /* pid; 0: none */
+	uint64_t rebuild_began_ms;
+	uint64_t rebuilt_ms; /* the end of the last one */
+	struct timer *settling;
 	bool has_failed; /* the last trouble is said once */
 	struct buffer own_senders;
 	size_t client_count;

@@ -17,6 +17,8 @@
 #define MAP_MODE 0644
 #define AGAIN_MS 1000u /* a directory that is away; a map that cannot be written */
 #define CLEAN_MS 60000u
+#define SECOND_MS 1000u
+#define TICK_MS 20u /* files are dated by a clock that is behind by less */
 
 static void trouble(struct export *e, const char *sentence, const char *about)
 {
@@ -99,6 +101,7 @@ static void rebuild(struct export *e)
 		return;
 	}
 	e->must_rebuild = false;
+	e->rebuild_began_ms = common_now_ms();
 	const pid_t child = fork();
 	if (child == 0) {
 		sigset_t none;
@@ -114,13 +117,24 @@ static void rebuild(struct export *e)
 		e->rebuilding = child;
 }
 
+/* Postfix sees that a map has changed by the second of its mtime: what is made anew within one second, twice, is made
+ * once more in the next, so that a server that has opened the first of them does not keep it. */
 static void rebuilt(struct export *e, int status)
 {
+	const uint64_t now_ms = common_now_ms();
+	if (e->settling && e->rebuild_began_ms / SECOND_MS <= e->rebuilt_ms / SECOND_MS)
+		timer_set(e->settling, SECOND_MS + TICK_MS - now_ms % SECOND_MS);
+	e->rebuilt_ms = now_ms;
 	e->rebuilding = 0;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		say_trouble("{}: it has failed", text_string(e->rebuild));
 	if (e->must_rebuild)
 		rebuild(e);
+}
+
+static void settle(void *context)
+{
+	rebuild(context);
 }
 
 static void child_ended(void *context)
@@ -196,10 +210,14 @@ bool map_refresh(struct export *e)
 	return ok;
 }
 
-/* Nobody keeps it true any more: nobody is let through. */
+/* Nobody keeps it true any more: nobody is let through. In a second of its own, see `rebuilt`. */
 void map_close(struct export *e)
 {
 	const struct access_rows nobody = {.list = NULL};
+	map_finish(e);
+	while (e->rebuild &&
+		common_now_ms() <= (e->rebuilt_ms / SECOND_MS + 1) * SECOND_MS + TICK_MS)
+		usleep(TICK_MS * 1000);
 	if (e->map && !write_map(e, &nobody))
 		say_trouble("{}: it stays as it is", text_string(e->map));
 	map_finish(e);
@@ -239,6 +257,7 @@ static void end(void *context)
 void map_start(struct export *e)
 {
 	e->wake = timer_new(e->loop, clean, e);
+	e->settling = timer_new(e->loop, settle, e);
 	loop_signal(e->loop, SIGUSR1, woken, e);
 	loop_signal(e->loop, SIGHUP, woken, e);
 	loop_signal(e->loop, SIGCHLD, child_ended, e);
