@@ -374,8 +374,8 @@ static enum error sim_space(struct disk *disk, uint64_t *free_octets_out)
 }
 
 static const struct disk_operations operations = {sim_open, sim_close, sim_size, sim_read,
-	sim_write, sim_sync, sim_sync_directory, sim_make_directory, sim_remove,
-	sim_list, sim_space};
+	sim_write, sim_sync, sim_sync_directory, sim_make_directory, sim_remove, sim_list,
+	sim_space};
 
 struct sim_disk *sim_disk_new(uint64_t seed, uint64_t capacity_octets)
 {
