@@ -25,6 +25,14 @@ uint64_t clock_monotonic_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+uint64_t clock_boot_ms(void)
+{
+	if (script_in_force())
+		return clock_monotonic_ms();
+	const struct timespec t = now(CLOCK_BOOTTIME);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
 int64_t clock_wall_s(void)
 {
 	return clock_wall_ms() / 1000;

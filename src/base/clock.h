@@ -11,6 +11,8 @@
 /* Milliseconds since some moment before the process; never goes back. */
 uint64_t clock_monotonic_ms(void);
 uint64_t clock_monotonic_us(void);
+/* The same, and it goes on while the machine sleeps. */
+uint64_t clock_boot_ms(void);
 /* Seconds since 1970, as the operator has set it. */
 int64_t clock_wall_s(void);
 int64_t clock_wall_ms(void);

@@ -149,7 +149,6 @@ static const struct program_pair pairs[] = {
 	{PROGRAM_POPD, PROGRAM_AUTH, "face-auth"},
 	{PROGRAM_POPD, PROGRAM_MAILBOX, "popd-mailbox"},
 	{PROGRAM_POPD, PROGRAM_KEYS, "face-keys"},
-	{PROGRAM_POPD, PROGRAM_GATE, "any-gate"},
 	{PROGRAM_SPOOL, PROGRAM_DELIVER, "spool-deliver"},
 	{PROGRAM_SPOOL, PROGRAM_REPORT, "spool-report"},
 	{PROGRAM_SPOOL, PROGRAM_RELAY, "spool-relay"},

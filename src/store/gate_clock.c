@@ -23,9 +23,10 @@ struct gate_clock gate_clock_start(struct view mark, const struct gate_clock_fac
 			  facts->monotonic_ms >= then_monotonic_ms;
 	if (same)
 		clock.base_ms = then_ms + (facts->monotonic_ms - then_monotonic_ms);
-	else if (wall_ms < then_ms)
+	else if (wall_ms < then_ms) {
 		clock.base_ms = then_ms;
-	else if (wall_ms - then_ms > GATE_CLOCK_LEAP_MS)
+		clock.is_unsure = true;
+	} else if (wall_ms - then_ms > GATE_CLOCK_LEAP_MS)
 		clock.base_ms = then_ms + GATE_CLOCK_LEAP_MS;
 	return clock;
 }

@@ -28,6 +28,7 @@
 struct gate_clock {
 	uint64_t base_ms;
 	uint64_t base_monotonic_ms;
+	bool is_unsure; /* how long it has rested nobody knows: the wall clock is before the mark */
 	uint8_t boot[GATE_CLOCK_BOOT_OCTETS];
 };
 

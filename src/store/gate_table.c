@@ -284,5 +284,7 @@ void gate_table_each(const struct gate_table *t, uint64_t now_ms,
 
 struct gate_counts gate_table_counts(const struct gate_table *t)
 {
-	return t->counts;
+	struct gate_counts counts = t->counts;
+	counts.limits = t->limits;
+	return counts;
 }

@@ -116,6 +116,7 @@ must_use bool gate_table_walk(const struct gate_table *t, uint64_t now_ms, uint6
 	uint32_t rows, void (*each)(void *context, const struct gate_row *row), void *context);
 
 struct gate_counts {
+	struct gate_limits limits;
 	uint32_t rows; /* expired ones included that nobody has cleaned yet */
 	uint32_t counters; /* of those */
 	size_t octets;

@@ -13,7 +13,7 @@ static const struct view words[] = {VIEW(""), VIEW("hana"), VIEW("taro"), VIEW("
 	VIEW("n,,n=hana,r=fyko"), VIEW("p=tls-exporter,,n=hana,r=fyko"),
 	VIEW("c=biws,r=fyko,p=AAAA"), VIEW("\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\0\2\1"),
 	VIEW("\0\0\0\0\0\0\0\0\0\0\xff\xff\x7f\0\0\1"), VIEW("guess:a:1"), VIEW("known:x:1"),
-	VIEW("seen:hana:1"), VIEW("open:1"), VIEW("block:1"), VIEW("rate:1"), VIEW("none:1"),
+	VIEW("seen:hana:1"), VIEW("open:1"), VIEW("known:1"), VIEW("mails:1"), VIEW("none:1"),
 	VIEW("a binding of thirty-two octets.."), VIEW("\1\0\0\0"), VIEW("\1\0\0\0\2\0\0\0"),
 	VIEW("\xff\xff\xff\xff\0\0\0\0"), VIEW("\1\0\0\0\5\0\0\0\0\0\0\0\4abcd"),
 	VIEW("\1\0\0\0\5\0\0\0\0\0\0\0\xff"

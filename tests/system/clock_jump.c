@@ -27,7 +27,8 @@ int clock_gettime(clockid_t id, struct timespec *t)
 	const int done = (int)syscall(SYS_clock_gettime, id, t);
 	if (done == 0 && shift && id == CLOCK_REALTIME)
 		t->tv_sec += shift[0];
-	if (done == 0 && shift && (id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE))
+	if (done == 0 && shift &&
+		(id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE || id == CLOCK_BOOTTIME))
 		t->tv_sec += shift[1];
 	return done;
 }

@@ -38,7 +38,7 @@ static void on_peer(
 	else if (id == PROGRAM_KEYS)
 		keys_client_connect(popd.keys, fd);
 	else
-		close(fd); /* the gate opens for POP logins by way of auth */
+		close(fd);
 }
 
 static void on_listen(struct program *p, enum parent_listen kind, int fd)

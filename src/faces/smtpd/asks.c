@@ -115,6 +115,14 @@ static bool ask_mail(struct session *s, const struct smtp_ask *ask, struct arena
 	return true;
 }
 
+/* Whose mail it is was known for a recipient that was not taken: for the next one the gate is asked anew. */
+static void close_again(struct session *s)
+{
+	struct transaction *t = s->transaction;
+	if (t && t->facts.gate == ROUTE_GATE_OPEN && t->mailboxes.count == 0)
+		t->facts = s->facts;
+}
+
 static void give_rcpt(struct session *s, const struct route_verdict *v)
 {
 	struct buffer path = buffer_new(1024);
@@ -123,6 +131,8 @@ static void give_rcpt(struct session *s, const struct route_verdict *v)
 		allowance_use(s);
 	give_verdict(s, "rcpt", v, buffer_view(&path), false);
 	buffer_free(&path);
+	if (!v->accepted)
+		close_again(s);
 }
 
 /* False while `keys` is asked. */
@@ -149,6 +159,7 @@ static bool put_off_rcpt(struct session *s, const struct reply *reply)
 	session_refuse(
 		s, &(struct refusal){.at = "rcpt", .what = buffer_view(&path)}, reply, false);
 	buffer_free(&path);
+	close_again(s);
 	return true;
 }
 

@@ -13,6 +13,7 @@
 
 #define FACTS_MAX 64u
 #define SECOND_MS 1000u
+#define SESSION_MAX_S 86400
 
 struct opening {
 	struct ip neighbour;
@@ -126,6 +127,13 @@ bool opening_begin(struct exchange *ex, struct view user)
 
 /* --- the end ------------------------------------------------------------------------------ */
 
+/* A session that lasted for a day is none, and what was opened before the setting changed opens nothing more. */
+static bool ends_openly(const struct authd *a, const struct opening *o)
+{
+	return (o->tls || a->snapshot->numbers[SETTING_POPKEYPLAIN]) &&
+	       clock_wall_s() - o->since_s <= SESSION_MAX_S;
+}
+
 static void tell(
 	struct authd *a, const struct opening *o, enum any_gate_code code, uint32_t seconds)
 {
@@ -149,7 +157,7 @@ void opening_end(struct authd *a, struct opening **at)
 	if (!o)
 		return;
 	const uint32_t seconds = a->snapshot->popkey.after_s; /* 0: turned off meanwhile */
-	if (seconds)
+	if (seconds && ends_openly(a, o))
 		tell(a, o, GATE_OPEN, seconds);
 	tell(a, o, GATE_CLOSE, 0);
 	memory_free(o);

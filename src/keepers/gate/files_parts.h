@@ -19,6 +19,7 @@ struct files {
 	struct popkey_rules rules;
 	struct buffer content; /* of the file that is read */
 	uint64_t cleaned_ms;
+	uint64_t seen_ms; /* wall clock, when events were last taken in */
 	uint64_t events;
 	uint64_t scans;
 	bool is_gone;

@@ -247,6 +247,10 @@ void files_take_events(struct files *f)
 	}
 	if (is_removed(f))
 		lose(f);
+	const uint64_t now_ms = files_wall_ms();
+	/* the clock was set back: what was to end soon would end late */
+	f->has_lost_count |= now_ms + POPKEY_AHEAD_MS < f->seen_ms;
+	f->seen_ms = now_ms;
 	if (f->has_lost_count)
 		files_scan(f);
 }

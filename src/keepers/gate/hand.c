@@ -32,6 +32,7 @@ struct hand {
 	struct buffer prefix;
 	struct buffer user; /* of which alone; empty: of everybody */
 	struct buffer groups; /* to be closed: u8 length, octets */
+	size_t last_at; /* where the last of them begins */
 	struct view left; /* of those */
 	uint64_t next;
 	uint64_t changed;
@@ -71,11 +72,15 @@ static void add_opening(struct hand *h, const struct opening *o)
 		opening_add_line(&h->out, o, clock_wall_ms());
 }
 
-/* Its rows may come one after the other: the group is closed once for each. */
+/* Its rows may come one after the other: one closing is for all of them. */
 static void note_group(struct hand *h, struct view key)
 {
 	const struct view group = view_first(key, gate_open_group(key));
+	const struct view last = view_from(buffer_view(&h->groups), h->last_at);
 	h->changed++;
+	if (last.length && view_equal(view_from(last, 1), group))
+		return;
+	h->last_at = h->groups.length;
 	buffer_add_octet(&h->groups, (uint8_t)group.length);
 	buffer_add(&h->groups, group);
 }

@@ -84,7 +84,7 @@ static void fill_batch(struct gated *g)
 	struct journal *j = &g->journal;
 	buffer_clear(&j->writing);
 	buffer_clear(&j->mark);
-	gate_clock_mark(&g->clock, clock_monotonic_ms(), &j->mark);
+	gate_clock_mark(&g->clock, clock_boot_ms(), &j->mark);
 	if (j->anew) {
 		buffer_clear(&j->waiting);
 		gate_batch_clear(&j->writing);
@@ -104,7 +104,7 @@ static bool mark_is_due(const struct gated *g)
 	struct cursor c = cursor_of(buffer_view(&g->journal.mark));
 	cursor_u64(&c);
 	const uint64_t marked_ms = cursor_u64(&c);
-	return cursor_failed(&c) || clock_monotonic_ms() - marked_ms >= JOURNAL_MARK_MS;
+	return cursor_failed(&c) || clock_boot_ms() - marked_ms >= JOURNAL_MARK_MS;
 }
 
 static void on_timer(void *context)

@@ -7,12 +7,10 @@
 static const struct gate_kind kinds[] = {
 	{VIEW("guess:"), "wrong passwords, by address and by name", 0, BIT(PROGRAM_AUTH), .counters = true, .shared = true},
 	{VIEW("known:"), "addresses from which a user logged in", 0, BIT(PROGRAM_AUTH), .durable = true, .shared = true},
-	{VIEW("seen:"), "Message-IDs delivered to a mailbox (F-15)", 0, BIT(PROGRAM_DELIVER), .durable = true},
+	{VIEW("seen:"), "Message-IDs delivered to a mailbox (F-15)", 0, BIT(PROGRAM_DELIVER), .durable = true, .crowd = true},
 	{VIEW("open:"), "addresses opened by a login (N-20)", BIT(PROGRAM_SMTPD), BIT(PROGRAM_AUTH), .durable = true, .shared = true, .tails = true},
-	{VIEW("block:"), "addresses refused after a flood", 0, BIT(PROGRAM_SMTPD), .durable = true, .shared = true},
 	{VIEW("mails:"), "recipients that a user wrote to (N-8)", 0, BIT(PROGRAM_SMTPD), .counters = true, .shared = true},
-	{VIEW("sts:"), "policies of domains (MTA-STS)", 0, BIT(PROGRAM_FETCH), .durable = true},
-	{VIEW("rate:"), "rates of clients", 0, BIT(PROGRAM_SMTPD) | BIT(PROGRAM_POPD), .counters = true},
+	{VIEW("sts:"), "policies of domains (MTA-STS)", 0, BIT(PROGRAM_FETCH), .durable = true, .crowd = true},
 };
 /* clang-format on */
 #define KINDS (sizeof kinds / sizeof *kinds)

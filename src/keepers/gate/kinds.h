@@ -1,8 +1,9 @@
 /*
  * The kinds of rows that the gate holds, who may read and write each, and which must outlive the
- * process. A key begins with its kind: "seen:…". Who is not in the row may not ask: a face that was
- * broken into can neither open the gate for itself nor make the site forget its guesses. A kind that is
- * not in the table is nobody's. To add one: a row in kinds.c.
+ * process. A key begins with its kind: "seen:…". Who is not in the row may not ask: smtpd cannot open the gate for
+ * itself. But counters make room for each other, the oldest first, so a smtpd that was broken into can push out
+ * those of guesses by making a million of its own. A kind that is not in the table is nobody's. To add one: a row
+ * in kinds.c.
  */
 #ifndef KEEPERS_GATE_KINDS_H
 #define KEEPERS_GATE_KINDS_H
@@ -19,6 +20,7 @@ struct gate_kind {
 	bool durable;
 	bool shared; /* where several hosts have one store, it holds these */
 	bool tails; /* keys as in mail/gate_open.h */
+	bool crowd; /* strangers cause any number of them: they leave half of the table free */
 	bool counters; /* COUNT and CLOSE only; else no COUNT */
 };
 

@@ -1,4 +1,5 @@
 #include "keepers/gate/gated.h"
+#include "keepers/gate/kinds.h"
 
 /* The gate's own table, as a live store: it answers at once. */
 
@@ -8,10 +9,22 @@ static void copy_row(struct gate_result *r, const struct gate_row *row)
 	r->left_ms = row->left_ms;
 }
 
+/* Rows that strangers cause leave half of the table to those that protect it. */
+static bool is_crowded(const struct gate_table *t, const struct gate_op *op)
+{
+	const struct gate_kind *kind = gate_kind_of(op->key);
+	const struct gate_counts c = gate_table_counts(t);
+	return kind && kind->crowd &&
+	       (c.rows - c.counters >= c.limits.rows_max / 2 ||
+		       c.octets >= c.limits.octets_max / 2);
+}
+
 static enum error carry_out(struct gate_table *t, uint64_t now_ms, const struct gate_op *op,
 	struct gate_row *row, uint64_t *count)
 {
 	const struct gate_write write = {op->key, op->facts, op->lifetime_ms, op->durable};
+	if ((op->code == GATE_OPEN || op->code == GATE_CLAIM) && is_crowded(t, op))
+		return ERROR_LIMIT;
 	switch (op->code) {
 	case GATE_LOOKUP:
 		return gate_table_look_up(t, now_ms, op->key, row);

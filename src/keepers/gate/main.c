@@ -121,7 +121,7 @@ static void prepare(struct program *p)
 	gate.gated.context = p;
 	take_boot(p);
 	gate.facts.wall_ms = clock_wall_ms();
-	gate.facts.monotonic_ms = clock_monotonic_ms();
+	gate.facts.monotonic_ms = clock_boot_ms();
 	const struct gate_seed seed = {random_u64(), random_u64()};
 	gated_begin(&gate.gated, &gate_limits_default, seed, &gate.facts, open_store());
 	if (gate.openings >= 0) {

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define NAME_MAX_OCTETS 300u
-#define OUT_MAX ((size_t)32 << 20) /* all questions at their largest */
+#define OUT_MAX ((size_t)40 << 20) /* all questions at their largest */
 #define READ_STEP 65536u
 
 enum redis_state { REDIS_DOWN, REDIS_DIALING, REDIS_GREETING, REDIS_UP };
@@ -369,7 +369,8 @@ static bool takes(const struct gate_live *live, const struct gate_kind *kind)
 
 static bool has_room(const struct redis *r)
 {
-	return r->state == REDIS_UP && r->under_way < REDIS_QUESTIONS_MAX;
+	return r->state == REDIS_UP && r->under_way < REDIS_QUESTIONS_MAX &&
+	       !buffer_failed(&r->out);
 }
 
 static bool ask(struct gate_live *live, const struct gate_op *op, struct gate_ticket ticket,

@@ -16,7 +16,7 @@ static_assert(GATE_WINDOW_MAX_MS == GATE_TABLE_WINDOW_MAX_MS, "the same");
 
 uint64_t gated_now_ms(const struct gated *g)
 {
-	return gate_clock_now_ms(&g->clock, clock_monotonic_ms());
+	return gate_clock_now_ms(&g->clock, clock_boot_ms());
 }
 
 /* --- one question ------------------------------------------------------------------------- */
@@ -235,7 +235,7 @@ static void restore_row(void *context, struct view key, struct view facts, uint6
 	struct restoring *r = context;
 	const struct gate_kind *kind = gate_kind_of(key);
 	const bool fine =
-		kind && kind->durable &&
+		kind && kind->durable && !(kind->tails && r->gated->clock.is_unsure) &&
 		gate_table_restore(r->gated->table, r->now_ms, key, facts, ends_ms) == ERROR_NONE;
 	r->counts[fine ? 0 : 1]++;
 }

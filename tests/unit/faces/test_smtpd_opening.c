@@ -15,6 +15,7 @@ struct gate {
 	const char *open; /* the one key for which there is a row */
 	unsigned asked;
 	unsigned counted;
+	uint64_t used; /* of the user's limit */
 };
 
 struct stage {
@@ -41,7 +42,7 @@ static void gate_said(void *context, const struct frame *f)
 	struct gate *g = context;
 	if (f->row->code == GATE_COUNT) {
 		g->counted++;
-		channel_say(g->channel, GATE_COUNTED, f->stream, frame_number(0));
+		channel_say(g->channel, GATE_COUNTED, f->stream, frame_number(g->used));
 		return;
 	}
 	assert_int_equal(f->row->code, GATE_LOOKUP);
@@ -258,11 +259,32 @@ static void once_a_mail(void **state)
 	stage_free(s);
 }
 
+static void for_nobody_taken(void **state)
+{
+	/* Protects: where the first recipient was not taken, the second asks anew: the gate may be closed by then. */
+	(void)state;
+	struct stage *s = stage_new(house);
+	s->gate.mood = SAYS_ROW;
+	s->gate.open = "open:192.0.2.9 hana/";
+	s->gate.used = 1000000;
+	come(s);
+	assert_int_equal(say(s, ""), 220);
+	assert_int_equal(say(s, "EHLO client.example\r\n"), 250);
+	assert_int_equal(say(s, "MAIL FROM:<hana@example.test>\r\n"), 250);
+	assert_int_equal(say(s, "RCPT TO:<anna@other.example>\r\n"), 450);
+	s->gate.mood = SAYS_NONE;
+	s->gate.used = 0;
+	assert_int_equal(say(s, "RCPT TO:<anna@other.example>\r\n"), 550);
+	assert_int_equal(s->gate.asked, 2);
+	stage_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers),
 		cmocka_unit_test(once_a_mail),
+		cmocka_unit_test(for_nobody_taken),
 	};
 	log_threshold((enum log_level)(LOG_ERROR + 1));
 	return cmocka_run_group_tests(tests, NULL, NULL);

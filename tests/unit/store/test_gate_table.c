@@ -431,6 +431,8 @@ static void test_clock(void **state)
 			fail_msg("%s: %llu", cases[i].what,
 				(unsigned long long)gate_clock_now_ms(&next, at_ms));
 		assert_int_equal(gate_clock_now_ms(&next, at_ms + 9999), cases[i].now_ms + 9999);
+		assert_int_equal(next.is_unsure,
+			strstr(cases[i].what, "past") || strstr(cases[i].what, "1970"));
 		buffer_truncate(&mark, GATE_CLOCK_MARK_OCTETS - 1);
 		const struct gate_clock bad =
 			gate_clock_start(buffer_view(&mark), &cases[0].before);
