@@ -5,6 +5,7 @@
 #include "tools/sekisho/say.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <termios.h>
 #include <unistd.h>
@@ -25,19 +26,30 @@ void password_generate(struct buffer *out)
 /* --- a line ------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t caught;
+static const sigset_t *
+	mask_of_waiting; /* signals come while we wait, and not just before it; null: as they are */
 
 static void catch_signal(int number)
 {
 	caught = number;
 }
 
+/* False: a signal ends the waiting. */
+static bool wait_for_octet(int fd)
+{
+	struct pollfd watched = {.fd = fd, .events = POLLIN};
+	while (!caught && ppoll(&watched, 1, NULL, mask_of_waiting) < 0 && errno == EINTR)
+		;
+	return !caught;
+}
+
 /* Octet by octet: what stands behind the line belongs to somebody else. */
 bool password_read_line(int fd, struct buffer *out)
 {
-	for (;;) {
+	while (wait_for_octet(fd)) {
 		uint8_t octet;
 		const ssize_t n = read(fd, &octet, 1);
-		if (n < 0 && errno == EINTR && !caught)
+		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0 || octet == '\n')
 			break;
@@ -64,6 +76,12 @@ static bool ask_hidden(const char *question, struct buffer *out)
 	struct termios hidden = shown;
 	hidden.c_lflag &= ~(tcflag_t)ECHO;
 	caught = 0;
+	sigset_t blocked, mask;
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < SIGNALS; i++)
+		sigaddset(&blocked, signals[i]);
+	sigprocmask(SIG_BLOCK, &blocked, &mask);
+	mask_of_waiting = &mask;
 	for (size_t i = 0; i < SIGNALS; i++)
 		sigaction(signals[i], &catching, &before[i]);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
@@ -73,6 +91,8 @@ static bool ask_hidden(const char *question, struct buffer *out)
 	say_to(STDERR_FILENO, VIEW("\n"));
 	for (size_t i = 0; i < SIGNALS; i++)
 		sigaction(signals[i], &before[i], NULL);
+	mask_of_waiting = NULL;
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 	if (caught)
 		raise(caught);
 	return ok;
