@@ -69,6 +69,24 @@ void watcher_succeed(struct watcher *w)
 	watcher_free(w);
 }
 
+void watcher_refused(struct watcher *w, enum watcher_command command)
+{
+	switch (command) {
+	case WATCHER_SASL:
+		w->may_answer = false;
+		w->user_length = 0;
+		break;
+	case WATCHER_USER:
+	case WATCHER_LOGIN:
+		w->user_length = 0; /* who logs in next may be the one before, whose name is lost */
+		break;
+	case WATCHER_PLAIN:
+	case WATCHER_MANY:
+	case WATCHER_TLS:
+		break;
+	}
+}
+
 void watcher_challenge(struct watcher *w)
 {
 	if (w->owed_count != 1 || w->owed[0].command != WATCHER_SASL || !client_is_quiet(w))

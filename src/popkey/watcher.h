@@ -9,7 +9,8 @@
  *	- a client's line that does not end in CRLF, holds a control octet, or is longer than servers must take;
  *	- a POP3 command that it does not know (its reply might have many lines), a reply that is none;
  *	- an IMAP tag that is used while it is, a tagged reply to a command that has not been sent to its end;
- *	- octets that a client sends while the server has not said whether it wants them (AUTH, literals);
+ *	- octets that a client sends while the server has not said whether it wants them (AUTH, literals), and so any literal of
+ *	  LITERAL+;
  *	- TLS that begins: inside of it nobody sees anything.
  *
  * And a login counts only when its reply is the only one that is owed: a server that has thrown away what was

@@ -80,17 +80,24 @@ void watcher_imap_line(struct watcher *w)
 	if (watcher_is_over(w))
 		return;
 	if (!watcher_literal(part, &literal, &is_non_sync)) {
-		finish(w);
+		/* "{99999999999+}", "{+5}": a literal to some, and none to us */
+		if (view_ends(part, VIEW("}")) && view_find(part, '{') != VIEW_NOT_FOUND)
+			watcher_blind(w);
+		else
+			finish(w);
+		return;
+	}
+	/* Without LITERAL+ (RFC 7888), of which we know nothing, what follows are commands; and in AUTHENTICATE no literal
+	 * stands, so that a "+" asks for something else. */
+	if (is_non_sync || w->owed[w->owed_count - 1].command == WATCHER_SASL) {
+		watcher_blind(w);
 		return;
 	}
 	w->is_incomplete = true;
 	buffer_add(&l->text, VIEW("\r\n"));
 	l->part_at = l->text.length;
-	w->is_literal_asked = !is_non_sync;
-	if (is_non_sync)
-		l->literal = literal;
-	else
-		w->literal_asked = literal;
+	w->is_literal_asked = true;
+	w->literal_asked = literal;
 }
 
 /* --- replies -------------------------------------------------------------------------------- */
@@ -122,8 +129,8 @@ static void tagged(struct watcher *w, uint32_t at, struct view rest)
 		watcher_succeed(w);
 	else if (is_ok && command == WATCHER_TLS)
 		watcher_blind(w);
-	else if (command == WATCHER_SASL)
-		w->may_answer = false;
+	else if (!is_ok)
+		watcher_refused(w, command);
 }
 
 void watcher_imap_reply(struct watcher *w, struct view line)

@@ -19,6 +19,8 @@ void watcher_owe(struct watcher *w, enum watcher_command command, struct view ta
 void watcher_paid(struct watcher *w, uint32_t at);
 /* The reply to a login said yes: open, when no other is owed and the client has sent nothing since. */
 void watcher_succeed(struct watcher *w);
+/* The reply to a command said no: a name in it is nobody's. */
+void watcher_refused(struct watcher *w, enum watcher_command command);
 /* The server asks for a line of SASL. */
 void watcher_challenge(struct watcher *w);
 

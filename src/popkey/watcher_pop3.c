@@ -92,5 +92,5 @@ void watcher_pop3_reply(struct watcher *w, struct view line)
 	if (is_ok)
 		succeeded(w, command);
 	else
-		w->may_answer = false;
+		watcher_refused(w, command);
 }

@@ -59,28 +59,45 @@ void watcher_login_user(struct watcher *w, struct view arguments)
 
 /* --- SASL ----------------------------------------------------------------------------------- */
 
-/* RFC 4616: authorization identity NUL authentication identity NUL password */
+/* RFC 4616: authorization identity NUL authentication identity NUL password. Some servers let the first in, where the second may
+ * become him, and some the second, whatever the first: of two, nobody. */
 static struct view of_plain(struct view response)
 {
 	struct view identity, rest, name, password;
 	if (!view_split(response, '\0', &identity, &rest) ||
 		!view_split(rest, '\0', &name, &password))
 		return VIEW_NONE;
-	return identity.length ? identity : name;
+	return identity.length && !view_equal(identity, name) ? VIEW_NONE : name;
 }
 
-/* RFC 5801 §4, RFC 5802 §7: "n,a=hana,n=taro,r=…" is hana, as whom taro comes. Names with "=2C" in them are nobody's. */
-static struct view of_gs2(struct view response)
+/* "a=hana" is hana. Names with "=2C" in them are nobody's. */
+static struct view name_in(struct view field, struct view letter)
+{
+	if (!view_starts(field, letter))
+		return VIEW_NONE;
+	const struct view name = view_from(field, letter.length);
+	return view_find(name, '=') == VIEW_NOT_FOUND ? name : VIEW_NONE;
+}
+
+/* RFC 5801 §4, RFC 5802 §7: "n,a=hana,n=taro,r=…" is taro, who comes as hana: nobody, as in PLAIN. */
+static struct view of_scram(struct view response)
 {
 	struct view binding, identity, rest, name;
 	if (!view_split(response, ',', &binding, &rest) || !view_split(rest, ',', &identity, &rest))
 		return VIEW_NONE;
 	view_split(rest, ',', &name, &rest);
-	const struct view field = identity.length ? identity : name;
-	if (!view_starts(field, identity.length ? VIEW("a=") : VIEW("n=")))
+	const struct view user = name_in(name, VIEW("n="));
+	return identity.length && !view_equal(name_in(identity, VIEW("a=")), user) ? VIEW_NONE
+										   : user;
+}
+
+/* RFC 7628 §3.1: "n,a=hana,…", and whose the token is stands in the token. */
+static struct view of_oauth(struct view response)
+{
+	struct view binding, identity, rest;
+	if (!view_split(response, ',', &binding, &rest) || !view_split(rest, ',', &identity, &rest))
 		return VIEW_NONE;
-	const struct view user = view_from(field, 2);
-	return view_find(user, '=') == VIEW_NOT_FOUND ? user : VIEW_NONE;
+	return name_in(identity, VIEW("a="));
 }
 
 static struct view of_xoauth2(struct view response)
@@ -102,8 +119,9 @@ static struct view user_in(enum mechanism mechanism, struct view response)
 	case MECHANISM_CRAM: /* RFC 2195: the digest has no space */
 		return view_first(response, view_find_last(response, ' '));
 	case MECHANISM_SCRAM:
+		return of_scram(response);
 	case MECHANISM_OAUTH:
-		return of_gs2(response);
+		return of_oauth(response);
 	case MECHANISM_XOAUTH2:
 		return of_xoauth2(response);
 	}

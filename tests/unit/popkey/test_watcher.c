@@ -66,7 +66,28 @@ static const struct dialogue pop3[] = {
 		HELLO
 		"C:CAPA\ns:+OK list\r~USER\r~SASL PLAIN\r~.\r~\nC:AUTH PLAIN AGhhbmEAeA==\nS:+OK\n",
 		"hana"},
-	{WATCHER_POP3, HELLO "C:AUTH PLAIN\nS:+ \nC:dGFybwBoYW5hAHg=\nS:+OK\n", "taro"},
+	{WATCHER_POP3, HELLO "C:AUTH PLAIN\nS:+ \nC:aGFuYQBoYW5hAHg=\nS:+OK\n", "hana"},
+	{WATCHER_POP3, HELLO "C:AUTH OAUTHBEARER bixhPWhhbmEsAWF1dGg9QmVhcmVyIHgBAQ==\nS:+OK\n",
+		"hana"},
+	/* somebody else's name beside one's own: whose of them the server takes, only it knows */
+	{WATCHER_POP3, HELLO "C:AUTH PLAIN\nS:+ \nC:dGFybwBoYW5hAHg=\nS:+OK\n", ""},
+	{WATCHER_POP3,
+		HELLO
+		"C:AUTH SCRAM-SHA-1 bixhPWhhbmEsbj10YXJvLHI9eA==\nS:+ cj14\nC:Yz1iaXdz\nS:+OK\n",
+		""},
+	{WATCHER_POP3,
+		HELLO
+		"C:AUTH SCRAM-SHA-1 bixhPWhhbmEsbj1oYW5hLHI9eA==\nS:+ cj14\nC:Yz1iaXdz\nS:+OK\n",
+		"hana"},
+	{WATCHER_POP3, HELLO "C:AUTH OAUTHBEARER biwsbj1oYW5hLAE=\nS:+OK\n", ""},
+	/* a name that was refused is not who logs in with the one before */
+	{WATCHER_POP3,
+		HELLO "C:USER taro\nS:+OK\nC:AUTH PLAIN AGhhbmEAeA==\nS:-ERR\nC:PASS x\nS:+OK\n",
+		""},
+	{WATCHER_POP3, HELLO "C:USER taro\nS:+OK\nC:USER hana\nS:-ERR\nC:PASS x\nS:+OK\n", ""},
+	{WATCHER_POP3, HELLO "C:USER taro\nS:+OK\nC:APOP hana 01\nS:-ERR\nC:PASS x\nS:+OK\n", ""},
+	{WATCHER_POP3, HELLO "C:USER taro\nS:+OK\nC:STAT\nS:-ERR\nC:PASS x\nS:+OK\n", NULL},
+	{WATCHER_POP3, HELLO "C:USER taro\nS:+OK\nC:NOOP\nS:-ERR\nC:PASS x\nS:+OK\n", "taro"},
 	{WATCHER_POP3,
 		HELLO
 		"C:AUTH LOGIN\nS:+ VXNlcm5hbWU6\nC:aGFuYQ==\nS:+ UGFzc3dvcmQ6\nC:eA==\nS:+OK\n",
@@ -120,7 +141,6 @@ static const struct dialogue imap[] = {
 	{WATCHER_IMAP, HI "C:a1 login \"ha\\\"na\" \"x\"\nS:* CAPABILITY IMAP4rev1\nS:a1 ok\n",
 		"ha\"na"},
 	{WATCHER_IMAP, HI "C:a1 LOGIN {4}\nS:+ go on\nC:hana {1}\nS:+\nC:x\nS:a1 OK\n", "hana"},
-	{WATCHER_IMAP, HI "c:a1 LOGIN {4+}\r~hana {1+}\r~x\r~\nS:a1 OK\n", "hana"},
 	{WATCHER_IMAP,
 		HI "C:a1 CAPABILITY\nS:* CAPABILITY X\nS:a1 OK\nC:a2 LOGIN hana x\nS:a2 NO\nC:a3 "
 		   "LOGIN taro x\nS:a3 OK\n",
@@ -130,7 +150,8 @@ static const struct dialogue imap[] = {
 	{WATCHER_IMAP, HI "C:a AUTHENTICATE XOAUTH2 dXNlcj1oYW5hAWF1dGg9QmVhcmVyIHgBAQ==\nS:a OK\n",
 		"hana"},
 	{WATCHER_IMAP,
-		HI "c:a ID (\"x\" {3+}\r~y\r~)\r~\nS:* ID NIL\nS:a OK\nC:b LOGIN hana x\nS:b OK\n",
+		HI "C:a ID (\"x\" {3}\nS:+\nc:y\r~)\r~\nS:* ID NIL\nS:a OK\nC:b LOGIN hana x\nS:b "
+		   "OK\n",
 		"hana"},
 	{WATCHER_IMAP,
 		HI "C:a ID NIL\ns:* ID (\"v\" {9}\r~b OK xxx\r~)\r~\nS:a OK\nC:b LOGIN hana x\nS:b "
@@ -147,6 +168,24 @@ static const struct dialogue imap[] = {
 	/* a literal to us, a command to a server that knows no LITERAL+ */
 	{WATCHER_IMAP, HI "c:x LOGIN u {8+}\r~x NOOP\r~\r~\nS:x BAD\nS:x OK\n", NULL},
 	{WATCHER_IMAP, HI "c:x LOGIN u {8+}\r~x NOOP\nS:x NO\nc:\r~\r~\nS:x OK\n", NULL},
+	{WATCHER_IMAP, HI "c:x NOOP {8+}\r~y NOOP\r~\r~y LOGIN u p\r~\nS:x NO\nS:y OK\n", NULL},
+	{WATCHER_IMAP, HI "c:x NOOP {8-}\r~y NOOP\r~\r~y LOGIN u p\r~\nS:x NO\nS:y OK\n", NULL},
+	{WATCHER_IMAP, HI "c:a1 LOGIN {4+}\r~hana {1+}\r~x\r~\nS:a1 OK\n", NULL},
+	{WATCHER_IMAP,
+		HI "c:a ID (\"x\" {3+}\r~y\r~)\r~\nS:* ID NIL\nS:a OK\nC:b LOGIN hana x\nS:b OK\n",
+		NULL},
+	/* a literal to us, a challenge to the server, which reads an answer to it and then a command */
+	{WATCHER_IMAP,
+		HI "C:x AUTHENTICATE PLAIN {11}\nS:+\nc:*\r~y NOOP\r~\r~\nS:x BAD\nC:y LOGIN u "
+		   "p\nS:y OK\n",
+		NULL},
+	{WATCHER_IMAP, HI "C:x AUTHENTICATE PLAIN {4}\nS:+\nC:AAAA\nS:x OK\n", NULL},
+	/* a literal to some, and none to us */
+	{WATCHER_IMAP, HI "C:x NOOP {99999999999+}\nS:x BAD\nC:y LOGIN u p\nS:y OK\n", NULL},
+	{WATCHER_IMAP, HI "C:x NOOP {+5}\nS:x BAD\nC:y LOGIN u p\nS:y OK\n", NULL},
+	{WATCHER_IMAP, HI "C:x NOOP 5}\nS:x BAD\nC:y LOGIN u p\nS:y OK\n", "u"},
+	/* two logins, answered in the other order */
+	{WATCHER_IMAP, HI "c:x LOGIN taro p\r~y LOGIN hana p\r~\nS:y NO\nS:x OK\n", ""},
 	{WATCHER_IMAP, HI "c:x LOGIN u {20}\r~x NOOP\r~\nS:x NO\nS:x OK\n", NULL},
 	/* one tag, two commands */
 	{WATCHER_IMAP, HI "c:a NOOP\r~a NOOP\r~\nS:a OK\nS:a OK\nC:b LOGIN hana x\nS:b OK\n", NULL},
