@@ -529,7 +529,7 @@ def test_export_in_time():
         def read(name='map'):
             with open(os.path.join(g.dir, name)) as f:
                 return f.read()
-        process = subprocess.Popen([export, '--directory', g.gate, '--map', path, '--gate', '1', '--rebuild', 'cat map >>made; echo . >>made',
+        process = subprocess.Popen([export, '--directory', g.gate, '--map', path, '--gate', '1', '--rebuild', 'cat map >>made; echo . >>made; test ! -e wrong && cp map other',
                                     '--pid-file', g.dir + '/pid'], cwd=g.dir)
         try:
             until(lambda: os.path.exists(path) and os.path.exists(g.dir + '/made'), 'it runs')
@@ -541,6 +541,12 @@ def test_export_in_time():
             equal(0.8 < time.time() - began < 2.5, True, 'after its second: %.3f' % (time.time() - began))
             made = lambda: [m for m, _ in itertools.groupby(read('made').split('.\n')[:-1])]
             until(lambda: made() == ['', '192.0.2.1\tOK\n', ''], 'it was made anew')
+            run(*g.wraps[0], 'true', env=g.env('192.0.2.3'))
+            until(lambda: read('other') == '192.0.2.3\tOK\n', 'the row is in the other file')
+            open(g.dir + '/wrong', 'w').close()
+            until(lambda: read() == '', 'the row has gone', 5)
+            os.unlink(g.dir + '/wrong')
+            until(lambda: read('other') == '', 'a command that has failed runs again', 5)
             os.unlink(path)
             shutil.rmtree(g.gate)
             os.mkdir(g.gate)
@@ -551,5 +557,6 @@ def test_export_in_time():
             process.terminate()
             equal(process.wait(10), 0)
         equal((os.path.exists(g.dir + '/pid'), read()), (False, ''), 'nobody keeps it true any more')
+        run(export, '--directory', g.gate, '--once', '--map', path, '--rebuild', 'false', code=71)
         run(export, '--directory', g.gate, '--once', '--map', path, '--format', 'sendmail')
         equal(read(), 'Connect:192.0.2.2\tRELAY\n')

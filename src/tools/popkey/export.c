@@ -187,8 +187,7 @@ static int run(struct export *e)
 		return COMMON_SYSTEM;
 	if (e->is_once) {
 		const bool ok = map_refresh(e) && e->directory >= 0;
-		map_finish(e);
-		return ok ? COMMON_FINE : COMMON_SYSTEM;
+		return map_finish(e) && ok ? COMMON_FINE : COMMON_SYSTEM;
 	}
 	e->loop = loop_new();
 	signal(SIGPIPE, SIG_IGN);

@@ -44,7 +44,9 @@ struct export
 	int rebuilding; /* pid; 0: none */
 	uint64_t rebuild_began_ms;
 	uint64_t rebuilt_ms; /* the end of the last one */
-	struct timer *settling;
+	struct timer *settling; /* it is run once more */
+	struct timer *patience; /* it is run no longer */
+	bool has_rebuild_failed; /* what it makes may not be what the map says */
 	bool has_failed; /* the last trouble is said once */
 	struct buffer own_senders;
 	size_t client_count;
@@ -54,8 +56,8 @@ struct export
 void map_start(struct export *e);
 /* Looks at the directory and makes the map true to it; false when it could not be written. */
 bool map_refresh(struct export *e);
-/* Waits until the command that makes another file of the map has ended. */
-void map_finish(struct export *e);
+/* Waits until the command that makes another file of the map has ended, or is ended; false: it has failed. */
+bool map_finish(struct export *e);
 /* At the end: an empty map, and its other file. */
 void map_close(struct export *e);
 

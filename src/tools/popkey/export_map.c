@@ -18,6 +18,7 @@
 #define AGAIN_MS 1000u /* a directory that is away; a map that cannot be written */
 #define CLEAN_MS 60000u
 #define SECOND_MS 1000u
+#define REBUILD_MAX_MS 30000u
 #define TICK_MS 20u /* files are dated by a clock that is behind by less */
 
 static void trouble(struct export *e, const char *sentence, const char *about)
@@ -94,6 +95,15 @@ static enum error collect(
 
 /* --- the map -------------------------------------------------------------------------------- */
 
+/* Who is closed in the file may be open in the other one: it is tried until it is done. */
+static void not_rebuilt(struct export *e)
+{
+	e->has_rebuild_failed = true;
+	if (e->settling)
+		timer_set(e->settling, AGAIN_MS);
+}
+
+/* In a group of its own, so that all of it can be ended. */
 static void rebuild(struct export *e)
 {
 	if (!e->rebuild || e->rebuilding) {
@@ -108,13 +118,18 @@ static void rebuild(struct export *e)
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		signal(SIGPIPE, SIG_DFL);
+		setpgid(0, 0);
 		execl("/bin/sh", "sh", "-c", e->rebuild, (char *)NULL);
 		_exit(COMMON_NO_PROGRAM);
 	}
-	if (child < 0)
+	if (child < 0) {
 		trouble(e, "cannot be started", e->rebuild);
-	else
-		e->rebuilding = child;
+		not_rebuilt(e);
+		return;
+	}
+	e->rebuilding = child;
+	if (e->patience)
+		timer_set(e->patience, REBUILD_MAX_MS);
 }
 
 /* Postfix sees that a map has changed by the second of its mtime: what is made anew within one second, twice, is made
@@ -126,10 +141,26 @@ static void rebuilt(struct export *e, int status)
 		timer_set(e->settling, SECOND_MS + TICK_MS - now_ms % SECOND_MS);
 	e->rebuilt_ms = now_ms;
 	e->rebuilding = 0;
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		say_trouble("{}: it has failed", text_string(e->rebuild));
+	if (e->patience)
+		timer_stop(e->patience);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		if (!e->has_rebuild_failed)
+			say_trouble(
+				"{}: it has failed, and is tried again", text_string(e->rebuild));
+		not_rebuilt(e);
+		return;
+	}
+	e->has_rebuild_failed = false;
 	if (e->must_rebuild)
 		rebuild(e);
+}
+
+/* While it hangs no other change gets into the file that it makes. */
+static void give_up(void *context)
+{
+	const struct export *e = context;
+	if (e->rebuilding)
+		kill(-e->rebuilding, SIGKILL);
 }
 
 static void settle(void *context)
@@ -145,28 +176,42 @@ static void child_ended(void *context)
 		rebuilt(e, status);
 }
 
-/* A reader sees the old file or the new one, whole. */
-static bool replace(struct export *e, struct view octets)
+static bool is_written(const struct export *e, struct view octets)
 {
-	const enum error error = file_replace(AT_FDCWD, e->map, octets, MAP_MODE);
-	if (error)
-		trouble(e, "cannot be written", e->map);
-	return !error;
+	return e->is_written && view_equal(octets, buffer_view(&e->written));
 }
 
+static void written(struct export *e, struct buffer *octets)
+{
+	e->is_written = true;
+	buffer_move(&e->written, octets);
+	rebuild(e);
+}
+
+/* Where there is no room for another file, the old one would let people through for ever: nobody is let through then. */
+static void empty_map(struct export *e)
+{
+	struct buffer nothing = buffer_new(1);
+	if (truncate(e->map, 0) != 0)
+		e->is_written = false;
+	else if (!is_written(e, VIEW_NONE))
+		written(e, &nothing);
+	buffer_free(&nothing);
+}
+
+/* A reader sees the old file or the new one, whole. */
 static bool write_map(struct export *e, const struct access_rows *rows)
 {
 	struct buffer anew = buffer_new(MAP_OCTETS_MAX);
 	access_write(&anew, rows, e->format, e->common.rules.ipv6_prefix, view_text(e->value));
-	const bool is_same =
-		e->is_written && view_equal(buffer_view(&anew), buffer_view(&e->written));
-	bool ok = true;
-	if (!is_same) {
-		ok = replace(e, buffer_view(&anew));
-		e->is_written = ok;
+	bool ok = is_written(e, buffer_view(&anew));
+	if (!ok) {
+		ok = file_replace(AT_FDCWD, e->map, buffer_view(&anew), MAP_MODE) == ERROR_NONE;
 		if (ok) {
-			buffer_move(&e->written, &anew);
-			rebuild(e);
+			written(e, &anew);
+		} else {
+			trouble(e, "cannot be written", e->map);
+			empty_map(e);
 		}
 	}
 	buffer_free(&anew);
@@ -220,15 +265,24 @@ void map_close(struct export *e)
 		usleep(TICK_MS * 1000);
 	if (e->map && !write_map(e, &nobody))
 		say_trouble("{}: it stays as it is", text_string(e->map));
-	map_finish(e);
+	if (e->has_rebuild_failed)
+		rebuild(e);
+	if (!map_finish(e))
+		say_trouble("{}: what it makes stays as it is", text_string(e->rebuild));
 }
 
-void map_finish(struct export *e)
+bool map_finish(struct export *e)
 {
 	int status;
-	while (e->rebuilding)
-		if (waitpid(e->rebuilding, &status, 0) == e->rebuilding)
+	while (e->rebuilding) {
+		if (waitpid(e->rebuilding, &status, WNOHANG) == e->rebuilding)
 			rebuilt(e, status);
+		else
+			usleep(TICK_MS * 1000);
+		if (common_now_ms() > e->rebuild_began_ms + REBUILD_MAX_MS)
+			give_up(e);
+	}
+	return !e->has_rebuild_failed;
 }
 
 /* --- waking --------------------------------------------------------------------------------- */
@@ -258,6 +312,7 @@ void map_start(struct export *e)
 {
 	e->wake = timer_new(e->loop, clean, e);
 	e->settling = timer_new(e->loop, settle, e);
+	e->patience = timer_new(e->loop, give_up, e);
 	loop_signal(e->loop, SIGUSR1, woken, e);
 	loop_signal(e->loop, SIGHUP, woken, e);
 	loop_signal(e->loop, SIGCHLD, child_ended, e);
