@@ -2,11 +2,12 @@
 import os
 import shutil
 import signal
+import smtplib
 import subprocess
 import tempfile
 import time
 
-from house import NAME, House, Skip, contains, equal, until
+from house import HANA, NAME, PASSWORDS, STRANGER, Dialog, House, Skip, contains, equal, until
 
 FOREIGN = os.environ.get('SEKISHO_FOREIGN', '')
 SECRET = 'a-long-secret'
@@ -55,7 +56,7 @@ class Redis:
 
 
 def house(where, login, base):
-    files = {'gatestore': where + '\n', 'servername': NAME + '\n'}
+    files = {'gatestore': where + '\n', 'servername': NAME + '\n', 'popkey': '', 'smarthost': '192.0.2.99:2599\n'}
     if login:
         files['gatestorelogin'] = login + '\n'
     return House(files, options=['--port-base', str(base)])
@@ -69,6 +70,36 @@ def login_works(h):
     """mail after a login is taken, and mail to this site"""
     h.send()
     h.pop('hana').close()
+
+
+def posts(port):
+    """the reply to a stranger who has not logged in and writes as hana to the world"""
+    with smtplib.SMTP('192.0.2.1', port, 'client.example', 30, (STRANGER, 0)) as s:
+        s.ehlo()
+        s.mail(HANA)
+        code, _ = s.rcpt('friend@elsewhere.example')
+        s.quit()
+        return code
+
+
+def test_a_login_at_one_host_opens_the_other():
+    """a user fetches here, and writes there (N-20, N-24)"""
+    with Redis() as r, house('redis://127.0.0.1:%d/3' % PORT, SECRET, 2000) as a, \
+            house('redis://%s?3' % r.socket, 'default ' + SECRET, 3000) as b:
+        for h in (a, b):
+            h.wait_log('"the store of the gate is there"')
+        equal(posts(3525), 550)
+        d = Dialog(a, 'pop3s', STRANGER, tls=True)
+        d.ok('USER hana')
+        d.ok('PASS ' + PASSWORDS['hana'])
+        equal(posts(3525), 250)
+        equal(openings(b), [(STRANGER, 'hana')])
+        d.close()
+        until(lambda: [o for o in b.json('gate') if o['left_ms'] <= 10000], 'the session has ended')
+        equal(posts(3525), 250)
+        r.kill()
+        b.wait_log('"the store of the gate is lost')
+        equal(posts(3525), 451)
 
 
 def closed_within(h, seconds, *words):
