@@ -26,7 +26,7 @@
 	", lip=[0-9A-Fa-f:.]+(, (mpid=[0-9]+|TLS|TLS: [^][(){}<>,]*|secured|session=<[^][(){}<>, " \
 	"]*>))*"
 
-/* The tag, where there is a head; the message. A failed login has another first word in each of them. */
+/* The tag, the message. A failed login has another first word in each of them. */
 static const struct {
 	struct view server;
 	bool is_imap;
@@ -71,16 +71,13 @@ struct pattern {
 };
 
 struct loglines {
-	bool has_head;
 	uint32_t count;
 	struct pattern patterns[LOGLINES_MAX];
 };
 
-struct loglines *loglines_new(bool has_head)
+struct loglines *loglines_new(void)
 {
-	struct loglines *l = memory_new(1, sizeof *l);
-	l->has_head = has_head;
-	return l;
+	return memory_new(1, sizeof(struct loglines));
 }
 
 void loglines_free(struct loglines **l)
@@ -165,11 +162,8 @@ static const char *compile(
 	struct buffer b = buffer_new(EXPRESSION_MAX);
 	if (l->count == LOGLINES_MAX)
 		return "is one too many";
-	buffer_add(&b, VIEW("^("));
-	if (l->has_head) {
-		buffer_add(&b, VIEW(HEAD));
-		buffer_add(&b, tag);
-	}
+	buffer_add(&b, VIEW("^(" HEAD));
+	buffer_add(&b, tag);
 	buffer_add(&b, VIEW(")("));
 	const size_t from = b.length;
 	const char *problem = expand(&b, message, p);

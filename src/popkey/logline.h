@@ -5,7 +5,7 @@
  * stands before the message is the system's (time, host) and is taken by a strict form, nothing is skipped to find a match, and a
  * user's name holds no octet that ends one in a log (space, quotes, brackets, comma, semicolon).
  *
- *	struct loglines *l = loglines_new(true);
+ *	struct loglines *l = loglines_new();
  *	loglines_add_known(l, VIEW("dovecot"));
  *	if (loglines_match(l, line, &found)) …
  */
@@ -19,9 +19,8 @@
 #define LOGLINE_USER_MAX 255u
 
 struct loglines;
-/* With a head, a line begins with a time and, mostly, a host, as in files and on sockets; without, there is the
- * message alone, as the journal prints it. */
-struct loglines *loglines_new(bool has_head);
+/* A line begins with a head, which is a time and, mostly, a host. */
+struct loglines *loglines_new(void);
 void loglines_free(struct loglines **l);
 
 /* "dovecot", "courier", "cyrus", "uw". False: none of these. */

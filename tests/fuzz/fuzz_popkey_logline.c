@@ -23,13 +23,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct view pattern, lines, line;
 	view_split(view_of(data, size), '\n', &pattern, &lines);
 	if (!known) {
-		known = loglines_new(true);
+		known = loglines_new();
 		must(loglines_add_known(known, VIEW("dovecot")) &&
 			loglines_add_known(known, VIEW("courier")) &&
 			loglines_add_known(known, VIEW("cyrus")) &&
 			loglines_add_known(known, VIEW("uw")));
 	}
-	struct loglines *own = loglines_new(false);
+	struct loglines *own = loglines_new();
 	struct buffer problem = buffer_new(4096);
 	/* intervals of intervals cost libc much memory: the operator's own fault */
 	const bool has_own = pattern.length < 64 &&

@@ -118,7 +118,7 @@ static bool make_patterns(struct log *l)
 	struct view name;
 	struct buffer problem = buffer_new(8192);
 	bool ok = true;
-	l->patterns = loglines_new(l->source != SOURCE_JOURNAL);
+	l->patterns = loglines_new();
 	while (ok && names.length) {
 		view_split(names, ' ', &name, &names);
 		ok = !name.length || loglines_add_known(l->patterns, name);

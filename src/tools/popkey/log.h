@@ -44,6 +44,7 @@ struct log {
 	uint8_t seen[LOG_SEEN_MAX]; /* what was read last, before `file_at` */
 	int inotify; /* of the folder of a file */
 	int child; /* journalctl */
+	uint64_t pause_ms; /* before it is started again */
 	struct timer *renewal;
 	struct opening *openings; /* that outlast the clock of a session */
 	size_t opening_count;

@@ -8,6 +8,7 @@
 
 #define OPENINGS_MAX 65536u
 #define ID_ROOM 32u
+#define CLEAN_MS 1000u /* where nothing is to be kept open */
 
 struct opening {
 	struct ip ip;
@@ -132,7 +133,8 @@ static void renew_all(void *context)
 	l->opening_count = kept;
 	if (popkey_expire(l->directory, now_ms, &l->common.rules, NULL) != ERROR_NONE)
 		errno = 0; /* nothing depends on it */
-	timer_set(l->renewal, l->common.rules.session_ms / 4 + 1);
+	const uint64_t session_ms = l->common.rules.session_ms;
+	timer_set(l->renewal, session_ms ? session_ms / 4 + 1 : CLEAN_MS);
 }
 
 void log_open_start(struct log *l)

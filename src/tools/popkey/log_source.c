@@ -17,6 +17,7 @@
 
 #define STEP 65536u
 #define TICK_MS 500u /* a file that has another name now; a journal that has gone */
+#define PAUSE_MAX_MS 60000u /* where there is no journalctl */
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
@@ -149,7 +150,11 @@ static bool follow_file(struct log *l)
 	const struct view path = view_text(l->where);
 	const size_t slash = view_find_last(path, '/');
 	const struct view above = slash == VIEW_NOT_FOUND ? VIEW(".") : view_first(path, slash + 1);
-	open_file(l, true);
+	if (!open_file(l, true) && errno != ENOENT) { /* later, all of it would be new */
+		say_trouble("{} cannot be read: {}", text_string(l->where),
+			text_string(strerrordesc_np(errno)));
+		return false;
+	}
 	l->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (l->inotify < 0 || !view_to_text(above, folder, sizeof folder) ||
 		inotify_add_watch(l->inotify, folder, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0) {
@@ -172,16 +177,21 @@ static void journal_ready(void *context, unsigned what)
 {
 	struct log *l = context;
 	(void)what;
-	if (read_some(l))
+	if (read_some(l)) {
+		l->pause_ms = TICK_MS;
 		return;
+	}
 	watch_free(&l->watch);
 	close(l->fd);
 	waitpid(l->child, NULL, 0);
-	say_trouble("journalctl has ended, and is started again");
-	timer_set(l->tick, TICK_MS);
+	if (l->pause_ms == TICK_MS)
+		say_trouble("journalctl has ended, and is started again");
+	timer_set(l->tick, l->pause_ms);
+	l->pause_ms = l->pause_ms < PAUSE_MAX_MS ? 2 * l->pause_ms : PAUSE_MAX_MS;
 }
 
-/* By unit: a field of the journal's own, which no message can say. */
+/* By unit: a field of the journal's own, which no message can say. With a head: a message may have many lines, and only the
+ * first of them begins with one. */
 static void journal_begin(void *context)
 {
 	struct log *l = context;
@@ -194,7 +204,7 @@ static void journal_begin(void *context)
 	if (l->child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		if (dup2(ends[1], STDOUT_FILENO) >= 0)
-			execlp("journalctl", "journalctl", "-f", "-n", "0", "-o", "cat", "-u",
+			execlp("journalctl", "journalctl", "-f", "-n", "0", "-o", "short-iso", "-u",
 				l->where, (char *)NULL);
 		_exit(COMMON_NO_PROGRAM);
 	}
@@ -294,6 +304,7 @@ bool source_start(struct log *l)
 	case SOURCE_FILE:
 		return follow_file(l);
 	case SOURCE_JOURNAL:
+		l->pause_ms = TICK_MS;
 		l->tick = timer_new(l->loop, journal_begin, l);
 		journal_begin(l);
 		return true;

@@ -126,7 +126,7 @@ static void is(const struct loglines *l, const char *line, const char *wanted)
 static void known_servers(void **state)
 {
 	(void)state;
-	struct loglines *l = loglines_new(true);
+	struct loglines *l = loglines_new();
 	static const char *const names[] = {"dovecot", "courier", "cyrus", "uw"};
 	for (size_t i = 0; i < 4; i++)
 		assert_true(loglines_add_known(l, view_text(names[i])));
@@ -176,7 +176,7 @@ static void nasty_names(void **state)
 		"(",
 		"a\tb",
 	};
-	struct loglines *l = loglines_new(true);
+	struct loglines *l = loglines_new();
 	assert_true(loglines_add_known(l, VIEW("dovecot")) &&
 		    loglines_add_known(l, VIEW("courier")) &&
 		    loglines_add_known(l, VIEW("cyrus")) && loglines_add_known(l, VIEW("uw")));
@@ -206,13 +206,21 @@ static void nasty_names(void **state)
 static void journal(void **state)
 {
 	(void)state;
-	struct loglines *l = loglines_new(false);
+	struct loglines *l = loglines_new();
 	assert_true(loglines_add_known(l, VIEW("dovecot")));
-	is(l, "pop3-login: Login: user=<hana>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.9",
-		"192.0.2.1 hana");
 	is(l,
-		D "dovecot: pop3-login: Login: user=<hana>, method=PLAIN, rip=192.0.2.1, "
-		  "lip=192.0.2.9",
+		"2026-11-28T19:00:00+0900 mx dovecot[7]: pop3-login: Login: user=<hana>, "
+		"method=PLAIN, rip=192.0.2.1, lip=192.0.2.9",
+		"192.0.2.1 hana");
+	/* another line of a message: as it was said, and as journalctl(1) prints it */
+	is(l, "pop3-login: Login: user=<hana>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.9", NULL);
+	is(l,
+		"                                        pop3-login: Login: user=<hana>, "
+		"method=PLAIN, rip=192.0.2.1, lip=192.0.2.9",
+		NULL);
+	is(l,
+		"                                        2026-11-28T19:00:00+0900 mx dovecot[7]: "
+		"pop3-login: Login: user=<hana>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.9",
 		NULL);
 	loglines_free(&l);
 }
@@ -241,7 +249,7 @@ static void own_patterns(void **state)
 		{"a: %{address} (", NULL, NULL},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct loglines *l = loglines_new(true);
+		struct loglines *l = loglines_new();
 		struct buffer problem = buffer_new(1024);
 		const bool taken = loglines_add(l, view_text(cases[i].pattern), false, &problem);
 		if (taken != (cases[i].line != NULL))
@@ -257,7 +265,7 @@ static void own_patterns(void **state)
 static void long_lines(void **state)
 {
 	(void)state;
-	struct loglines *l = loglines_new(true);
+	struct loglines *l = loglines_new();
 	assert_true(loglines_add_known(l, VIEW("dovecot")));
 	for (int over = 0; over < 2; over++) {
 		char line[LOGLINE_MAX + 2];
