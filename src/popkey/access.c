@@ -41,13 +41,30 @@ void access_free(struct access_rows *r)
 	*r = (struct access_rows){.list = NULL};
 }
 
+/* sendmail asks with all eight groups: 2001:db8:0:0:0:0:0:1 */
+static void add_groups(struct buffer *b, const struct ip *ip)
+{
+	static const char digits[] = "0123456789abcdef";
+	for (size_t i = 0; i < sizeof ip->octets; i += 2) {
+		const unsigned group = ip->octets[i] * 256u + ip->octets[i + 1];
+		if (i)
+			buffer_add_octet(b, ':');
+		for (unsigned shift = 16; shift > 0; shift -= 4)
+			if (shift == 4 || group >> (shift - 4))
+				buffer_add_octet(b, (uint8_t)digits[group >> (shift - 4) & 15]);
+	}
+}
+
 static void write_row(struct buffer *b, const struct ip *ip, enum access_format format,
 	uint8_t prefix, struct view value)
 {
 	const bool has_prefix = format == ACCESS_CIDR || format == ACCESS_HOSTS;
 	if (format == ACCESS_SENDMAIL)
 		buffer_add(b, ip_is_v4(ip) ? VIEW("Connect:") : VIEW("Connect:IPv6:"));
-	ip_add(b, ip);
+	if (format == ACCESS_SENDMAIL && !ip_is_v4(ip))
+		add_groups(b, ip);
+	else
+		ip_add(b, ip);
 	if (has_prefix && !ip_is_v4(ip) && prefix < 128)
 		text_add(b, "/{}", text_number(prefix));
 	if (format != ACCESS_HOSTS)

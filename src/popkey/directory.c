@@ -141,6 +141,17 @@ static enum error end_as(int directory, const char *name, struct view user, uint
 	return error;
 }
 
+/* A session that keeps its name (somebody else's file is in the way, in a directory where that cannot be replaced) is dated
+ * so that it closes when the plain file would have. */
+static bool ends_by_itself(int directory, const struct ip *ip, struct view id, uint64_t now_ms,
+	const struct popkey_rules *rules)
+{
+	const uint64_t early_ms =
+		rules->session_ms > rules->gate_ms ? rules->session_ms - rules->gate_ms : 0;
+	return early_ms < now_ms &&
+	       popkey_touch(directory, ip, id, now_ms - early_ms, rules) == ERROR_NONE;
+}
+
 /* Where nobody else is at the address, these are the paper's own two steps. Where there is no room for a file that
  * names all, they are taken in any case: the name of another is lost rather than the way of this one. */
 enum error popkey_end(int directory, const struct ip *ip, struct view id, struct view user,
@@ -157,7 +168,7 @@ enum error popkey_end(int directory, const struct ip *ip, struct view id, struct
 	const enum error error = end_as(directory, plain.text, user, now_ms, rules);
 	if (error && is_touched && renameat(directory, session.text, directory, plain.text) == 0)
 		return ERROR_NONE;
-	if (!error && is_touched)
+	if (is_touched && (!error || !ends_by_itself(directory, ip, id, now_ms, rules)))
 		unlinkat(directory, session.text, 0);
 	return error;
 }
@@ -261,17 +272,18 @@ enum error popkey_expire(
 	struct popkey_walk walk;
 	struct popkey_file file;
 	uint64_t next_ms = UINT64_MAX;
-	enum error error = popkey_walk_begin(&walk, directory, NULL, rules);
+	enum error first = popkey_walk_begin(&walk, directory, NULL, rules);
 	walk.half_made_before_ms = now_ms > HALF_MADE_MS ? now_ms - HALF_MADE_MS : 0;
-	while (!error && popkey_walk_next(&walk, &file)) {
+	while (popkey_walk_next(&walk, &file)) {
 		const uint64_t last = last_ms(&file, now_ms, rules);
-		if (!last)
-			error = remove_closed(directory, &walk, &file, now_ms, rules);
-		else if (last < next_ms)
+		const enum error error =
+			last ? ERROR_NONE : remove_closed(directory, &walk, &file, now_ms, rules);
+		first = first ? first : error; /* the others can go all the same */
+		if (last && last < next_ms)
 			next_ms = last;
 	}
 	popkey_walk_end(&walk);
 	if (next_ms_out)
 		*next_ms_out = next_ms;
-	return error;
+	return first;
 }

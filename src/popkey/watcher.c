@@ -71,6 +71,10 @@ void watcher_succeed(struct watcher *w)
 
 void watcher_refused(struct watcher *w, enum watcher_command command)
 {
+	if (w->has_sent_long) {
+		watcher_blind(w);
+		return;
+	}
 	switch (command) {
 	case WATCHER_SASL:
 		w->may_answer = false;
@@ -100,6 +104,7 @@ void watcher_challenge(struct watcher *w)
 static void client_line(struct watcher *w)
 {
 	const struct view line = buffer_view(&w->client.text);
+	w->has_sent_long |= line.length > WATCHER_SURE_MAX;
 	if (w->may_answer) {
 		w->may_answer = false;
 		watcher_sasl_response(w, line);

@@ -11,6 +11,7 @@
  *	- an IMAP tag that is used while it is, a tagged reply to a command that has not been sent to its end;
  *	- octets that a client sends while the server has not said whether it wants them (AUTH, literals), and so any literal of
  *	  LITERAL+;
+ *	- a "no" after a line that a server might have cut in two: the rest of it may be answered, too;
  *	- TLS that begins: inside of it nobody sees anything.
  *
  * And a login counts only when its reply is the only one that is owed: a server that has thrown away what was
@@ -27,6 +28,7 @@
 
 #define WATCHER_LINE_MAX 16384u /* of SASL (RFC 4954 §4 says 12,288) and of IMAP */
 #define WATCHER_POP3_LINE_MAX 255u /* RFC 2449 §4 */
+#define WATCHER_SURE_MAX 1000u /* octets that every server takes in one line of IMAP or SASL */
 #define WATCHER_OWED_MAX 32u /* replies */
 #define WATCHER_TAG_MAX 64u
 #define WATCHER_USER_MAX 255u
@@ -75,6 +77,7 @@ struct watcher {
 	uint64_t literal_asked; /* the client waits for "+" before it sends as many octets */
 	bool is_literal_asked;
 	bool may_answer; /* a SASL challenge is unanswered */
+	bool has_sent_long; /* a line that a server might cut in two, and read the rest as a command */
 	bool goes_on; /* the server's next line belongs to the one before a literal */
 	uint8_t mechanism; /* watcher_user.c */
 	uint32_t responses; /* of this exchange */

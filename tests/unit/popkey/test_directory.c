@@ -348,6 +348,24 @@ static void at_the_same_time(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_make, place_end)
 
+/* In a directory like /tmp another's file cannot be replaced: the way is closed in time all the same. */
+static void in_the_way(void **state)
+{
+	const struct place *p = *state;
+	struct popkey_answer answer;
+	assert_int_equal(mkdirat(p->fd, "192.0.2.1", 0755), 0);
+	assert_int_equal(
+		popkey_begin(p->fd, &home, VIEW("7"), VIEW("hana"), T, &rules), ERROR_NONE);
+	assert_int_not_equal(
+		popkey_end(p->fd, &home, VIEW("7"), VIEW("hana"), T + 5000, &rules), ERROR_NONE);
+	for (uint64_t over = 0; over < 2; over++) {
+		assert_int_equal(popkey_look_up(p->fd, &home, VIEW_NONE,
+					 T + 5000 + rules.gate_ms + over, &rules, &answer),
+			ERROR_NONE);
+		assert_int_equal(answer.is_open, !over);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -360,6 +378,7 @@ int main(void)
 		TEST(spellings),
 		TEST(strange_files),
 		TEST(users_that_are_none),
+		TEST(in_the_way),
 		TEST(touching),
 		TEST(closing_a_user),
 		TEST(expiring),

@@ -7,17 +7,17 @@
 static void rows(void **state)
 {
 	(void)state;
-	static const char *const addresses[] = {
-		"2001:db8::", "192.0.2.9", "192.0.2.10", "192.0.2.9", "::ffff:192.0.2.10"};
+	static const char *const addresses[] = {"2001:db8:0:a0b:c::f012", "192.0.2.9", "192.0.2.10",
+		"192.0.2.9", "::ffff:192.0.2.10"};
 	static const struct {
 		enum access_format format;
 		const char *text;
 	} cases[] = {
-		{ACCESS_POSTFIX, "192.0.2.9\tOK\n192.0.2.10\tOK\n2001:db8::\tOK\n"},
-		{ACCESS_CIDR, "192.0.2.9\tOK\n192.0.2.10\tOK\n2001:db8::/64\tOK\n"},
+		{ACCESS_POSTFIX, "192.0.2.9\tOK\n192.0.2.10\tOK\n2001:db8:0:a0b:c::f012\tOK\n"},
+		{ACCESS_CIDR, "192.0.2.9\tOK\n192.0.2.10\tOK\n2001:db8:0:a0b:c::f012/64\tOK\n"},
 		{ACCESS_SENDMAIL, "Connect:192.0.2.9\tOK\nConnect:192.0.2.10\tOK\n"
-				  "Connect:IPv6:2001:db8::\tOK\n"},
-		{ACCESS_HOSTS, "192.0.2.9\n192.0.2.10\n2001:db8::/64\n"},
+				  "Connect:IPv6:2001:db8:0:a0b:c:0:0:f012\tOK\n"},
+		{ACCESS_HOSTS, "192.0.2.9\n192.0.2.10\n2001:db8:0:a0b:c::f012/64\n"},
 	};
 	struct access_rows r = {.list = NULL};
 	for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {

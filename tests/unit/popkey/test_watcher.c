@@ -231,6 +231,18 @@ static void limits(void **state)
 			(int)(WATCHER_LINE_MAX - 13 + (unsigned)over), 0);
 		d = (struct dialogue){WATCHER_IMAP, text, over ? NULL : "hana"};
 		run(&d, false);
+		/* refused, and then the rest of it is answered */
+		const int sure = (int)(WATCHER_SURE_MAX + (unsigned)over);
+		snprintf(text, sizeof text,
+			HELLO "C:AUTH PLAIN\nS:+\nC:%0*d\nS:-ERR\nC:USER hana\nS:+OK\nC:PASS "
+			      "x\nS:+OK\n",
+			sure, 0);
+		d = (struct dialogue){WATCHER_POP3, text, over ? NULL : "hana"};
+		run(&d, false);
+		snprintf(text, sizeof text,
+			HI "C:a LOGIN x %0*d\nS:a NO\nC:b LOGIN hana x\nS:b OK\n", sure - 10, 0);
+		d = (struct dialogue){WATCHER_IMAP, text, over ? NULL : "hana"};
+		run(&d, false);
 		size_t at = (size_t)snprintf(text, sizeof text, HELLO);
 		for (unsigned i = 0; i < WATCHER_OWED_MAX - 2 + (unsigned)over; i++)
 			at += (size_t)snprintf(text + at, sizeof text - at, "C:NOOP\n");
