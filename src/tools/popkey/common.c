@@ -141,7 +141,7 @@ static bool address_of_socket(struct ip *ip)
 
 static bool address_of_environment(struct ip *ip)
 {
-	static const char *const names[] = {"TCPREMOTEIP", "REMOTE_HOST", "REMOTE_ADDR"};
+	static const char *const names[] = {"TCPREMOTEIP", "REMOTE_ADDR", "REMOTE_HOST"};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (ip_parse(view_text(getenv(names[i])), ip))
 			return true;
@@ -209,9 +209,18 @@ static bool client_reads_stderr(void)
 	       S_ISSOCK(err.st_mode) && in.st_dev == err.st_dev && in.st_ino == err.st_ino;
 }
 
+/* Decided once, while the descriptors are still what they were at the start. */
+static bool tells_syslog;
+
+void tell_begin(const char *name)
+{
+	say_as(name);
+	tells_syslog = client_reads_stderr();
+}
+
 void tell_args(const char *format, const struct text_arg *args)
 {
-	if (!client_reads_stderr()) {
+	if (!tells_syslog) {
 		say_trouble_args(format, args);
 		return;
 	}

@@ -48,7 +48,7 @@ must_use int common_open(const struct common *c);
 /* Now, in Unix milliseconds. */
 uint64_t common_now_ms(void);
 
-/* The variable that is named; else (null) TCPREMOTEIP, REMOTE_HOST, REMOTE_ADDR, or who is at the other end of standard input. False: nobody knows, or it is this
+/* The variable that is named; else (null) TCPREMOTEIP, REMOTE_ADDR, REMOTE_HOST, or who is at the other end of standard input. False: nobody knows, or it is this
  * machine itself, behind whose address all that come through a TLS wrapper look alike; then nothing is opened. */
 must_use bool client_address(const char *variable, struct ip *ip_out);
 /* Whom the authenticator has let in: AUTHENTICATED (Courier), USER. Or the variable that is named. */
@@ -58,6 +58,8 @@ struct view client_user(const char *variable);
  * somebody does. */
 must_use int socket_at_path(struct view path, int type);
 
+/* First of all: who speaks. */
+void tell_begin(const char *name);
 /* A trouble: on standard error, or in the system's log where that is the client's own socket. */
 void tell_args(const char *format, const struct text_arg *args);
 #define tell(format, ...) \

@@ -183,7 +183,7 @@ static bool write_pid(const struct export *e)
 
 static int run(struct export *e)
 {
-	if (!read_senders(e) || !write_pid(e))
+	if (!read_senders(e))
 		return COMMON_SYSTEM;
 	if (e->is_once) {
 		const bool ok = map_refresh(e) && e->directory >= 0;
@@ -191,7 +191,7 @@ static int run(struct export *e)
 	}
 	e->loop = loop_new();
 	signal(SIGPIPE, SIG_IGN);
-	if (!serve_start(e))
+	if (!serve_start(e) || !write_pid(e))
 		return COMMON_SYSTEM;
 	map_start(e);
 	loop_run(e->loop);

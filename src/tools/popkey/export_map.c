@@ -49,13 +49,20 @@ static bool has_moved(const struct export *e)
 	       ours.st_dev != there.st_dev || ours.st_ino != there.st_ino;
 }
 
+static bool is_watched(const struct export *e)
+{
+	return e->is_once || e->inotify_watch;
+}
+
 static void reopen(struct export *e)
 {
 	e->directory = popkey_open(e->common.path);
-	if (e->directory < 0 || e->is_once)
-		return;
 	if (e->inotify_watch)
 		watch_free(&e->inotify_watch);
+}
+
+static void watch_directory(struct export *e)
+{
 	if (e->inotify >= 0)
 		close(e->inotify);
 	e->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -242,16 +249,18 @@ bool map_refresh(struct export *e)
 	}
 	if (e->directory < 0)
 		reopen(e);
+	if (e->directory >= 0 && !is_watched(e))
+		watch_directory(e);
 	if (e->directory < 0)
 		trouble(e, "cannot be opened: nobody is let through", e->common.path);
 	else if (collect(e, common_now_ms(), &rows, &next_ms) != ERROR_NONE)
 		trouble(e, "cannot be read whole", e->common.path);
-	else
+	else if (is_watched(e))
 		e->has_failed = false;
 	if (e->map)
 		ok = write_map(e, &rows);
 	access_free(&rows);
-	sleep_until(e, next_ms, ok && e->directory >= 0);
+	sleep_until(e, next_ms, ok && e->directory >= 0 && is_watched(e));
 	return ok;
 }
 

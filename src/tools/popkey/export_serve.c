@@ -57,7 +57,7 @@ static bool is_open_for(struct export *e, const struct ip *ip, struct view user,
 }
 
 /* Some row at the address is of a user whose own address that is. */
-static bool is_own_open(struct export *e, const struct ip *ip, struct view sender, bool *failed)
+static bool is_own_met(struct export *e, const struct ip *ip, struct view sender, bool *failed)
 {
 	struct popkey_walk walk;
 	struct popkey_file file;
@@ -77,6 +77,12 @@ static bool is_own_open(struct export *e, const struct ip *ip, struct view sende
 	popkey_walk_end(&walk);
 	*failed = error != ERROR_NONE;
 	return is_own;
+}
+
+/* A session that ends meanwhile changes its name, and may be met under neither: looked at again, it has the new one. */
+static bool is_own_open(struct export *e, const struct ip *ip, struct view sender, bool *failed)
+{
+	return is_own_met(e, ip, sender, failed) || (!*failed && is_own_met(e, ip, sender, failed));
 }
 
 static enum verdict judge(struct export *e, struct view address, const struct view *sender)
@@ -200,15 +206,13 @@ static void listener_ready(void *context, unsigned what)
 
 /* --- listening -------------------------------------------------------------------------------- */
 
-/* Whoever may enter its directory may ask. */
+/* Whoever may enter its directory may ask. By the mask: before a chmod(2) another could take its name. */
 static int listen_unix(struct view path)
 {
-	char text[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	const mode_t before = umask(0111);
 	const int fd = socket_at_path(path, SOCK_STREAM);
-	if (fd >= 0 && view_to_text(path, text, sizeof text) && chmod(text, 0666) == 0 &&
-		listen(fd, BACKLOG) == 0)
-		return fd;
-	return -1;
+	umask(before);
+	return fd >= 0 && listen(fd, BACKLOG) == 0 ? fd : -1;
 }
 
 static int listen_inet(struct view where)

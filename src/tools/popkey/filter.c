@@ -216,7 +216,7 @@ static int run(const struct filter *f, char **argv)
 int main(int argc, char **argv)
 {
 	struct filter f = {.common = COMMON_NEW};
-	say_as("popkey-filter");
+	tell_begin("popkey-filter");
 	const int at = options_read(argc, argv, own, sizeof own / sizeof *own, &f.common);
 	if (f.common.wants_help) {
 		say_octets(view_text(help));

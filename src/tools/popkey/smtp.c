@@ -64,7 +64,7 @@ static void judge(const struct smtp *o)
 int main(int argc, char **argv)
 {
 	struct smtp o = {.common = COMMON_NEW, .relayclient = ""};
-	say_as("popkey-smtp");
+	tell_begin("popkey-smtp");
 	const int at = options_read(argc, argv, own, sizeof own / sizeof *own, &o.common);
 	if (o.common.wants_help) {
 		say_octets(view_text(help));

@@ -162,7 +162,7 @@ int main(int argc, char **argv)
 {
 	struct wrap w = {.common = COMMON_NEW};
 	struct session s;
-	say_as("popkey-wrap");
+	tell_begin("popkey-wrap");
 	const int at = options_read(argc, argv, own, sizeof own / sizeof *own, &w.common);
 	if (w.common.wants_help) {
 		say_octets(view_text(help));
