@@ -16,6 +16,45 @@
 
 #define SENTENCE_MAX 4096u
 
+/* --- troubles ------------------------------------------------------------------------------- */
+
+/* inetd makes one socket of all three descriptors: a sentence there would be read as a reply. */
+static bool client_reads_stderr(void)
+{
+	struct stat in, err;
+	return fstat(STDERR_FILENO, &err) == 0 && fstat(STDIN_FILENO, &in) == 0 &&
+	       S_ISSOCK(err.st_mode) && in.st_dev == err.st_dev && in.st_ino == err.st_ino;
+}
+
+/* Decided once, while the descriptors are still what they were at the start. */
+static bool tells_syslog;
+
+static void tell_begin(const char *name)
+{
+	say_as(name);
+	tells_syslog = client_reads_stderr();
+}
+
+void tell_args(const char *format, const struct text_arg *args)
+{
+	if (!tells_syslog) {
+		say_trouble_args(format, args);
+		return;
+	}
+	char text[SENTENCE_MAX];
+	struct buffer b = buffer_new(sizeof text - 1);
+	text_add_args(&b, format, args);
+	if (view_to_text(buffer_view(&b), text, sizeof text))
+		syslog(LOG_MAIL | LOG_WARNING, "%s", text);
+	buffer_free(&b);
+}
+
+void common_become(char **argv)
+{
+	execvp(argv[0], argv);
+	tell("{} cannot be run: {}", text_string(argv[0]), text_string(strerrordesc_np(errno)));
+}
+
 /* --- options ------------------------------------------------------------------------------ */
 
 bool option_seconds(const char *value, uint64_t *ms)
@@ -79,7 +118,7 @@ static const struct option *find(struct view name, const struct option *rows, si
 	return NULL;
 }
 
-int options_read(
+static int options_read(
 	int argc, char **argv, const struct option *own, size_t count, struct common *options)
 {
 	int at = 1;
@@ -106,7 +145,23 @@ int options_read(
 	return at;
 }
 
-/* ------------------------------------------------------------------------------------------ */
+bool command_read(
+	const struct command *c, int argc, char **argv, struct common *options, int *at_out)
+{
+	(c->runs ? tell_begin : say_as)(c->name);
+	const int at = options_read(argc, argv, c->own, c->own_count, options);
+	*at_out = at;
+	if (options->wants_help)
+		say_octets(view_text(c->help));
+	else if (at >= argc && c->runs)
+		say_trouble("which program? See --help");
+	else if (at >= 0)
+		return true;
+	*at_out = options->wants_help ? COMMON_FINE : COMMON_USAGE;
+	return false;
+}
+
+/* --- the directory ------------------------------------------------------------------------- */
 
 int common_open(const struct common *c)
 {
@@ -168,7 +223,7 @@ struct view client_user(const char *variable)
 	return VIEW_NONE;
 }
 
-/* --- sockets in the file system --- */
+/* --- sockets -------------------------------------------------------------------------------- */
 
 static bool is_held(const struct sockaddr_un *address, int type)
 {
@@ -181,6 +236,23 @@ static bool is_held(const struct sockaddr_un *address, int type)
 	return !is_refused;
 }
 
+static int bound(const struct sockaddr *address, socklen_t length, int type)
+{
+	const int on = 1;
+	const int fd = socket(address->sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	/* a port whose last connections are not forgotten yet; two datagram sockets would share theirs */
+	const bool reuses = address->sa_family == AF_INET6 && type == SOCK_STREAM;
+	if (fd < 0)
+		return -1;
+	if ((!reuses || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0) &&
+		bind(fd, address, length) == 0)
+		return fd;
+	const int problem = errno;
+	close(fd);
+	errno = problem;
+	return -1;
+}
+
 int socket_at_path(struct view path, int type)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -190,50 +262,21 @@ int socket_at_path(struct view path, int type)
 		return -1;
 	if (lstat(address.sun_path, &s) == 0 && S_ISSOCK(s.st_mode) && !is_held(&address, type))
 		unlink(address.sun_path);
-	const int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) == 0)
-		return fd;
-	const int problem = errno;
-	close(fd);
-	errno = problem;
-	return -1;
+	return bound((struct sockaddr *)&address, sizeof address, type);
 }
 
-/* --- troubles ------------------------------------------------------------------------------- */
-
-/* inetd makes one socket of all three descriptors: a sentence there would be read as a reply. */
-static bool client_reads_stderr(void)
+int socket_at_port(struct view where, int type)
 {
-	struct stat in, err;
-	return fstat(STDERR_FILENO, &err) == 0 && fstat(STDIN_FILENO, &in) == 0 &&
-	       S_ISSOCK(err.st_mode) && in.st_dev == err.st_dev && in.st_ino == err.st_ino;
-}
-
-/* Decided once, while the descriptors are still what they were at the start. */
-static bool tells_syslog;
-
-void tell_begin(const char *name)
-{
-	say_as(name);
-	tells_syslog = client_reads_stderr();
-}
-
-void tell_args(const char *format, const struct text_arg *args)
-{
-	if (!tells_syslog) {
-		say_trouble_args(format, args);
-		return;
-	}
-	char text[SENTENCE_MAX];
-	struct buffer b = buffer_new(sizeof text - 1);
-	text_add_args(&b, format, args);
-	if (view_to_text(buffer_view(&b), text, sizeof text))
-		syslog(LOG_MAIL | LOG_WARNING, "%s", text);
-	buffer_free(&b);
-}
-
-void common_become(char **argv)
-{
-	execvp(argv[0], argv);
-	tell("{} cannot be run: {}", text_string(argv[0]), text_string(strerrordesc_np(errno)));
+	struct sockaddr_in6 address = {.sin6_family = AF_INET6};
+	const size_t colon = view_find_last(where, ':');
+	uint32_t port;
+	struct ip ip;
+	errno = EINVAL;
+	if (colon == VIEW_NOT_FOUND || !ip_parse(view_first(where, colon), &ip) ||
+		!view_to_u32(view_from(where, colon + 1), UINT16_MAX, &port))
+		return -1;
+	must(view_copy(view_of(ip.octets, sizeof ip.octets), &address.sin6_addr,
+		sizeof address.sin6_addr));
+	address.sin6_port = htons((uint16_t)port);
+	return bound((struct sockaddr *)&address, sizeof address, type);
 }

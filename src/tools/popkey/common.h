@@ -37,10 +37,18 @@ struct option {
 	bool takes_value; /* in the next word, or behind '=' */
 };
 
-/* Reads options up to the first word that is none, or behind "--". Where that is; -1 when one is wrong, which was said. The
- * four of COMMON_HELP and --help are known everywhere. */
-must_use int options_read(
-	int argc, char **argv, const struct option *own, size_t count, struct common *options);
+struct command {
+	const char *name;
+	const char *help;
+	const struct option *own;
+	size_t own_count;
+	bool runs; /* a program, whose words stand behind the options */
+};
+
+/* First of all: who speaks; then the options up to the first word that is none, or behind "--": where that is. False: it is
+ * over, with the exit code in *at_out; what was wrong was said. The four of COMMON_HELP and --help are known everywhere. */
+must_use bool command_read(
+	const struct command *c, int argc, char **argv, struct common *options, int *at_out);
 must_use bool option_seconds(const char *value, uint64_t *ms_out);
 
 /* Opens the directory, said when it cannot be: -1. */
@@ -57,9 +65,9 @@ struct view client_user(const char *variable);
 /* A socket of `type` at a path, bound, not blocking; one that nobody holds any more gives way. -1 and errno: EADDRINUSE where
  * somebody does. */
 must_use int socket_at_path(struct view path, int type);
+/* The same at "ADDRESS:PORT"; EINVAL where that is none. */
+must_use int socket_at_port(struct view where, int type);
 
-/* First of all: who speaks. */
-void tell_begin(const char *name);
 /* A trouble: on standard error, or in the system's log where that is the client's own socket. */
 void tell_args(const char *format, const struct text_arg *args);
 #define tell(format, ...) \

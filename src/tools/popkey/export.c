@@ -201,20 +201,17 @@ static int run(struct export *e)
 	return COMMON_FINE;
 }
 
+static const struct command command = {"popkey-export", help, own, sizeof own / sizeof *own};
+
 int main(int argc, char **argv)
 {
 	static struct export e = {.common = {.path = COMMON_DIRECTORY, .rules = POPKEY_RULES},
 		.directory = -1,
 		.inotify = -1,
 		.domains = ""};
-	say_as("popkey-export");
-	const int at = options_read(argc, argv, own, sizeof own / sizeof *own, &e.common);
-	if (e.common.wants_help) {
-		say_octets(view_text(help));
-		return COMMON_FINE;
-	}
-	if (at < 0)
-		return COMMON_USAGE;
+	int at;
+	if (!command_read(&command, argc, argv, &e.common, &at))
+		return at;
 	const char *wrong = at < argc ? "there are words behind the options" : contradiction(&e);
 	if (wrong) {
 		say_trouble("{}", text_string(wrong));

@@ -207,34 +207,12 @@ static void listener_ready(void *context, unsigned what)
 /* --- listening -------------------------------------------------------------------------------- */
 
 /* Whoever may enter its directory may ask. By the mask: before a chmod(2) another could take its name. */
-static int listen_unix(struct view path)
+static int socket_for_all(struct view path)
 {
 	const mode_t before = umask(0111);
 	const int fd = socket_at_path(path, SOCK_STREAM);
 	umask(before);
-	return fd >= 0 && listen(fd, BACKLOG) == 0 ? fd : -1;
-}
-
-static int listen_inet(struct view where)
-{
-	const int on = 1;
-	struct sockaddr_in6 address = {.sin6_family = AF_INET6};
-	const size_t colon = view_find_last(where, ':');
-	uint32_t port;
-	struct ip ip;
-	errno = EINVAL;
-	if (colon == VIEW_NOT_FOUND || !ip_parse(view_first(where, colon), &ip) ||
-		!view_to_u32(view_from(where, colon + 1), UINT16_MAX, &port))
-		return -1;
-	must(view_copy(view_of(ip.octets, sizeof ip.octets), &address.sin6_addr,
-		sizeof address.sin6_addr));
-	address.sin6_port = htons((uint16_t)port);
-	const int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-		bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
-		listen(fd, BACKLOG) == 0)
-		return fd;
-	return -1;
+	return fd;
 }
 
 bool serve_start(struct export *e)
@@ -244,10 +222,11 @@ bool serve_start(struct export *e)
 		const struct view where = view_text(l->where);
 		errno = EINVAL;
 		l->export = e;
-		l->fd = view_starts(where, VIEW("unix:"))   ? listen_unix(view_from(where, 5))
-			: view_starts(where, VIEW("inet:")) ? listen_inet(view_from(where, 5))
-							    : -1;
-		if (l->fd < 0) {
+		l->fd = view_starts(where, VIEW("unix:")) ? socket_for_all(view_from(where, 5))
+			: view_starts(where, VIEW("inet:"))
+				? socket_at_port(view_from(where, 5), SOCK_STREAM)
+				: -1;
+		if (l->fd < 0 || listen(l->fd, BACKLOG) != 0) {
 			say_trouble("{}: nobody can be listened to there: {}", text_view(where),
 				text_string(strerrordesc_np(errno)));
 			return false;

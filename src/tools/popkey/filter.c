@@ -213,19 +213,14 @@ static int run(const struct filter *f, char **argv)
 	return status_of(child);
 }
 
+static const struct command command = {
+	"popkey-filter", help, own, sizeof own / sizeof *own, .runs = true};
+
 int main(int argc, char **argv)
 {
 	struct filter f = {.common = COMMON_NEW};
-	tell_begin("popkey-filter");
-	const int at = options_read(argc, argv, own, sizeof own / sizeof *own, &f.common);
-	if (f.common.wants_help) {
-		say_octets(view_text(help));
-		return COMMON_FINE;
-	}
-	if (at < 0 || at >= argc) {
-		if (at >= 0)
-			say_trouble("which program? See --help");
-		return COMMON_USAGE;
-	}
+	int at;
+	if (!command_read(&command, argc, argv, &f.common, &at))
+		return at;
 	return run(&f, argv + at);
 }

@@ -158,19 +158,16 @@ static int run(struct log *l)
 	return COMMON_FINE;
 }
 
+static const struct command command = {"popkey-log", help, own, sizeof own / sizeof *own};
+
 int main(int argc, char **argv)
 {
 	static struct log l = {.common = {.path = COMMON_DIRECTORY, .rules = POPKEY_RULES},
 		.window_ms = 300000,
 		.fd = -1};
-	say_as("popkey-log");
-	const int at = options_read(argc, argv, own, sizeof own / sizeof *own, &l.common);
-	if (l.common.wants_help) {
-		say_octets(view_text(help));
-		return COMMON_FINE;
-	}
-	if (at < 0)
-		return COMMON_USAGE;
+	int at;
+	if (!command_read(&command, argc, argv, &l.common, &at))
+		return at;
 	if (at < argc || l.source == SOURCE_NONE) {
 		say_trouble("one of --file, --journal, --socket, --udp, --stdin, and nothing "
 			    "behind the options; see --help");

@@ -232,23 +232,6 @@ static void socket_ready(void *context, unsigned what)
 	log_line(l, line);
 }
 
-static int bind_udp(struct view where)
-{
-	struct sockaddr_in6 address = {.sin6_family = AF_INET6};
-	const size_t colon = view_find_last(where, ':');
-	uint32_t port;
-	struct ip ip;
-	errno = EINVAL;
-	if (colon == VIEW_NOT_FOUND || !ip_parse(view_first(where, colon), &ip) ||
-		!view_to_u32(view_from(where, colon + 1), UINT16_MAX, &port))
-		return -1;
-	must(view_copy(view_of(ip.octets, sizeof ip.octets), &address.sin6_addr,
-		sizeof address.sin6_addr));
-	address.sin6_port = htons((uint16_t)port);
-	const int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	return fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 ? fd : -1;
-}
-
 static bool listen_to(struct log *l, int fd)
 {
 	if (fd < 0) {
@@ -311,7 +294,7 @@ bool source_start(struct log *l)
 	case SOURCE_SOCKET:
 		return listen_to(l, socket_at_path(view_text(l->where), SOCK_DGRAM));
 	case SOURCE_UDP:
-		return listen_to(l, bind_udp(view_text(l->where)));
+		return listen_to(l, socket_at_port(view_text(l->where), SOCK_DGRAM));
 	case SOURCE_STDIN:
 		return follow_stdin(l);
 	case SOURCE_NONE:

@@ -61,20 +61,15 @@ static void judge(const struct smtp *o)
 		setenv("POPKEY_USER", user, 1);
 }
 
+static const struct command command = {
+	"popkey-smtp", help, own, sizeof own / sizeof *own, .runs = true};
+
 int main(int argc, char **argv)
 {
 	struct smtp o = {.common = COMMON_NEW, .relayclient = ""};
-	tell_begin("popkey-smtp");
-	const int at = options_read(argc, argv, own, sizeof own / sizeof *own, &o.common);
-	if (o.common.wants_help) {
-		say_octets(view_text(help));
-		return COMMON_FINE;
-	}
-	if (at < 0 || at >= argc) {
-		if (at >= 0)
-			say_trouble("which program? See --help");
-		return COMMON_USAGE;
-	}
+	int at;
+	if (!command_read(&command, argc, argv, &o.common, &at))
+		return at;
 	judge(&o);
 	common_become(argv + at);
 	return COMMON_NO_PROGRAM;

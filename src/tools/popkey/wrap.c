@@ -158,21 +158,16 @@ static int run(struct session *s, char **argv)
 	return end_as(status);
 }
 
+static const struct command command = {
+	"popkey-wrap", help, own, sizeof own / sizeof *own, .runs = true};
+
 int main(int argc, char **argv)
 {
 	struct wrap w = {.common = COMMON_NEW};
 	struct session s;
-	tell_begin("popkey-wrap");
-	const int at = options_read(argc, argv, own, sizeof own / sizeof *own, &w.common);
-	if (w.common.wants_help) {
-		say_octets(view_text(help));
-		return COMMON_FINE;
-	}
-	if (at < 0 || at >= argc) {
-		if (at >= 0)
-			say_trouble("which program? See --help");
-		return COMMON_USAGE;
-	}
+	int at;
+	if (!command_read(&command, argc, argv, &w.common, &at))
+		return at;
 	session_init(&s, &w.common, w.is_imap, w.address_from);
 	session_begin(&s, client_user(w.user_from));
 	if (!s.is_begun || w.is_start_only) {
