@@ -179,6 +179,17 @@ static int say(struct stage *s, const char *line)
 	return atoi(s->said);
 }
 
+/* A client comes and writes as one of example.test. */
+static void begin_mail(struct stage *s, const char *from)
+{
+	char mail[100];
+	snprintf(mail, sizeof mail, "MAIL FROM:<%s@example.test>\r\n", from);
+	come(s);
+	assert_int_equal(say(s, ""), 220);
+	assert_int_equal(say(s, "EHLO client.example\r\n"), 250);
+	assert_int_equal(say(s, mail), 250);
+}
+
 /* --- the tests ---------------------------------------------------------------------------- */
 
 static const struct memory_file house[] = {{"users", "hana:!\njiro:!\ntaro:!\n", 0600},
@@ -216,14 +227,9 @@ static void answers(void **state)
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct stage *s = stage_new(cases[i].files);
-		char mail[100];
 		s->gate.mood = cases[i].mood;
 		s->gate.open = cases[i].open;
-		snprintf(mail, sizeof mail, "MAIL FROM:<%s@example.test>\r\n", cases[i].from);
-		come(s);
-		assert_int_equal(say(s, ""), 220);
-		assert_int_equal(say(s, "EHLO client.example\r\n"), 250);
-		assert_int_equal(say(s, mail), 250);
+		begin_mail(s, cases[i].from);
 		const int code = say(s, "RCPT TO:<anna@other.example>\r\n");
 		if (code != cases[i].code || s->gate.asked != cases[i].asked)
 			fail_msg("%zu: %u asked, %s", i, s->gate.asked, s->said);
@@ -244,10 +250,7 @@ static void once_a_mail(void **state)
 	struct stage *s = stage_new(house);
 	s->gate.mood = SAYS_ROW;
 	s->gate.open = "open:192.0.2.9 hana/";
-	come(s);
-	assert_int_equal(say(s, ""), 220);
-	assert_int_equal(say(s, "EHLO client.example\r\n"), 250);
-	assert_int_equal(say(s, "MAIL FROM:<hana@example.test>\r\n"), 250);
+	begin_mail(s, "hana");
 	assert_int_equal(say(s, "RCPT TO:<anna@other.example>\r\n"), 250);
 	s->gate.mood = SAYS_NONE;
 	assert_int_equal(say(s, "RCPT TO:<bert@other.example>\r\n"), 250);
@@ -267,10 +270,7 @@ static void for_nobody_taken(void **state)
 	s->gate.mood = SAYS_ROW;
 	s->gate.open = "open:192.0.2.9 hana/";
 	s->gate.used = 1000000;
-	come(s);
-	assert_int_equal(say(s, ""), 220);
-	assert_int_equal(say(s, "EHLO client.example\r\n"), 250);
-	assert_int_equal(say(s, "MAIL FROM:<hana@example.test>\r\n"), 250);
+	begin_mail(s, "hana");
 	assert_int_equal(say(s, "RCPT TO:<anna@other.example>\r\n"), 450);
 	s->gate.mood = SAYS_NONE;
 	s->gate.used = 0;
