@@ -153,6 +153,17 @@ bool view_split(struct view v, uint8_t octet, struct view *head_out, struct view
 	return at != VIEW_NOT_FOUND;
 }
 
+struct view view_value_of(struct view words, uint8_t between, struct view key)
+{
+	struct view word;
+	while (words.length) {
+		view_split(words, between, &word, &words);
+		if (view_starts(word, key))
+			return view_from(word, key.length);
+	}
+	return VIEW_NONE;
+}
+
 bool view_is_printable(struct view v, bool space)
 {
 	for (size_t i = 0; i < v.length; i++)

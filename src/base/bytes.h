@@ -72,6 +72,8 @@ struct view view_trim(struct view v);
 /* Splits at the first `octet`: *head_out before it, *tail_out after it. False, with all of `v` in
  * *head_out and an empty tail, when there is none. */
 bool view_split(struct view v, uint8_t octet, struct view *head_out, struct view *tail_out);
+/* Of words with that octet between them, what stands behind `key` in the first that begins with it; else nothing. */
+struct view view_value_of(struct view words, uint8_t between, struct view key);
 /* Only octets 0x21..0x7e (and space when `space`). */
 bool view_is_printable(struct view v, bool space);
 /* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */

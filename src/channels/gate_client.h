@@ -1,5 +1,5 @@
 /*
- * An asker's end of its channel to the gate (channels/any_gate.h), for auth and smtpd: questions with an answer each, any number
+ * An asker's end of its channel to the gate (channels/any_gate.h), for all who ask: questions with an answer each, any number
  * on their way. While the channel is down every question is answered at once with `failed`.
  */
 #ifndef CHANNELS_GATE_CLIENT_H

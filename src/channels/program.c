@@ -240,8 +240,11 @@ _Noreturn static void sandbox_failed(const struct sandbox_report *report)
 static bool complete_spec(struct sandbox_spec *spec)
 {
 	spec->root_descriptor = directory;
-	for (uint32_t i = 0; i < spec->rule_count; i++)
+	for (uint32_t i = 0; i < spec->rule_count; i++) {
 		spec->rules[i].descriptor = i ? openings : directory;
+		if (spec->rules[i].descriptor < 0)
+			return false;
+	}
 	for (int fd = CONTROL_FD; fd < DESCRIPTORS_LOOKED_AT; fd++)
 		if (fcntl(fd, F_GETFD) >= 0 && !sandbox_spec_keep(spec, fd))
 			return false;

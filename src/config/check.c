@@ -306,8 +306,7 @@ static void check_popkey_switch(struct checker *c, enum setting_id id)
 static void check_gatestore(struct checker *c)
 {
 	const struct config *config = c->config;
-	const bool is_redis = config->gatestore.kind == GATESTORE_TCP ||
-			      config->gatestore.kind == GATESTORE_SOCKET;
+	const bool is_redis = gatestore_is_redis(&config->gatestore);
 	if (config->gatestore_password.length && !is_redis)
 		findings_add(c->findings, FINDING_ERROR, file_of(SETTING_GATESTORELOGIN),
 			config->origins[SETTING_GATESTORELOGIN].line,

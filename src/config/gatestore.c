@@ -88,6 +88,11 @@ bool gatestore_parse(struct view text, struct gatestore *store_out)
 					    : take_tcp(text, store_out);
 }
 
+bool gatestore_is_redis(const struct gatestore *store)
+{
+	return store->kind == GATESTORE_TCP || store->kind == GATESTORE_SOCKET;
+}
+
 void gatestore_add(struct buffer *b, const struct gatestore *s)
 {
 	switch (s->kind) {

@@ -29,6 +29,7 @@ struct gatestore {
 };
 
 must_use bool gatestore_parse(struct view text, struct gatestore *store_out);
+bool gatestore_is_redis(const struct gatestore *store);
 /* The one form of it; nothing for GATESTORE_OWN. */
 void gatestore_add(struct buffer *b, const struct gatestore *store);
 

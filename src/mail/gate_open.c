@@ -1,6 +1,6 @@
 #include "mail/gate_open.h"
 
-static bool is_user(struct view user)
+bool gate_open_user_is_good(struct view user)
 {
 	for (size_t i = 0; i < user.length; i++)
 		if (user.at[i] <= ' ' || user.at[i] == 0x7f)
@@ -16,7 +16,7 @@ static bool is_tail(struct view tail)
 
 void gate_open_key(struct buffer *b, const struct ip *address, struct view user, struct view tail)
 {
-	must(is_user(user) && is_tail(tail));
+	must(gate_open_user_is_good(user) && is_tail(tail));
 	buffer_add(b, GATE_OPEN_PREFIX);
 	ip_add(b, address);
 	buffer_add_octet(b, ' ');
@@ -48,7 +48,8 @@ bool gate_open_split(
 		return false;
 	*user_out = user;
 	*tail_out = view_from(key, group);
-	return is_the_form(address, address_out) && is_user(user) && is_tail(*tail_out);
+	return is_the_form(address, address_out) && gate_open_user_is_good(user) &&
+	       is_tail(*tail_out);
 }
 
 struct ip gate_open_neighbour(const struct ip *address, uint8_t v6_prefix)

@@ -22,6 +22,8 @@
 #define GATE_OPEN_TAIL_MAX 64u
 #define GATE_OPEN_KEY_MAX (5u + IP_TEXT_MAX + 1u + GATE_OPEN_USER_MAX + 1u + GATE_OPEN_TAIL_MAX)
 
+/* May stand in a key: nobody, or printable UTF-8 without spaces. */
+bool gate_open_user_is_good(struct view user);
 /* Appends the key. A user or a tail that cannot stand in one is a fault of the caller. */
 void gate_open_key(struct buffer *b, const struct ip *address, struct view user, struct view tail);
 /* False for what gate_open_key would not have written. The views are of `key`. */

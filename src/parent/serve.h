@@ -209,12 +209,14 @@ void callers_go(struct callers *c);
 void callers_taken(struct callers *c, struct child *worker);
 /* The keeper `drop` wants a connection for the mail of a user. */
 void callers_call(struct callers *c, struct child *drop, uint32_t stream, uint32_t uid);
-/* The gate wants a connection to its store (gatestore.c). */
-void gatestore_call(struct child *gate, uint32_t stream);
 /* That keeper has died. */
 void callers_lost(struct callers *c, const struct child *drop);
 /* Nobody is let in any more. */
 void callers_stop(struct callers *c);
+
+/* gatestore.c */
+/* The gate wants a connection to its store. */
+void gatestore_call(struct child *gate, uint32_t stream);
 
 /* serve.c */
 int serve_main(int argc, char **argv);

@@ -1,6 +1,7 @@
 #include "popkey/format.h"
 
 #include "base/text.h"
+#include "mail/gate_open.h"
 
 #define MS_MAX ((uint64_t)1 << 53)
 
@@ -43,7 +44,7 @@ bool popkey_user_is_good(struct view user)
 
 struct ip popkey_neighbour(const struct ip *ip, const struct popkey_rules *rules)
 {
-	return ip_is_v4(ip) ? *ip : ip_masked(ip, rules->ipv6_prefix);
+	return gate_open_neighbour(ip, rules->ipv6_prefix);
 }
 
 /* --- rows --------------------------------------------------------------------------------- */

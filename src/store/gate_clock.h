@@ -3,7 +3,7 @@
  *
  * Lifetimes must hold over a restart, so rows expire at a time of the wall clock's kind. But a wall
  * clock is moved: by its operator, by NTP, by a machine that wakes in 1970. So while a process runs the
- * gate's time advances with the monotonic clock alone, and no jump of the wall clock is seen. With the
+ * gate's time advances with the monotonic clock alone (the one that goes on in sleep, clock_boot_ms), and no jump of the wall clock is seen. With the
  * rows a mark is saved: gate time, monotonic time and the boot's id. A new process goes on from it:
  *
  *	same boot        the mark's time plus what the monotonic clock says has passed: exact

@@ -13,7 +13,6 @@
 #define FILE_NAME "gate.mdb"
 #define FILE_MODE 0600
 #define PATH_MAX_OCTETS 512
-#define EVERYTHING_OCTETS_MAX ((size_t)1 << 30)
 /* Begin with an octet that no kind begins with. The mark says which form the file has: times of the first were
  * seconds. */
 #define MARK_KEY VIEW("\0clock 2")
@@ -200,7 +199,7 @@ static void add_to_batch(void *context, struct view key, struct view facts, uint
 /* Writes what a file of the first form holds as one of today's, wholly or not at all. */
 static enum error bring_up_to_date(struct lmdb_store *s)
 {
-	struct buffer batch = buffer_new(EVERYTHING_OCTETS_MAX);
+	struct buffer batch = buffer_new(GATE_BATCH_OCTETS_MAX);
 	gate_batch_clear(&batch);
 	enum error error = walk(s, add_to_batch, &batch);
 	if (!error)

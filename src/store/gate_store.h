@@ -45,6 +45,8 @@ void gate_store_free(struct gate_store **store);
 
 /* --- batches ------------------------------------------------------------------------------ */
 
+#define GATE_BATCH_OCTETS_MAX ((size_t)1 << 30) /* of one with everything in it */
+
 /* Appends; the buffer's failure says that the batch is too large. */
 void gate_batch_clear(struct buffer *b); /* everything before and in the store goes */
 void gate_batch_write(struct buffer *b, struct view key, struct view facts, uint64_t ends_ms);

@@ -19,8 +19,7 @@ struct opening {
 	struct gate_question questions[QUESTIONS];
 	unsigned waits_for;
 	bool failed;
-	bool found;
-	unsigned first; /* question that found it */
+	unsigned first; /* question that found it; QUESTIONS: none */
 	uint8_t how[HOW_SHOWN]; /* what its row says of the opening */
 	size_t how_length;
 	struct timer *timer;
@@ -55,7 +54,7 @@ static void settle(struct opening *o)
 {
 	struct session *s = o->session;
 	note_absence(s->smtpd, o->failed);
-	if (o->found)
+	if (o->first < QUESTIONS)
 		let_through(s, o);
 	else
 		s->transaction->facts.gate = o->failed ? ROUTE_GATE_AWAY : ROUTE_GATE_CLOSED;
@@ -68,9 +67,8 @@ static void answered(struct gate_question *q, const struct gate_answer *answer)
 	struct opening *o = q->context;
 	const unsigned at = (unsigned)(q - o->questions);
 	o->failed |= answer->failed;
-	if (answer->found && (!o->found || at < o->first)) {
+	if (answer->found && at < o->first) {
 		const struct view how = view_first(answer->facts, sizeof o->how);
-		o->found = true;
 		o->first = at;
 		o->how_length = how.length;
 		must(view_copy(how, o->how, sizeof o->how));
@@ -134,7 +132,7 @@ enum opening_need opening_ask(struct session *s)
 	if (!route_asks_gate(t->generation->snapshot, &t->facts, &recipient, &owners))
 		return OPENING_KNOWN;
 	s->opening = memory_new(1, sizeof *s->opening);
-	*s->opening = (struct opening){.session = s, .owners = owners};
+	*s->opening = (struct opening){.session = s, .owners = owners, .first = QUESTIONS};
 	if (ask_all(s->opening)) {
 		s->opening->timer = timer_new(s->smtpd->program->loop, on_late, s->opening);
 		timer_set(s->opening->timer, PATIENCE_MS);

@@ -12,6 +12,7 @@ const struct authd_limits authd_limits_default = {
 	.gate_ms = 2000,
 	.grant_ms = 10000,
 	.opening_ms = 250,
+	.session_ms = 24u * 60u * 60u * 1000u,
 };
 
 /* --- faces -------------------------------------------------------------------------------- */

@@ -43,6 +43,7 @@ struct authd_limits {
 	uint64_t gate_ms; /* for the gate's answers */
 	uint64_t grant_ms; /* for mailbox's */
 	uint64_t opening_ms; /* for the gate's, when a login is right and opens it */
+	uint64_t session_ms; /* a session that was longer opens nothing at its end */
 };
 extern const struct authd_limits authd_limits_default;
 

@@ -13,13 +13,13 @@
 
 #define FACTS_MAX 64u
 #define SECOND_MS 1000u
-#define SESSION_MAX_S 86400
 
 struct opening {
 	struct ip neighbour;
 	bool tls;
 	uint64_t session;
 	int64_t since_s; /* wall clock: for people */
+	uint64_t began_ms; /* monotonic */
 	uint8_t user[GATE_OPEN_USER_MAX];
 	size_t user_length;
 };
@@ -88,6 +88,7 @@ static struct opening *make(const struct exchange *ex, struct view user)
 	*o = (struct opening){.tls = ex->tls,
 		.session = ex->session,
 		.since_s = clock_wall_s(),
+		.began_ms = loop_now_ms(ex->authd->loop),
 		.user_length = user.length};
 	struct ip client;
 	must(view_copy(
@@ -131,22 +132,29 @@ bool opening_begin(struct exchange *ex, struct view user)
 static bool ends_openly(const struct authd *a, const struct opening *o)
 {
 	return (o->tls || a->snapshot->numbers[SETTING_POPKEYPLAIN]) &&
-	       clock_wall_s() - o->since_s <= SESSION_MAX_S;
+	       loop_now_ms(a->loop) - o->began_ms <= a->limits.session_ms;
 }
 
-static void tell(
-	struct authd *a, const struct opening *o, enum any_gate_code code, uint32_t seconds)
+static void tell_ended(struct authd *a, const struct opening *o, uint32_t seconds)
 {
 	struct buffer key = buffer_new(GATE_OPEN_KEY_MAX);
 	struct buffer facts = buffer_new(FACTS_MAX);
-	const bool opens = code == GATE_OPEN;
-	add_key(&key, o, !opens);
-	if (opens)
-		add_facts(&facts, o);
-	gate_client_tell(&a->gate, code,
+	add_key(&key, o, false);
+	add_facts(&facts, o);
+	gate_client_tell(&a->gate, GATE_OPEN,
 		(const struct frame_value[]){frame_bytes(buffer_view(&key)),
 			frame_bytes(buffer_view(&facts)), frame_number(seconds * SECOND_MS)});
 	buffer_free(&facts);
+	buffer_free(&key);
+}
+
+static void tell_closed(struct authd *a, const struct opening *o)
+{
+	struct buffer key = buffer_new(GATE_OPEN_KEY_MAX);
+	add_key(&key, o, true);
+	gate_client_tell(&a->gate, GATE_CLOSE,
+		(const struct frame_value[]){
+			frame_bytes(buffer_view(&key)), frame_bytes(VIEW_NONE)});
 	buffer_free(&key);
 }
 
@@ -158,7 +166,7 @@ void opening_end(struct authd *a, struct opening **at)
 		return;
 	const uint32_t seconds = a->snapshot->popkey.after_s; /* 0: turned off meanwhile */
 	if (seconds && ends_openly(a, o))
-		tell(a, o, GATE_OPEN, seconds);
-	tell(a, o, GATE_CLOSE, 0);
+		tell_ended(a, o, seconds);
+	tell_closed(a, o);
 	memory_free(o);
 }

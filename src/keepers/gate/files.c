@@ -64,15 +64,14 @@ static enum error write_file(const struct files *f, const struct gate_op *op,
 	return popkey_end(f->directory, address, VIEW_NONE, user, at_ms, &f->rules);
 }
 
-static enum error look_up(struct files *f, const struct gate_op *op, const struct ip *address,
-	struct view user, struct view id, struct gate_row *row)
+static enum error look_up(struct files *f, const struct ip *address, struct view user,
+	struct view id, struct gate_row *row)
 {
 	struct buffer name = buffer_new(POPKEY_NAME_MAX);
 	struct buffer key = buffer_new(GATE_KEY_MAX);
 	if (id.length)
 		popkey_name_add(&name, address, id);
 	files_row_key(&key, address, user, buffer_view(&name));
-	(void)op;
 	const enum error error =
 		gate_table_look_up(f->rows, files_wall_ms(), buffer_view(&key), row);
 	buffer_free(&name);
@@ -105,7 +104,7 @@ static enum error carry_out(struct files *f, const struct gate_op *op, struct ga
 	files_take_events(f);
 	if (error || op->code == GATE_CLOSE)
 		return error ? error : ERROR_MISSING;
-	return f->is_gone ? ERROR_IO : look_up(f, op, &address, user, id, row);
+	return f->is_gone ? ERROR_IO : look_up(f, &address, user, id, row);
 }
 
 static bool ask(struct gate_live *live, const struct gate_op *op, struct gate_ticket ticket,

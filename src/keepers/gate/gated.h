@@ -1,7 +1,7 @@
 /*
  * The gate's shell: the table (store/gate_table.h), the journal that writes its durable rows to the store
  * in batches, and the channels of those who ask. Any number of questions may be on their way; each is
- * answered in the turn in which it is read.
+ * answered once: by the table at once, by a store that several hosts share when that answers.
  *
  * What durability means here: a reply comes before the disk. A durable row, or its removal, is in a
  * batch at most JOURNAL_EVERY_MS later, and safe from a kill when that batch is written, safe from a
@@ -91,8 +91,6 @@ void gated_answer(struct gate_ticket ticket, const struct gate_result *result);
  * operation, and the prefix of the walk, name a kind. */
 void gated_ask(struct gated *g, const struct gate_op *op, struct gate_waiter *waiter);
 void gated_walk(struct gated *g, struct gate_walk *walk);
-/* The live store that takes this kind; null: the table does. */
-struct gate_live *gated_live(struct gated *g, const struct gate_kind *kind);
 
 /* --- local.c: the table --------------------------------------------------------------------- */
 

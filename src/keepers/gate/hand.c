@@ -175,36 +175,12 @@ static void open_by_hand(struct hand *h, struct ip address, struct view user, ui
 
 /* --- the question ------------------------------------------------------------------------- */
 
-static struct view value_of(struct view words, struct view key)
-{
-	for (size_t i = 0; i < 8; i++) {
-		const struct view word = program_word(words, i);
-		if (view_starts(word, key))
-			return view_from(word, key.length);
-	}
-	return VIEW_NONE;
-}
-
 static bool has_word(struct view words, struct view wanted)
 {
 	for (size_t i = 0; i < 8; i++)
 		if (view_equal(program_word(words, i), wanted))
 			return true;
 	return false;
-}
-
-/* Whether a key can be made of it. */
-static bool is_user(struct view user)
-{
-	struct buffer key = buffer_new(GATE_OPEN_KEY_MAX);
-	struct ip address;
-	struct view found;
-	struct view tail;
-	text_add(&key, "open:::1 {}/", text_raw(user));
-	const bool fine = gate_open_split(buffer_view(&key), &address, &found, &tail) &&
-			  view_equal(found, user);
-	buffer_free(&key);
-	return fine;
 }
 
 static void walk(struct hand *h, const struct ip *address, struct view user, uint64_t after)
@@ -228,16 +204,16 @@ static void walk(struct hand *h, const struct ip *address, struct view user, uin
 
 static void begin(struct hand *h, bool opens, struct view words)
 {
-	const struct view text = value_of(words, VIEW("address="));
-	const struct view user = value_of(words, VIEW("user="));
-	const struct view seconds = value_of(words, VIEW("seconds="));
-	const struct view page = value_of(words, VIEW("after="));
+	const struct view text = view_value_of(words, 0, VIEW("address="));
+	const struct view user = view_value_of(words, 0, VIEW("user="));
+	const struct view seconds = view_value_of(words, 0, VIEW("seconds="));
+	const struct view page = view_value_of(words, 0, VIEW("after="));
 	struct ip address = {0};
 	uint64_t after = 0;
 	uint64_t lasts_s = HAND_SECONDS;
 	if (text.length && !ip_parse(text, &address))
 		refuse(h, "that is no address", EXIT_USAGE);
-	else if (!is_user(user))
+	else if (!gate_open_user_is_good(user))
 		refuse(h, "that is no name of a user", EXIT_USAGE);
 	else if (page.length && !view_to_u64(page, UINT64_MAX, &after))
 		refuse(h, "that is no page", EXIT_USAGE);

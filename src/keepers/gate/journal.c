@@ -3,8 +3,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define EVERYTHING_OCTETS_MAX ((size_t)1 << 30)
-
 /* --- collecting --------------------------------------------------------------------------- */
 
 static void collected(struct journal *j)
@@ -35,7 +33,7 @@ void journal_removed(struct gated *g, struct view key)
 void journal_begin(struct gated *g)
 {
 	g->journal.waiting = buffer_new(JOURNAL_OCTETS_MAX);
-	g->journal.writing = buffer_new(EVERYTHING_OCTETS_MAX);
+	g->journal.writing = buffer_new(GATE_BATCH_OCTETS_MAX);
 	g->journal.mark = buffer_new(GATE_CLOCK_MARK_OCTETS);
 }
 
@@ -96,7 +94,7 @@ static void fill_batch(struct gated *g)
 	j->waiting = j->writing;
 	j->waiting.max = JOURNAL_OCTETS_MAX;
 	j->writing = collected_now;
-	j->writing.max = EVERYTHING_OCTETS_MAX;
+	j->writing.max = GATE_BATCH_OCTETS_MAX;
 }
 
 static bool mark_is_due(const struct gated *g)

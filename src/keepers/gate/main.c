@@ -156,7 +156,7 @@ static void go_live(struct program *p, const struct snapshot *s)
 {
 	struct buffer name = buffer_new(GATESTORE_TEXT_MAX);
 	gatestore_add(&name, &s->gatestore);
-	if (s->gatestore.kind == GATESTORE_TCP || s->gatestore.kind == GATESTORE_SOCKET) {
+	if (gatestore_is_redis(&s->gatestore)) {
 		const struct redis_spec spec = {.name = buffer_view(&name),
 			.user = s->gatestore_user,
 			.password = s->gatestore_password,

@@ -3,25 +3,14 @@
 #include "base/text.h"
 #include "mail/date.h"
 
-/* `key=value`, the value of one word among words. */
-static struct view word_of(struct view facts, struct view key)
-{
-	struct view word;
-	while (facts.length) {
-		view_split(facts, ' ', &word, &facts);
-		if (view_starts(word, key))
-			return view_from(word, key.length);
-	}
-	return VIEW_NONE;
-}
-
 bool opening_read(const struct gate_row *row, struct opening *opening_out)
 {
 	struct opening *o = opening_out;
 	if (!gate_open_split(row->key, &o->address, &o->user, &o->tail))
 		return false;
-	o->by = word_of(row->facts, VIEW("by="));
-	if (!view_to_u64(word_of(row->facts, VIEW("since=")), (uint64_t)DATE_MAX, &o->since_s))
+	o->by = view_value_of(row->facts, ' ', VIEW("by="));
+	if (!view_to_u64(view_value_of(row->facts, ' ', VIEW("since=")), (uint64_t)DATE_MAX,
+		    &o->since_s))
 		o->since_s = 0;
 	o->left_ms = row->left_ms;
 	return true;

@@ -83,14 +83,15 @@ void gated_answer(struct gate_ticket ticket, const struct gate_result *result)
 	reply(peer, ticket.stream, result);
 }
 
-struct gate_live *gated_live(struct gated *g, const struct gate_kind *kind)
+/* The live store that takes this kind; null: the table does. */
+static struct gate_live *live_of(struct gated *g, const struct gate_kind *kind)
 {
 	return g->live && g->live->ops->takes(g->live, kind) ? g->live : NULL;
 }
 
 void gated_ask(struct gated *g, const struct gate_op *op, struct gate_waiter *waiter)
 {
-	struct gate_live *live = gated_live(g, gate_kind_of(op->key));
+	struct gate_live *live = live_of(g, gate_kind_of(op->key));
 	struct gate_result r;
 	if (!live)
 		r = local_ask(g, op);
@@ -101,7 +102,7 @@ void gated_ask(struct gated *g, const struct gate_op *op, struct gate_waiter *wa
 
 void gated_walk(struct gated *g, struct gate_walk *walk)
 {
-	struct gate_live *live = gated_live(g, gate_kind_of(walk->prefix));
+	struct gate_live *live = live_of(g, gate_kind_of(walk->prefix));
 	if (live)
 		live->ops->walk(live, walk);
 	else
@@ -114,7 +115,7 @@ static bool ask(struct gate_peer *peer, const struct frame *f, const struct gate
 {
 	struct gated *g = peer->gated;
 	const struct gate_op op = op_of(f, kind->durable);
-	struct gate_live *live = gated_live(g, kind);
+	struct gate_live *live = live_of(g, kind);
 	if (!live) {
 		*result_out = local_ask(g, &op);
 		return true;

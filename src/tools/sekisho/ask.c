@@ -203,3 +203,13 @@ bool ask_is_running(const char *state)
 		close(fd);
 	return fd >= 0;
 }
+
+struct view ask_take_line(struct view *rest, struct view key)
+{
+	struct view line, behind;
+	view_split(*rest, '\n', &line, &behind);
+	if (!view_starts(line, key))
+		return VIEW_NONE;
+	*rest = behind;
+	return view_from(line, key.length);
+}

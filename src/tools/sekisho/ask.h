@@ -39,6 +39,9 @@ must_use int ask_all(const char *state, struct view program, struct view words, 
 /* The same into a buffer; what does not fit fails the buffer. */
 must_use int ask_text(
 	const char *state, struct view program, struct view words, struct buffer *answer);
+/* Takes the line `key` and its value (the key has its '=') off the front of an answer, whose pages begin so; empty where
+ * another line stands there. */
+struct view ask_take_line(struct view *rest, struct view key);
 /* Whether a server listens there. */
 bool ask_is_running(const char *state);
 

@@ -105,26 +105,13 @@ static bool add_certificate(const struct call *call, bool json, struct buffer *a
 	return is_usable;
 }
 
-/* What the gate of the running server says of the store that it shares with others, "up" or "down": nothing where it
- * has none, or may not be asked. */
-static struct view shared_store(struct view status)
-{
-	const struct view key = VIEW("shared_is=");
-	struct view word;
-	while (status.length) {
-		view_split(status, ' ', &word, &status);
-		if (view_starts(word, key))
-			return view_from(word, key.length);
-	}
-	return VIEW_NONE;
-}
-
 static void add_shared_store(const struct call *call, bool json, struct buffer *answer)
 {
 	struct buffer status = buffer_new(1u << 16);
 	if (ask_is_running(call->state) &&
 		ask_text(call->state, VIEW("gate"), VIEW("status"), &status) == EXIT_FINE) {
-		const struct view is = shared_store(buffer_view(&status));
+		/* nothing where it has none, or may not be asked */
+		const struct view is = view_value_of(buffer_view(&status), ' ', VIEW("shared_is="));
 		if (is.length && json) {
 			buffer_truncate(answer, answer->length - 2); /* as the certificate's */
 			text_add(answer, ",\"gatestore\":{\"is\":\"{}\"}}\n", text_view(is));

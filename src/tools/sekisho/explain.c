@@ -1,5 +1,6 @@
 #include "tools/sekisho/explain.h"
 
+#include "base/clock.h"
 #include "tools/sekisho/say.h"
 #include "tools/sekisho/site.h"
 
@@ -73,6 +74,7 @@ int run_explain(const struct call *call)
 						.login = call_value(call, VIEW("--login")),
 						.size = call_value(call, VIEW("--size")),
 						.openings_known = known,
+						.now_s = clock_wall_s(),
 						.openings = buffer_view(&openings)},
 		.json = call_has(call, VIEW("--json"))};
 	const struct site_question question = {.config = call->config,

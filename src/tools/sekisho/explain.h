@@ -28,6 +28,7 @@ struct explain_question {
 	struct view login;
 	struct view size;
 	bool openings_known; /* `openings` is what the gate says */
+	int64_t now_s; /* wall clock: for how long it has been open */
 	struct view openings; /* at the client's address, as `sekisho gate --json` has them */
 };
 
@@ -39,6 +40,7 @@ struct explain_answer {
 	struct route_verdict verdicts[EXPLAIN_STAGES];
 	uint64_t
 		opened_since_s; /* when the gate is open (facts.gate), and it is known; seconds since 1970 */
+	int64_t now_s; /* of the question */
 	unsigned stages; /* verdicts that were asked for; all but the last accept */
 	bool accepted;
 	struct address forward_path; /* in the machine's memory */

@@ -217,7 +217,7 @@ const char *explain_envelope(const struct snapshot *s, const struct explain_ques
 	struct arena *a, struct explain_answer *e)
 {
 	struct asking ask = {s, question, a, e, buffer_new(SMTP_SERVER_OUTPUT_MIN)};
-	*e = (struct explain_answer){.mailboxes = route_set_new(a)};
+	*e = (struct explain_answer){.mailboxes = route_set_new(a), .now_s = question->now_s};
 	const char *problem = problem_of(&ask, &e->facts.client);
 	if (problem)
 		return problem;

@@ -28,13 +28,8 @@ static bool has_popkey(const char *config)
 /* Where the next page begins, as the first line says; 0: nowhere. */
 static uint64_t next_page(struct view page)
 {
-	struct view line;
 	uint64_t next = 0;
-	view_split(page, '\n', &line, &page);
-	return view_starts(line, VIEW("next=")) &&
-			       view_to_u64(view_from(line, 5), UINT64_MAX, &next)
-		       ? next
-		       : 0;
+	return view_to_u64(ask_take_line(&page, VIEW("next=")), UINT64_MAX, &next) ? next : 0;
 }
 
 static bool ask_page(

@@ -1,6 +1,5 @@
 #include "tools/sekisho/explain.h"
 
-#include "base/clock.h"
 #include "base/text.h"
 
 #define EXPANSION_LINES_MAX 100u
@@ -109,7 +108,7 @@ static void add_outcome(struct buffer *b, const struct snapshot *s, const struct
 /* How long it has been open; 0 when that is not known. */
 static uint64_t opened_for_s(const struct explain_answer *e)
 {
-	const uint64_t now_s = (uint64_t)clock_wall_s();
+	const uint64_t now_s = (uint64_t)e->now_s;
 	return e->opened_since_s && e->opened_since_s < now_s ? now_s - e->opened_since_s : 0;
 }
 

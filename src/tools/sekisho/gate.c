@@ -74,12 +74,8 @@ static bool read_words(struct question *q, const struct call *call)
 
 static uint64_t take_number(struct view *text, struct view key)
 {
-	struct view line;
 	uint64_t n = 0;
-	if (!view_starts(*text, key))
-		return 0;
-	view_split(*text, '\n', &line, text);
-	return view_to_u64(view_from(line, key.length), UINT64_MAX, &n) ? n : 0;
+	return view_to_u64(ask_take_line(text, key), UINT64_MAX, &n) ? n : 0;
 }
 
 static void take_page(struct question *q, struct view page)

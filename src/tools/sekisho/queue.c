@@ -115,13 +115,10 @@ static int ask_page(const struct call *call, struct view question, const struct 
 {
 	struct buffer answer = buffer_new(PAGE_OCTETS_MAX);
 	const int code = ask_text(call->state, VIEW("spool"), question, &answer);
-	struct view line;
 	struct view rest = buffer_view(&answer);
 	buffer_clear(next);
-	if (code == EXIT_FINE && view_starts(rest, VIEW("next="))) {
-		view_split(rest, '\n', &line, &rest);
-		buffer_add(next, view_from(line, 5));
-	}
+	if (code == EXIT_FINE)
+		buffer_add(next, ask_take_line(&rest, VIEW("next=")));
 	if (code != EXIT_FINE)
 		say_to(STDERR_FILENO, rest);
 	else if (verb->past)

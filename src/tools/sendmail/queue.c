@@ -14,17 +14,6 @@ struct total {
 	uint64_t octets;
 };
 
-/* Takes the line `KEY=VALUE` off the front; the value is empty when another line stands there. */
-static struct view take_line(struct view *rest, struct view key)
-{
-	struct view line, behind;
-	view_split(*rest, '\n', &line, &behind);
-	if (!view_starts(line, key))
-		return VIEW_NONE;
-	*rest = behind;
-	return view_from(line, key.length);
-}
-
 static void add_number(struct view text, uint64_t *sum)
 {
 	uint64_t n;
@@ -53,9 +42,9 @@ static int ask_page(struct buffer *after, struct total *total)
 	struct view rest = buffer_view(&answer);
 	buffer_clear(after);
 	if (code == EXIT_FINE) {
-		buffer_add(after, take_line(&rest, VIEW("next=")));
-		add_number(take_line(&rest, VIEW("mails=")), &page.mails);
-		add_number(take_line(&rest, VIEW("octets=")), &page.octets);
+		buffer_add(after, ask_take_line(&rest, VIEW("next=")));
+		add_number(ask_take_line(&rest, VIEW("mails=")), &page.mails);
+		add_number(ask_take_line(&rest, VIEW("octets=")), &page.octets);
 		show(rest, total);
 	} else {
 		say_to(STDERR_FILENO, rest);

@@ -192,6 +192,25 @@ static void test_turned_off(void **state)
 	stage_free(s);
 }
 
+static void test_a_session_without_end(void **state)
+{
+	/* Protects: what popd keeps for longer than any session is opens nothing when it lets go. */
+	(void)state;
+	struct authd_limits limits = authd_limits_default;
+	limits.session_ms = 1000;
+	struct stage *s = stage_with(&(struct popkey){10, 300}, &limits);
+	ask(s, 7, &hana);
+	channel_say(s->face.channel, AUTH_LEAVE, 7);
+	turn_for(s, 20);
+	expect_between(open_for(s, "open:192.0.2.1 hana/"), 9000, 10000);
+	ask(s, 8, &taro);
+	turn_for(s, 1100);
+	channel_say(s->face.channel, AUTH_LEAVE, 8);
+	turn_for(s, 20);
+	assert_int_equal(open_for(s, "open:192.0.2.1 taro/"), 0);
+	stage_free(s);
+}
+
 static void test_gate_away(void **state)
 {
 	/* Protects: mail is read also while the gate is away, or hangs: the login waits a moment, and no longer. */
@@ -254,6 +273,7 @@ int main(void)
 		cmocka_unit_test(test_who_does_not),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_turned_off),
+		cmocka_unit_test(test_a_session_without_end),
 		cmocka_unit_test(test_gate_away),
 		cmocka_unit_test(test_speed),
 	};

@@ -81,10 +81,9 @@ static void stage_drained(void *context)
 	((struct stage *)context)->drained++;
 }
 
-static struct stage *stage_new(struct gate_store *store)
+static struct stage *stage_of(struct gate_store *store, struct gate_limits table_limits)
 {
 	static const struct workers_limits limits = {.threads = 1, .queue_max = 2};
-	static const struct gate_limits table_limits = {1000, 1000000};
 	struct stage *s = calloc(1, sizeof *s);
 	struct gate_clock_facts facts = {
 		.wall_ms = clock_wall_ms(), .monotonic_ms = clock_boot_ms(), .boot = {1}};
@@ -96,6 +95,11 @@ static struct stage *stage_new(struct gate_store *store)
 	gated_begin(&s->gated, &table_limits, (struct gate_seed){1, 2}, &facts, store);
 	gated_go(&s->gated, s->loop, workers_new(&limits, "gate-store"));
 	return s;
+}
+
+static struct stage *stage_new(struct gate_store *store)
+{
+	return stage_of(store, (struct gate_limits){1000, 1000000});
 }
 
 static void stage_free(struct stage *s)
@@ -545,6 +549,54 @@ static void test_commands(void **state)
 	stage_free(s);
 }
 
+/* Protects: more than a page is shown, and closed, a page at a time, each row once. */
+static void test_pages(void **state)
+{
+	(void)state;
+	struct stage *s = stage_of(gate_store_memory(), (struct gate_limits){10000, 10000000});
+	struct buffer out = buffer_new(9u << 20);
+	struct buffer words = buffer_new(256);
+	struct client c;
+	char key[64];
+	join(s, &c, PROGRAM_AUTH, 0);
+	for (unsigned i = 0; i < 2500; i++) {
+		snprintf(key, sizeof key, "open:192.0.2.1 user%u/x", i);
+		ask(s, &c, &(struct question){GATE_OPEN, key, "by=pop3 since=1", "", 60000, 0});
+	}
+	static const char *const verbs[] = {"list", "close"};
+	for (unsigned verb = 0; verb < COUNT(verbs); verb++) {
+		uint64_t next = 0, rows = 0, pages = 0;
+		do {
+			buffer_clear(&words);
+			text_add(&words, "gate{}{}{}address=192.0.2.1", text_raw(VIEW("\0")),
+				text_string(verbs[verb]), text_raw(VIEW("\0")));
+			if (next)
+				text_add(&words, "{}after={}", text_raw(VIEW("\0")),
+					text_number(next));
+			assert_int_equal(command(s, buffer_view(&words), &out), 0);
+			struct view line, rest = buffer_view(&out);
+			view_split(rest, '\n', &line, &rest);
+			assert_true(view_starts(line, VIEW("next=")) &&
+				    view_to_u64(view_from(line, 5), UINT64_MAX, &next));
+			uint64_t changed = 0;
+			if (verb == 1)
+				assert_true(view_to_u64(view_value_of(rest, '\n', VIEW("changed=")),
+					10000, &changed));
+			while (verb == 0 && rest.length && view_split(rest, '\n', &line, &rest))
+				changed += view_starts(line, VIEW("192.0.2.1"));
+			rows += changed;
+			pages++;
+		} while (next);
+		assert_int_equal(rows, 2500);
+		assert_true(pages >= 3);
+	}
+	assert_int_equal(gate_table_counts(s->gated.table).rows, 0);
+	buffer_free(&words);
+	buffer_free(&out);
+	channel_free(&c.channel);
+	stage_free(s);
+}
+
 /* Protects: who is open is listed, opened and closed by hand: all, of an address, of a user; nobody else. */
 static void test_by_hand(void **state)
 {
@@ -613,6 +665,7 @@ int main(void)
 		cmocka_unit_test(test_durable),
 		cmocka_unit_test(test_store_fails),
 		cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_by_hand),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
