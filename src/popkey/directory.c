@@ -41,12 +41,16 @@ enum error popkey_touch(int directory, const struct ip *ip, struct view id, uint
 		       : error_of_errno(errno);
 }
 
+static enum error take_out(int directory, const char *name)
+{
+	return unlinkat(directory, name, 0) == 0 || errno == ENOENT ? ERROR_NONE
+								    : error_of_errno(errno);
+}
+
 enum error popkey_close(
 	int directory, const struct ip *ip, struct view id, const struct popkey_rules *rules)
 {
-	return unlinkat(directory, entry_name(ip, id, rules).text, 0) == 0 || errno == ENOENT
-		       ? ERROR_NONE
-		       : error_of_errno(errno);
+	return take_out(directory, entry_name(ip, id, rules).text);
 }
 
 /* --- a plain file that takes in another ------------------------------------------------------ */
@@ -227,17 +231,19 @@ enum error popkey_close_user(int directory, const struct ip *ip, struct view use
 	struct popkey_walk walk;
 	struct popkey_file file;
 	struct popkey_row row;
-	enum error error = popkey_walk_begin(&walk, directory, ip, rules);
-	while (!error && popkey_walk_next(&walk, &file)) {
+	enum error first = popkey_walk_begin(&walk, directory, ip, rules);
+	while (popkey_walk_next(&walk, &file)) {
 		struct popkey_rows rows = popkey_rows_of(&file, rules);
+		enum error error = ERROR_NONE;
 		if (user.length && !file.name.id.length)
 			error = leave_out(directory, walk.name, user, now_ms, rules);
 		else if (!user.length ||
 			 (popkey_rows_next(&rows, &row) && view_equal(row.user, user)))
-			unlinkat(directory, walk.name, 0);
+			error = take_out(directory, walk.name);
+		first = first ? first : error; /* the others can go all the same */
 	}
 	popkey_walk_end(&walk);
-	return error;
+	return first;
 }
 
 /* --- cleaning -------------------------------------------------------------------------------- */
@@ -262,8 +268,7 @@ static enum error remove_closed(int directory, const struct popkey_walk *walk,
 	static const struct view nobody = VIEW("/");
 	if (!file->name.id.length)
 		return leave_out(directory, walk->name, nobody, now_ms, rules);
-	unlinkat(directory, walk->name, 0);
-	return ERROR_NONE;
+	return take_out(directory, walk->name);
 }
 
 enum error popkey_expire(

@@ -63,12 +63,15 @@ struct popkey_walk {
 	void *stream;
 	const struct popkey_rules *rules;
 	bool is_one;
+	bool has_looked_again;
 	struct ip neighbour;
 	uint64_t
 		half_made_before_ms; /* what a crash left unfinished is removed when it is older; 0: never */
 	char name[256]; /* of the present file */
 	struct buffer content;
 };
+/* A session of that address (null: of all) that ends meanwhile changes its name, and may be met under neither: so its plain
+ * file comes once more, behind all others. */
 must_use enum error popkey_walk_begin(struct popkey_walk *w, int directory, const struct ip *ip,
 	const struct popkey_rules *rules);
 must_use bool popkey_walk_next(struct popkey_walk *w, struct popkey_file *file_out);
@@ -87,7 +90,7 @@ must_use enum error popkey_look_up(int directory, const struct ip *ip, struct vi
 
 /* Removes the files that are closed and what a crash left half made. Nothing depends on it. *next_ms_out (may be
  * null): the last open millisecond of the file that closes next; UINT64_MAX when none is open. */
-must_use enum error popkey_expire(
+enum error popkey_expire(
 	int directory, uint64_t now_ms, const struct popkey_rules *rules, uint64_t *next_ms_out);
 
 #endif

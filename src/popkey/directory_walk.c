@@ -60,7 +60,12 @@ bool popkey_walk_next(struct popkey_walk *w, struct popkey_file *file)
 						      &w->content, file) == ERROR_NONE)
 			return true;
 	}
-	return false;
+	if (!w->stream || !w->is_one || w->has_looked_again)
+		return false;
+	w->has_looked_again = true;
+	const struct entry_name plain = entry_name(&w->neighbour, VIEW_NONE, w->rules);
+	must(view_to_text(view_text(plain.text), w->name, sizeof w->name));
+	return popkey_read(w->directory, view_text(w->name), &w->content, file) == ERROR_NONE;
 }
 
 void popkey_walk_end(struct popkey_walk *w)
@@ -116,21 +121,15 @@ static void consider_file(
 		consider(answer, &row, q->user, q->now_ms);
 }
 
-/* A session that ends meanwhile changes its name, and may be met under neither: so the plain file is looked at
- * once more, when the sessions have been. */
 enum error popkey_look_up(int directory, const struct ip *ip, struct view user, uint64_t now_ms,
 	const struct popkey_rules *rules, struct popkey_answer *answer)
 {
 	const struct question q = {.user = user, .now_ms = now_ms, .rules = rules};
-	const struct entry_name plain = entry_name(ip, VIEW_NONE, rules);
 	struct popkey_walk walk;
 	struct popkey_file file;
 	*answer = (struct popkey_answer){.is_open = false};
 	const enum error error = popkey_walk_begin(&walk, directory, ip, rules);
 	while (!error && popkey_walk_next(&walk, &file))
-		consider_file(answer, &file, &q);
-	if (!error &&
-		popkey_read(directory, view_text(plain.text), &walk.content, &file) == ERROR_NONE)
 		consider_file(answer, &file, &q);
 	popkey_walk_end(&walk);
 	return error;

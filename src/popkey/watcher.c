@@ -167,8 +167,7 @@ void watcher_client(struct watcher *w, struct view octets)
 static void greeting(struct watcher *w, struct view line)
 {
 	const struct view good = w->protocol == WATCHER_POP3 ? VIEW("+OK") : VIEW("* OK");
-	const int behind = view_at(line, good.length);
-	if (view_starts_nocase(line, good) && (behind == -1 || behind == ' '))
+	if (watcher_is_word(line, good))
 		w->state = WATCHER_WATCHING;
 	else
 		watcher_blind(w); /* PREAUTH, too: nobody has logged in here */

@@ -14,6 +14,8 @@ void watcher_imap_reply(struct watcher *w, struct view line);
 must_use bool watcher_literal(struct view line, uint64_t *size_out, bool *is_non_sync_out);
 
 void watcher_blind(struct watcher *w);
+/* The line is that word, or begins with it and a space. */
+bool watcher_is_word(struct view line, struct view word);
 /* A reply is owed from now on; blind when too many are. */
 void watcher_owe(struct watcher *w, enum watcher_command command, struct view tag);
 void watcher_paid(struct watcher *w, uint32_t at);

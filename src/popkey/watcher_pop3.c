@@ -62,7 +62,7 @@ static void succeeded(struct watcher *w, enum watcher_command command)
 	}
 }
 
-static bool is_word(struct view line, struct view word)
+bool watcher_is_word(struct view line, struct view word)
 {
 	const int behind = view_at(line, word.length);
 	return view_starts_nocase(line, word) && (behind == -1 || behind == ' ');
@@ -79,12 +79,12 @@ void watcher_pop3_reply(struct watcher *w, struct view line)
 		return;
 	}
 	const enum watcher_command command = w->owed[0].command;
-	if (is_word(line, VIEW("+"))) {
+	if (watcher_is_word(line, VIEW("+"))) {
 		watcher_challenge(w);
 		return;
 	}
-	const bool is_ok = is_word(line, VIEW("+OK"));
-	if (!is_ok && !is_word(line, VIEW("-ERR"))) {
+	const bool is_ok = watcher_is_word(line, VIEW("+OK"));
+	if (!is_ok && !watcher_is_word(line, VIEW("-ERR"))) {
 		watcher_blind(w);
 		return;
 	}

@@ -558,5 +558,6 @@ def test_export_in_time():
             equal(process.wait(10), 0)
         equal((os.path.exists(g.dir + '/pid'), read()), (False, ''), 'nobody keeps it true any more')
         run(export, '--directory', g.gate, '--once', '--map', path, '--rebuild', 'false', code=71)
+        run(export, '--directory', g.gate, '--once', '--map', path, '--policy', 'inet:127.0.0.1:10099', code=64)
         run(export, '--directory', g.gate, '--once', '--map', path, '--format', 'sendmail')
         equal(read(), 'Connect:192.0.2.2\tRELAY\n')

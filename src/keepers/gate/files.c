@@ -40,7 +40,7 @@ static void on_tick(void *context)
 	gate_table_expire(f->names, files_wall_ms(), TICK_ROWS);
 	if (now_ms - f->cleaned_ms >= CLEAN_MS) {
 		f->cleaned_ms = now_ms;
-		(void)!popkey_expire(f->directory, files_wall_ms(), &f->rules, NULL);
+		popkey_expire(f->directory, files_wall_ms(), &f->rules, NULL);
 	}
 	timer_set(f->tick, TICK_MS);
 }

@@ -61,7 +61,7 @@ bool option_seconds(const char *value, uint64_t *ms)
 {
 	uint64_t seconds;
 	if (!view_to_u64(view_text(value), COMMON_SECONDS_MAX, &seconds)) {
-		say_trouble("{} is no number of seconds (0 to {})", text_string(value),
+		tell("{} is no number of seconds (0 to {})", text_string(value),
 			text_number(COMMON_SECONDS_MAX));
 		return false;
 	}
@@ -91,7 +91,7 @@ static bool take_ipv6(void *options, const char *value)
 	((struct common *)options)->rules.ipv6_prefix = is_wide ? 64 : 128;
 	if (is_wide || view_equal(view_text(value), VIEW("128")))
 		return true;
-	say_trouble("--ipv6 takes 64 or 128, and not {}", text_string(value));
+	tell("--ipv6 takes 64 or 128, and not {}", text_string(value));
 	return false;
 }
 
@@ -132,11 +132,11 @@ static int options_read(
 		if (!row)
 			row = find(name, everywhere, sizeof everywhere / sizeof *everywhere);
 		if (!row || (has_value && !row->takes_value)) {
-			say_trouble("{} is no option; --help lists them", text_view(word));
+			tell("{} is no option; --help lists them", text_view(word));
 			return -1;
 		}
 		if (row->takes_value && !has_value && ++at == argc) {
-			say_trouble("{} needs a value", text_view(name));
+			tell("{} needs a value", text_view(name));
 			return -1;
 		}
 		if (!row->take(options, has_value ? (const char *)behind.at : argv[at]))
@@ -154,7 +154,7 @@ bool command_read(
 	if (options->wants_help)
 		say_octets(view_text(c->help));
 	else if (at >= argc && c->runs)
-		say_trouble("which program? See --help");
+		tell("which program? See --help");
 	else if (at >= 0)
 		return true;
 	*at_out = options->wants_help ? COMMON_FINE : COMMON_USAGE;

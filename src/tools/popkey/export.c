@@ -111,7 +111,6 @@ static bool take_domains(void *options, const char *value)
 {
 	struct export *e = options;
 	e->domains = value;
-	e->is_bound = true;
 	return true;
 }
 
@@ -119,7 +118,6 @@ static bool take_senders(void *options, const char *value)
 {
 	struct export *e = options;
 	e->senders = value;
-	e->is_bound = true;
 	return true;
 }
 
@@ -150,6 +148,8 @@ static const char *contradiction(const struct export *e)
 	const bool is_cut = e->common.rules.ipv6_prefix < 128;
 	if (!e->map && (e->is_once || e->rebuild))
 		return "--once and --rebuild go with --map";
+	if (e->is_once && (e->listener_count || e->pid_file))
+		return "--once ends at once: nobody could ask, or find it by its pid";
 	if (!e->map && !e->listener_count)
 		return "--map, --policy or --socketmap: what is to be done?";
 	if (e->map && is_cut && (e->format == ACCESS_POSTFIX || e->format == ACCESS_SENDMAIL))
@@ -207,8 +207,7 @@ int main(int argc, char **argv)
 {
 	static struct export e = {.common = {.path = COMMON_DIRECTORY, .rules = POPKEY_RULES},
 		.directory = -1,
-		.inotify = -1,
-		.domains = ""};
+		.inotify = -1};
 	int at;
 	if (!command_read(&command, argc, argv, &e.common, &at))
 		return at;

@@ -26,7 +26,6 @@ struct export
 	const char *rebuild; /* a command for sh(1); null: none */
 	const char *pid_file;
 	bool is_once;
-	bool is_bound; /* who has opened it may write as himself alone */
 	bool takes_unknown; /* openings without a name let anybody through, though it is bound */
 	const char *domains;
 	const char *senders; /* a file */

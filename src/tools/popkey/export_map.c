@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "base/files.h"
 #include "tools/popkey/export.h"
 #include "tools/sekisho/say.h"
@@ -21,11 +22,11 @@
 #define REBUILD_MAX_MS 30000u
 #define TICK_MS 20u /* files are dated by a clock that is behind by less */
 
-static void trouble(struct export *e, const char *sentence, const char *about)
+static void trouble(struct export *e, const char *sentence, const char *about, const char *why)
 {
 	if (!e->has_failed)
-		say_trouble("{}: {}: {}", text_string(about), text_string(sentence),
-			text_string(strerrordesc_np(errno)));
+		say_trouble(
+			"{}: {}: {}", text_string(about), text_string(sentence), text_string(why));
 	e->has_failed = true;
 }
 
@@ -69,7 +70,7 @@ static void watch_directory(struct export *e)
 	if (e->inotify < 0 || inotify_add_watch(e->inotify, e->common.path,
 				      IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
 					      IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVE_SELF) < 0) {
-		trouble(e, "changes cannot be watched", e->common.path);
+		trouble(e, "changes cannot be watched", e->common.path, strerrordesc_np(errno));
 		return;
 	}
 	e->inotify_watch = watch_new(e->loop, e->inotify, inotify_ready, e);
@@ -130,7 +131,7 @@ static void rebuild(struct export *e)
 		_exit(COMMON_NO_PROGRAM);
 	}
 	if (child < 0) {
-		trouble(e, "cannot be started", e->rebuild);
+		trouble(e, "cannot be started", e->rebuild, strerrordesc_np(errno));
 		not_rebuilt(e);
 		return;
 	}
@@ -213,11 +214,13 @@ static bool write_map(struct export *e, const struct access_rows *rows)
 	access_write(&anew, rows, e->format, e->common.rules.ipv6_prefix, view_text(e->value));
 	bool ok = is_written(e, buffer_view(&anew));
 	if (!ok) {
-		ok = file_replace(AT_FDCWD, e->map, buffer_view(&anew), MAP_MODE) == ERROR_NONE;
+		const enum error error =
+			file_replace(AT_FDCWD, e->map, buffer_view(&anew), MAP_MODE);
+		ok = error == ERROR_NONE;
 		if (ok) {
 			written(e, &anew);
 		} else {
-			trouble(e, "cannot be written", e->map);
+			trouble(e, "cannot be written", e->map, error_name(error));
 			empty_map(e);
 		}
 	}
@@ -243,6 +246,7 @@ bool map_refresh(struct export *e)
 	struct access_rows rows = {.list = NULL};
 	uint64_t next_ms = UINT64_MAX;
 	bool ok = true;
+	enum error error = ERROR_NONE;
 	if (e->directory >= 0 && has_moved(e)) {
 		close(e->directory);
 		e->directory = -1;
@@ -252,9 +256,10 @@ bool map_refresh(struct export *e)
 	if (e->directory >= 0 && !is_watched(e))
 		watch_directory(e);
 	if (e->directory < 0)
-		trouble(e, "cannot be opened: nobody is let through", e->common.path);
-	else if (collect(e, common_now_ms(), &rows, &next_ms) != ERROR_NONE)
-		trouble(e, "cannot be read whole", e->common.path);
+		trouble(e, "cannot be opened: nobody is let through", e->common.path,
+			strerrordesc_np(errno));
+	else if ((error = collect(e, common_now_ms(), &rows, &next_ms)) != ERROR_NONE)
+		trouble(e, "cannot be read whole", e->common.path, error_name(error));
 	else if (is_watched(e))
 		e->has_failed = false;
 	if (e->map)
@@ -269,8 +274,11 @@ void map_close(struct export *e)
 {
 	const struct access_rows nobody = {.list = NULL};
 	map_finish(e);
-	while (e->rebuild &&
-		common_now_ms() <= (e->rebuilt_ms / SECOND_MS + 1) * SECOND_MS + TICK_MS)
+	/* two seconds at most, whatever becomes of the clock */
+	for (unsigned i = 0;
+		e->rebuild && i < 2 * SECOND_MS / TICK_MS &&
+		common_now_ms() <= (e->rebuilt_ms / SECOND_MS + 1) * SECOND_MS + TICK_MS;
+		i++)
 		usleep(TICK_MS * 1000);
 	if (e->map && !write_map(e, &nobody))
 		say_trouble("{}: it stays as it is", text_string(e->map));
@@ -282,13 +290,14 @@ void map_close(struct export *e)
 
 bool map_finish(struct export *e)
 {
+	const uint64_t began_ms = clock_monotonic_ms();
 	int status;
 	while (e->rebuilding) {
 		if (waitpid(e->rebuilding, &status, WNOHANG) == e->rebuilding)
 			rebuilt(e, status);
 		else
 			usleep(TICK_MS * 1000);
-		if (common_now_ms() > e->rebuild_began_ms + REBUILD_MAX_MS)
+		if (clock_monotonic_ms() > began_ms + REBUILD_MAX_MS)
 			give_up(e);
 	}
 	return !e->has_rebuild_failed;
@@ -305,9 +314,8 @@ static void woken(void *context)
 static void clean(void *context)
 {
 	struct export *e = context;
-	if (e->directory >= 0 &&
-		popkey_expire(e->directory, common_now_ms(), &e->common.rules, NULL))
-		errno = 0; /* whoever only reads cannot clean, and need not */
+	if (e->directory >= 0)
+		popkey_expire(e->directory, common_now_ms(), &e->common.rules, NULL);
 	map_refresh(e);
 }
 

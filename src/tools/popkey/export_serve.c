@@ -57,7 +57,7 @@ static bool is_open_for(struct export *e, const struct ip *ip, struct view user,
 }
 
 /* Some row at the address is of a user whose own address that is. */
-static bool is_own_met(struct export *e, const struct ip *ip, struct view sender, bool *failed)
+static bool is_own_open(struct export *e, const struct ip *ip, struct view sender, bool *failed)
 {
 	struct popkey_walk walk;
 	struct popkey_file file;
@@ -79,12 +79,6 @@ static bool is_own_met(struct export *e, const struct ip *ip, struct view sender
 	return is_own;
 }
 
-/* A session that ends meanwhile changes its name, and may be met under neither: looked at again, it has the new one. */
-static bool is_own_open(struct export *e, const struct ip *ip, struct view sender, bool *failed)
-{
-	return is_own_met(e, ip, sender, failed) || (!*failed && is_own_met(e, ip, sender, failed));
-}
-
 static enum verdict judge(struct export *e, struct view address, const struct view *sender)
 {
 	struct ip ip;
@@ -93,8 +87,9 @@ static enum verdict judge(struct export *e, struct view address, const struct vi
 		return VERDICT_CLOSED;
 	if (e->directory < 0)
 		return VERDICT_UNKNOWN;
-	const bool is_open = sender && e->is_bound ? is_own_open(e, &ip, *sender, &failed)
-						   : is_open_for(e, &ip, VIEW_NONE, &failed);
+	const bool is_open = sender && (e->domains || e->senders)
+				     ? is_own_open(e, &ip, *sender, &failed)
+				     : is_open_for(e, &ip, VIEW_NONE, &failed);
 	if (failed)
 		return VERDICT_UNKNOWN;
 	return is_open ? VERDICT_OPEN : VERDICT_CLOSED;

@@ -131,8 +131,7 @@ static void renew_all(void *context)
 		if (renew(l, &l->openings[i], now_ms))
 			l->openings[kept++] = l->openings[i];
 	l->opening_count = kept;
-	if (popkey_expire(l->directory, now_ms, &l->common.rules, NULL) != ERROR_NONE)
-		errno = 0; /* nothing depends on it */
+	popkey_expire(l->directory, now_ms, &l->common.rules, NULL);
 	const uint64_t session_ms = l->common.rules.session_ms;
 	timer_set(l->renewal, session_ms ? session_ms / 4 + 1 : CLEAN_MS);
 }

@@ -27,13 +27,6 @@ static bool take_relayclient(void *options, const char *value)
 
 static const struct option own[] = {{"--relayclient", take_relayclient, true}};
 
-/* As the paper's gate does. Who may only look leaves it to others. */
-static void clean(int directory, uint64_t now_ms, const struct popkey_rules *rules)
-{
-	if (popkey_expire(directory, now_ms, rules, NULL) != ERROR_NONE)
-		return;
-}
-
 /* POPKEY_USER is said by us alone. */
 static void judge(const struct smtp *o)
 {
@@ -49,7 +42,7 @@ static void judge(const struct smtp *o)
 	const uint64_t now_ms = common_now_ms();
 	const enum error error =
 		popkey_look_up(directory, &ip, VIEW_NONE, now_ms, &o->common.rules, &answer);
-	clean(directory, now_ms, &o->common.rules);
+	popkey_expire(directory, now_ms, &o->common.rules, NULL);
 	close(directory);
 	if (error)
 		tell("the gate cannot be asked: {}", text_string(error_name(error)));

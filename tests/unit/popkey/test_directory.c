@@ -346,6 +346,29 @@ static void at_the_same_time(void **state)
 	assert_int_equal(count(p), 1);
 }
 
+/* Protects: a session that ends while its address is looked through is met, under its new name. */
+static void ends_under_way(void **state)
+{
+	const struct place *p = *state;
+	struct popkey_walk walk;
+	struct popkey_file file;
+	touch(p, "192.0.2.1+77", T);
+	assert_int_equal(popkey_walk_begin(&walk, p->fd, &home, &rules), ERROR_NONE);
+	assert_true(popkey_walk_next(&walk, &file));
+	assert_view(file.name.id, "77");
+	assert_int_equal(renameat(p->fd, "192.0.2.1+77", p->fd, "192.0.2.1"), 0);
+	assert_true(popkey_walk_next(&walk, &file));
+	assert_int_equal(file.name.id.length, 0);
+	assert_string_equal(walk.name, "192.0.2.1");
+	assert_false(popkey_walk_next(&walk, &file));
+	popkey_walk_end(&walk);
+	/* of all addresses each file comes once */
+	assert_int_equal(popkey_walk_begin(&walk, p->fd, NULL, &rules), ERROR_NONE);
+	assert_true(popkey_walk_next(&walk, &file));
+	assert_false(popkey_walk_next(&walk, &file));
+	popkey_walk_end(&walk);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_make, place_end)
 
 /* In a directory like /tmp another's file cannot be replaced: the way is closed in time all the same. */
@@ -369,6 +392,7 @@ static void in_the_way(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(ends_under_way),
 		TEST(one_session),
 		TEST(crashed_session),
 		TEST(long_session),

@@ -19,6 +19,13 @@ static void rows(void **state)
 				  "Connect:IPv6:2001:db8:0:a0b:c:0:0:f012\tOK\n"},
 		{ACCESS_HOSTS, "192.0.2.9\n192.0.2.10\n2001:db8:0:a0b:c::f012/64\n"},
 	};
+	static const struct {
+		enum access_format format;
+		const char *text;
+	} single[] = {
+		{ACCESS_CIDR, "192.0.2.9\tOK\n192.0.2.10\tOK\n2001:db8:0:a0b:c::f012\tOK\n"},
+		{ACCESS_HOSTS, "192.0.2.9\n192.0.2.10\n2001:db8:0:a0b:c::f012\n"},
+	};
 	struct access_rows r = {.list = NULL};
 	for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
 		struct ip ip;
@@ -30,6 +37,12 @@ static void rows(void **state)
 		struct buffer b = buffer_new(4096);
 		access_write(&b, &r, cases[i].format, 64, VIEW("OK"));
 		assert_view(buffer_view(&b), cases[i].text);
+		buffer_free(&b);
+	}
+	for (size_t i = 0; i < sizeof single / sizeof *single; i++) {
+		struct buffer b = buffer_new(4096);
+		access_write(&b, &r, single[i].format, 128, VIEW("OK"));
+		assert_view(buffer_view(&b), single[i].text);
 		buffer_free(&b);
 	}
 	access_free(&r);
