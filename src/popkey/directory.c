@@ -271,18 +271,35 @@ static enum error remove_closed(int directory, const struct popkey_walk *walk,
 	return take_out(directory, walk->name);
 }
 
+enum error popkey_sweep_begin(
+	struct popkey_walk *w, int directory, uint64_t now_ms, const struct popkey_rules *rules)
+{
+	const enum error error = popkey_walk_begin(w, directory, NULL, rules);
+	w->half_made_before_ms = now_ms > HALF_MADE_MS ? now_ms - HALF_MADE_MS : 0;
+	return error;
+}
+
+bool popkey_sweep_next(
+	struct popkey_walk *w, uint64_t now_ms, uint64_t *last_ms_out, enum error *error_out)
+{
+	struct popkey_file file;
+	if (!popkey_walk_next(w, &file))
+		return false;
+	*last_ms_out = last_ms(&file, now_ms, w->rules);
+	*error_out =
+		*last_ms_out ? ERROR_NONE : remove_closed(w->directory, w, &file, now_ms, w->rules);
+	return true;
+}
+
 enum error popkey_expire(
 	int directory, uint64_t now_ms, const struct popkey_rules *rules, uint64_t *next_ms_out)
 {
 	struct popkey_walk walk;
-	struct popkey_file file;
+	uint64_t last = 0;
 	uint64_t next_ms = UINT64_MAX;
-	enum error first = popkey_walk_begin(&walk, directory, NULL, rules);
-	walk.half_made_before_ms = now_ms > HALF_MADE_MS ? now_ms - HALF_MADE_MS : 0;
-	while (popkey_walk_next(&walk, &file)) {
-		const uint64_t last = last_ms(&file, now_ms, rules);
-		const enum error error =
-			last ? ERROR_NONE : remove_closed(directory, &walk, &file, now_ms, rules);
+	enum error error = ERROR_NONE;
+	enum error first = popkey_sweep_begin(&walk, directory, now_ms, rules);
+	while (popkey_sweep_next(&walk, now_ms, &last, &error)) {
 		first = first ? first : error; /* the others can go all the same */
 		if (last && last < next_ms)
 			next_ms = last;

@@ -58,9 +58,15 @@ must_use enum error popkey_read(
  *	popkey_walk_end(&walk);
  *
  * What is added or removed meanwhile may be seen or not; no file that stays is missed. */
+struct popkey_known {
+	struct popkey_known *next;
+	char name[];
+};
 struct popkey_walk {
 	int directory;
 	void *stream;
+	const struct popkey_known
+		*known; /* those that are still to come, where they need not be looked for */
 	const struct popkey_rules *rules;
 	bool is_one;
 	bool has_looked_again;
@@ -74,6 +80,9 @@ struct popkey_walk {
  * file comes once more, behind all others. */
 must_use enum error popkey_walk_begin(struct popkey_walk *w, int directory, const struct ip *ip,
 	const struct popkey_rules *rules);
+/* The files of one neighbour when their names are known (popkey/names.h); the list may be empty, and outlives the walk. */
+void popkey_walk_known(struct popkey_walk *w, int directory, const struct ip *ip,
+	const struct popkey_known *known, const struct popkey_rules *rules);
 must_use bool popkey_walk_next(struct popkey_walk *w, struct popkey_file *file_out);
 void popkey_walk_end(struct popkey_walk *w);
 
@@ -92,5 +101,11 @@ must_use enum error popkey_look_up(int directory, const struct ip *ip, struct vi
  * null): the last open millisecond of the file that closes next; UINT64_MAX when none is open. */
 enum error popkey_expire(
 	int directory, uint64_t now_ms, const struct popkey_rules *rules, uint64_t *next_ms_out);
+/* The same a file at a time, for who has other things to do between: popkey_sweep_next until it is false, then
+ * popkey_walk_end. *last_ms_out: when that file closes; 0: it has closed, and has been removed, or *error_out says why not. */
+must_use enum error popkey_sweep_begin(
+	struct popkey_walk *w, int directory, uint64_t now_ms, const struct popkey_rules *rules);
+must_use bool popkey_sweep_next(
+	struct popkey_walk *w, uint64_t now_ms, uint64_t *last_ms_out, enum error *error_out);
 
 #endif

@@ -7,25 +7,39 @@
 
 /* --- all files ---------------------------------------------------------------------------- */
 
+static struct popkey_walk walk_new(
+	int directory, const struct ip *ip, const struct popkey_rules *rules)
+{
+	return (struct popkey_walk){.directory = directory,
+		.rules = rules,
+		.is_one = ip != NULL,
+		.neighbour = ip ? popkey_neighbour(ip, rules) : (struct ip){{0}},
+		.content = buffer_new(POPKEY_CONTENT_MAX)};
+}
+
 enum error popkey_walk_begin(
 	struct popkey_walk *w, int directory, const struct ip *ip, const struct popkey_rules *rules)
 {
-	*w = (struct popkey_walk){.directory = directory,
-		.rules = rules,
-		.is_one = ip != NULL,
-		.content = buffer_new(POPKEY_CONTENT_MAX)};
-	if (ip)
-		w->neighbour = popkey_neighbour(ip, rules);
+	*w = walk_new(directory, ip, rules);
+	w->has_looked_again = true; /* where nothing can be looked at */
 	/* a place of its own in the directory: others walk through it, too */
 	const int own = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (own < 0)
 		return error_of_errno(errno);
 	w->stream = fdopendir(own);
+	w->has_looked_again = !w->stream;
 	if (w->stream)
 		return ERROR_NONE;
 	const enum error error = error_of_errno(errno);
 	close(own);
 	return error;
+}
+
+void popkey_walk_known(struct popkey_walk *w, int directory, const struct ip *ip,
+	const struct popkey_known *known, const struct popkey_rules *rules)
+{
+	*w = walk_new(directory, ip, rules);
+	w->known = known;
 }
 
 static bool is_wanted(const struct popkey_walk *w, const struct ip *ip)
@@ -45,27 +59,41 @@ static void sweep(const struct popkey_walk *w)
 		unlinkat(w->directory, w->name, 0);
 }
 
+/* The next name, of whatever file; null: that was all. */
+static const char *next_name(struct popkey_walk *w)
+{
+	const struct popkey_known *known = w->known;
+	if (known) {
+		w->known = known->next;
+		return known->name;
+	}
+	const struct dirent *at = w->stream ? readdir(w->stream) : NULL;
+	return at ? at->d_name : NULL;
+}
+
+static bool read_at(struct popkey_walk *w, struct popkey_file *file)
+{
+	return popkey_read(w->directory, view_text(w->name), &w->content, file) == ERROR_NONE;
+}
+
 bool popkey_walk_next(struct popkey_walk *w, struct popkey_file *file)
 {
-	const struct dirent *at;
-	while (w->stream && (at = readdir(w->stream)) != NULL) {
-		if (!view_to_text(view_text(at->d_name), w->name, sizeof w->name))
-			continue;
+	const char *at;
+	while ((at = next_name(w)) != NULL) {
 		struct popkey_name name;
-		if (!popkey_name_read(view_text(w->name), &name)) {
-			sweep(w);
+		if (!view_to_text(view_text(at), w->name, sizeof w->name))
 			continue;
-		}
-		if (is_wanted(w, &name.ip) && popkey_read(w->directory, view_text(w->name),
-						      &w->content, file) == ERROR_NONE)
+		if (!popkey_name_read(view_text(w->name), &name))
+			sweep(w);
+		else if (is_wanted(w, &name.ip) && read_at(w, file))
 			return true;
 	}
-	if (!w->stream || !w->is_one || w->has_looked_again)
+	if (!w->is_one || w->has_looked_again)
 		return false;
 	w->has_looked_again = true;
 	const struct entry_name plain = entry_name(&w->neighbour, VIEW_NONE, w->rules);
 	must(view_to_text(view_text(plain.text), w->name, sizeof w->name));
-	return popkey_read(w->directory, view_text(w->name), &w->content, file) == ERROR_NONE;
+	return read_at(w, file);
 }
 
 void popkey_walk_end(struct popkey_walk *w)

@@ -1,10 +1,13 @@
 #!/bin/bash
-# What ./bench gate runs: look-ups of the gate by store. The Redis is unpacked privately, on a port of its own.
+# What ./bench gate runs: look-ups of the gate by store, and questions to popkey-export. The Redis is unpacked privately, on a port of its own.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 program=build/tested/meson-out/bench_gate port=6391
 "$program" table
 "$program" directory
+for open in 10 10000 1000000; do
+	python3 tests/bench/asked.py build/tested/meson-out/popkey-export $open
+done
 foreign=$(tests/system/unpack redis-server redis-tools libatomic1 liblua5.1-0 liblzf1 libjemalloc2 lua-cjson lua-bitop \
 	libhiredis0.14) || exit 1
 export LD_LIBRARY_PATH=$foreign/usr/lib/x86_64-linux-gnu

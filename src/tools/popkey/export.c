@@ -193,6 +193,7 @@ static int run(struct export *e)
 	signal(SIGPIPE, SIG_IGN);
 	if (!serve_start(e) || !write_pid(e))
 		return COMMON_SYSTEM;
+	directory_start(e);
 	map_start(e);
 	loop_run(e->loop);
 	map_close(e);

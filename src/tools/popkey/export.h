@@ -4,6 +4,7 @@
 
 #include "base/loop.h"
 #include "popkey/access.h"
+#include "popkey/names.h"
 #include "tools/popkey/common.h"
 
 #define EXPORT_LISTENERS_MAX 8u
@@ -35,7 +36,10 @@ struct export
 	struct loop *loop;
 	int directory; /* -1: it is away, and nobody is open */
 	struct timer *wake;
-	int inotify;
+	struct timer *sweep;
+	struct popkey_walk sweeping; /* through the directory; what is closed goes from it */
+	bool is_sweeping;
+	int inotify; /* for the map */
 	struct watch *inotify_watch;
 	bool is_written;
 	struct buffer written; /* what the map holds */
@@ -48,10 +52,20 @@ struct export
 	bool has_rebuild_failed; /* what it makes may not be what the map says */
 	bool has_failed; /* the last trouble is said once */
 	struct buffer own_senders;
+	struct names *names; /* for those who ask; null: nobody can */
+	struct watch *names_watch;
 	size_t client_count;
 };
 
-/* export_map.c: the directory, the map made from it. */
+/* Said once, until all is well again. */
+void export_trouble(struct export *e, const char *about, const char *sentence, const char *why);
+
+/* export_directory.c: the directory; what is closed goes from it. */
+void directory_start(struct export *e);
+/* Opens it anew where another has taken its place. False: it is away, or nobody tells what changes there, which was said. */
+bool directory_look(struct export *e);
+
+/* export_map.c: the map made from it. */
 void map_start(struct export *e);
 /* Looks at the directory and makes the map true to it; false when it could not be written. */
 bool map_refresh(struct export *e);

@@ -6,76 +6,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define MAP_OCTETS_MAX ((size_t)128 << 20)
 #define MAP_MODE 0644
 #define AGAIN_MS 1000u /* a directory that is away; a map that cannot be written */
-#define CLEAN_MS 60000u
+#define LOOK_MS 60000u
 #define SECOND_MS 1000u
 #define REBUILD_MAX_MS 30000u
 #define TICK_MS 20u /* files are dated by a clock that is behind by less */
 
-static void trouble(struct export *e, const char *sentence, const char *about, const char *why)
-{
-	if (!e->has_failed)
-		say_trouble(
-			"{}: {}: {}", text_string(about), text_string(sentence), text_string(why));
-	e->has_failed = true;
-}
-
-/* --- the directory -------------------------------------------------------------------------- */
-
-static void inotify_ready(void *context, unsigned what)
-{
-	struct export *e = context;
-	static uint8_t room[65536];
-	(void)what;
-	while (read(e->inotify, room, sizeof room) > 0)
-		continue;
-	map_refresh(e);
-}
-
-/* We hold it, so that nobody is told when it is removed; another may have its name now. */
-static bool has_moved(const struct export *e)
-{
-	struct stat ours, there;
-	return fstat(e->directory, &ours) != 0 || stat(e->common.path, &there) != 0 ||
-	       ours.st_dev != there.st_dev || ours.st_ino != there.st_ino;
-}
-
-static bool is_watched(const struct export *e)
-{
-	return e->is_once || e->inotify_watch;
-}
-
-static void reopen(struct export *e)
-{
-	e->directory = popkey_open(e->common.path);
-	if (e->inotify_watch)
-		watch_free(&e->inotify_watch);
-}
-
-static void watch_directory(struct export *e)
-{
-	if (e->inotify >= 0)
-		close(e->inotify);
-	e->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (e->inotify < 0 || inotify_add_watch(e->inotify, e->common.path,
-				      IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-					      IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVE_SELF) < 0) {
-		trouble(e, "changes cannot be watched", e->common.path, strerrordesc_np(errno));
-		return;
-	}
-	e->inotify_watch = watch_new(e->loop, e->inotify, inotify_ready, e);
-	watch_want(e->inotify_watch, WATCH_READ);
-}
+/* --- who is open ---------------------------------------------------------------------------- */
 
 /* Everybody who is open; *next_ms: the last open millisecond of whoever goes first. */
 static enum error collect(
@@ -131,7 +74,7 @@ static void rebuild(struct export *e)
 		_exit(COMMON_NO_PROGRAM);
 	}
 	if (child < 0) {
-		trouble(e, "cannot be started", e->rebuild, strerrordesc_np(errno));
+		export_trouble(e, e->rebuild, "cannot be started", strerrordesc_np(errno));
 		not_rebuilt(e);
 		return;
 	}
@@ -220,7 +163,7 @@ static bool write_map(struct export *e, const struct access_rows *rows)
 		if (ok) {
 			written(e, &anew);
 		} else {
-			trouble(e, "cannot be written", e->map, error_name(error));
+			export_trouble(e, e->map, "cannot be written", error_name(error));
 			empty_map(e);
 		}
 	}
@@ -231,7 +174,7 @@ static bool write_map(struct export *e, const struct access_rows *rows)
 /* Wakes in the first millisecond that is closed. */
 static void sleep_until(struct export *e, uint64_t next_ms, bool is_well)
 {
-	uint64_t delay_ms = is_well ? CLEAN_MS : AGAIN_MS;
+	uint64_t delay_ms = is_well ? LOOK_MS : AGAIN_MS;
 	const uint64_t now_ms = common_now_ms();
 	if (next_ms != UINT64_MAX) {
 		const uint64_t left_ms = next_ms < now_ms ? 0 : next_ms + 1 - now_ms;
@@ -247,25 +190,17 @@ bool map_refresh(struct export *e)
 	uint64_t next_ms = UINT64_MAX;
 	bool ok = true;
 	enum error error = ERROR_NONE;
-	if (e->directory >= 0 && has_moved(e)) {
-		close(e->directory);
-		e->directory = -1;
-	}
-	if (e->directory < 0)
-		reopen(e);
-	if (e->directory >= 0 && !is_watched(e))
-		watch_directory(e);
-	if (e->directory < 0)
-		trouble(e, "cannot be opened: nobody is let through", e->common.path,
-			strerrordesc_np(errno));
-	else if ((error = collect(e, common_now_ms(), &rows, &next_ms)) != ERROR_NONE)
-		trouble(e, "cannot be read whole", e->common.path, error_name(error));
-	else if (is_watched(e))
+	const bool is_there = directory_look(e);
+	if (e->map && e->directory >= 0)
+		error = collect(e, common_now_ms(), &rows, &next_ms);
+	if (error)
+		export_trouble(e, e->common.path, "cannot be read whole", error_name(error));
+	else if (is_there)
 		e->has_failed = false;
 	if (e->map)
 		ok = write_map(e, &rows);
 	access_free(&rows);
-	sleep_until(e, next_ms, ok && e->directory >= 0 && is_watched(e));
+	sleep_until(e, next_ms, ok && is_there);
 	return ok;
 }
 
@@ -310,15 +245,6 @@ static void woken(void *context)
 	map_refresh(context);
 }
 
-/* The next closing, or some time: what is closed goes from the directory, too. */
-static void clean(void *context)
-{
-	struct export *e = context;
-	if (e->directory >= 0)
-		popkey_expire(e->directory, common_now_ms(), &e->common.rules, NULL);
-	map_refresh(e);
-}
-
 static void end(void *context)
 {
 	struct export *e = context;
@@ -327,7 +253,7 @@ static void end(void *context)
 
 void map_start(struct export *e)
 {
-	e->wake = timer_new(e->loop, clean, e);
+	e->wake = timer_new(e->loop, woken, e);
 	e->settling = timer_new(e->loop, settle, e);
 	e->patience = timer_new(e->loop, give_up, e);
 	loop_signal(e->loop, SIGUSR1, woken, e);

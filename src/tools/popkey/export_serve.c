@@ -47,52 +47,36 @@ static void asker_idle(void *context)
 
 enum verdict { VERDICT_CLOSED, VERDICT_OPEN, VERDICT_UNKNOWN };
 
-static bool is_open_for(struct export *e, const struct ip *ip, struct view user, bool *failed)
+/* What only names may do is not for those whose name nobody knows. */
+static bool lets_through(
+	const struct export *e, const struct popkey_row *row, const struct view *sender)
 {
-	struct popkey_answer answer;
-	const enum error error =
-		popkey_look_up(e->directory, ip, user, common_now_ms(), &e->common.rules, &answer);
-	*failed = error != ERROR_NONE;
-	return !error && answer.is_open;
+	if (!sender || (!e->domains && !e->senders))
+		return true;
+	return row->user.length ? access_is_own(row->user, *sender, view_text(e->domains),
+					  buffer_view(&e->own_senders))
+				: e->takes_unknown;
 }
 
-/* Some row at the address is of a user whose own address that is. */
-static bool is_own_open(struct export *e, const struct ip *ip, struct view sender, bool *failed)
+/* `sender`: null where only the address is known. */
+static enum verdict judge(struct export *e, struct view address, const struct view *sender)
 {
+	struct ip ip;
 	struct popkey_walk walk;
 	struct popkey_file file;
 	struct popkey_row row;
 	const uint64_t now_ms = common_now_ms();
-	bool is_own = false;
-	const enum error error = popkey_walk_begin(&walk, e->directory, ip, &e->common.rules);
-	while (!error && !is_own && popkey_walk_next(&walk, &file)) {
-		struct popkey_rows rows = popkey_rows_of(&file, &e->common.rules);
-		while (!is_own && popkey_rows_next(&rows, &row))
-			is_own = popkey_row_is_open(&row, now_ms) &&
-				 (row.user.length ? access_is_own(row.user, sender,
-							    view_text(e->domains),
-							    buffer_view(&e->own_senders))
-						  : e->takes_unknown);
-	}
-	popkey_walk_end(&walk);
-	*failed = error != ERROR_NONE;
-	return is_own;
-}
-
-static enum verdict judge(struct export *e, struct view address, const struct view *sender)
-{
-	struct ip ip;
-	bool failed = false;
+	bool is_open = false;
 	if (!ip_parse(address, &ip) || ip_is_loopback(&ip))
 		return VERDICT_CLOSED;
-	if (e->directory < 0)
-		return VERDICT_UNKNOWN;
-	const bool is_open = sender && (e->domains || e->senders)
-				     ? is_own_open(e, &ip, *sender, &failed)
-				     : is_open_for(e, &ip, VIEW_NONE, &failed);
-	if (failed)
-		return VERDICT_UNKNOWN;
-	return is_open ? VERDICT_OPEN : VERDICT_CLOSED;
+	const enum error error = names_walk(e->names, &ip, &walk);
+	while (!error && !is_open && popkey_walk_next(&walk, &file)) {
+		struct popkey_rows rows = popkey_rows_of(&file, &e->common.rules);
+		while (!is_open && popkey_rows_next(&rows, &row))
+			is_open = popkey_row_is_open(&row, now_ms) && lets_through(e, &row, sender);
+	}
+	popkey_walk_end(&walk);
+	return error ? VERDICT_UNKNOWN : is_open ? VERDICT_OPEN : VERDICT_CLOSED;
 }
 
 /* What cannot be known is closed: the server goes on to its other rules. */
@@ -210,8 +194,29 @@ static int socket_for_all(struct view path)
 	return fd;
 }
 
+static void names_ready(void *context, unsigned what)
+{
+	struct export *e = context;
+	(void)what;
+	(void)names_update(e->names);
+}
+
+static void know_names(struct export *e)
+{
+	e->names = names_new(e->common.path, &e->common.rules, NAMES_MAX);
+	(void)names_update(e->names);
+	if (names_descriptor(e->names) < 0) {
+		say_trouble("changes cannot be watched: each question reads the directory");
+		return;
+	}
+	e->names_watch = watch_new(e->loop, names_descriptor(e->names), names_ready, e);
+	watch_want(e->names_watch, WATCH_READ);
+}
+
 bool serve_start(struct export *e)
 {
+	if (e->listener_count)
+		know_names(e);
 	for (size_t i = 0; i < e->listener_count; i++) {
 		struct export_listener *l = &e->listeners[i];
 		const struct view where = view_text(l->where);
