@@ -1,10 +1,10 @@
 #include "keepers/spool/spoold.h"
 
 #define THREADS 4
-#define JOBS_MAX 8192
+#define JOBS_OF_LOG 2u /* a batch and a chore: they find a place however much others have to do */
 
 /* Batches have the disk's attention first: they run alone in their lane, others share the rest. */
-enum { KEY_BATCH = 1, KEY_CHORE = 2, KEY_SPACE = 3 };
+enum { KEY_BATCH = 1, KEY_CHORE = 2 };
 
 static void reap(void *context, unsigned what)
 {
@@ -15,12 +15,13 @@ static void reap(void *context, unsigned what)
 
 void disk_work_start(struct spoold *d)
 {
-	const struct workers_limits limits = {.threads = THREADS, .queue_max = JOBS_MAX};
+	const struct workers_limits limits = {
+		.threads = THREADS, .queue_max = d->jobs_max + JOBS_OF_LOG};
 	d->pool = workers_new(&limits, "spool-disk");
 	must(d->pool != NULL);
 }
 
-bool disk_work_submit(
+static bool submit(
 	struct spoold *d, void (*work)(void *), void (*done)(void *), void *context, uint64_t key)
 {
 	if (!d->pool_watch) {
@@ -29,6 +30,14 @@ bool disk_work_submit(
 	}
 	const struct job job = {.work = work, .done = done, .context = context, .key = key};
 	return workers_submit(d->pool, &job) == ERROR_NONE;
+}
+
+bool disk_work_submit(
+	struct spoold *d, void (*work)(void *), void (*done)(void *), void *context, uint64_t key)
+{
+	const struct workers_counts jobs = workers_count(d->pool);
+	return jobs.waiting + jobs.running + jobs.finished < d->jobs_max &&
+	       submit(d, work, done, context, key);
 }
 
 /* --- the log ------------------------------------------------------------------------------ */
@@ -98,7 +107,7 @@ void disk_work_kick(void *context)
 	if (!d->batch_out && (d->batch.batch = spool_batch_take(d->spool))) {
 		d->batch.spoold = d;
 		d->batch_out = true;
-		must(disk_work_submit(d, batch_work, batch_done, &d->batch, KEY_BATCH));
+		must(submit(d, batch_work, batch_done, &d->batch, KEY_BATCH));
 		receive_retry(d); /* the next batch has room */
 	} else if (!d->batch_out) {
 		outcomes(d); /* what found no space */
@@ -106,6 +115,6 @@ void disk_work_kick(void *context)
 	if (!d->chore_out && (d->chore.chore = spool_chore_take(d->spool))) {
 		d->chore.spoold = d;
 		d->chore_out = true;
-		must(disk_work_submit(d, chore_work, chore_done, &d->chore, KEY_CHORE));
+		must(submit(d, chore_work, chore_done, &d->chore, KEY_CHORE));
 	}
 }

@@ -3,6 +3,7 @@
 #include "base/random.h"
 
 #define TICK_MS 1000u
+#define JOBS_MAX 8192
 #define FINALS_OCTETS_MAX (256u << 20)
 
 struct spoold *spoold_new(struct program *program)
@@ -11,6 +12,7 @@ struct spoold *spoold_new(struct program *program)
 	*d = (struct spoold){.program = program,
 		.early_deliver = -1,
 		.limits = spool_limits_default,
+		.jobs_max = JOBS_MAX,
 		.outgoing = streams_new(OUTGOING_MAX),
 		.departing = streams_new(DEPARTING_MAX),
 		.reports = streams_new(REPORT_STREAMS_MAX),

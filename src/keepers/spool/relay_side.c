@@ -101,8 +101,8 @@ static void on_result(struct spoold *d, struct outgoing *o, const struct frame *
 {
 	struct outgoing_recipient *r = outgoing_recipient(o, (uint32_t)frame->values[0].number);
 	struct buffer text = buffer_new(REASON_OCTETS_MAX);
-	if (!r) {
-		break_off(d, "a result for another recipient");
+	if (!r || !frame->values[1].number) {
+		break_off(d, r ? "an outcome that there is not" : "a result for another recipient");
 		return;
 	}
 	add_reason(&text, frame);

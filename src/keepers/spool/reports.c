@@ -308,7 +308,8 @@ static void read_on(struct report *r, enum stage stage)
 
 /* --- the queue ---------------------------------------------------------------------------- */
 
-static void begin(struct report *r)
+/* False: it waits again, as the pool has no place for its reading. */
+static bool begin(struct report *r)
 {
 	struct spoold *d = r->spoold;
 	do
@@ -316,6 +317,7 @@ static void begin(struct report *r)
 	while (r->number == 0 || streams_get(&d->reports, r->number));
 	must(streams_put(&d->reports, r->number, r) == ERROR_NONE);
 	read_on(r, STAGE_READING);
+	return r->reading;
 }
 
 void reports_pump(struct spoold *d)
@@ -326,7 +328,8 @@ void reports_pump(struct spoold *d)
 		d->first_report = r->next;
 		if (!d->first_report)
 			d->last_report = &d->first_report;
-		begin(r);
+		if (!begin(r))
+			return; /* the tick tries again */
 	}
 }
 

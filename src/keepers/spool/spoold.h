@@ -196,6 +196,7 @@ struct spoold {
 		limits; /* before spoold_open: the defaults, until somebody changes them */
 	uint8_t boot[SPOOL_BOOT_OCTETS];
 	struct workers *pool;
+	unsigned jobs_max; /* in the pool, those of the log left out; before disk_work_start */
 	struct watch *pool_watch;
 	struct turn_hook hook;
 	struct timer *tick;
@@ -271,6 +272,7 @@ void spoold_check_drained(struct spoold *d);
 void disk_work_start(struct spoold *d);
 /* Asks the engine for work; called at the end of each turn. */
 void disk_work_kick(void *spoold);
+/* False: there is no place for it just now. */
 bool disk_work_submit(
 	struct spoold *d, void (*work)(void *), void (*done)(void *), void *context, uint64_t key);
 
