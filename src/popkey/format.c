@@ -3,6 +3,8 @@
 #include "base/text.h"
 #include "mail/gate_open.h"
 
+#include <stdlib.h>
+
 #define MS_MAX ((uint64_t)1 << 53)
 
 static bool is_id(int octet)
@@ -151,49 +153,83 @@ bool popkey_has(const struct popkey_file *file, const struct popkey_file *other,
 	return true;
 }
 
-struct writing {
-	struct buffer *to;
-	const struct popkey_rules *rules;
-	uint64_t now_ms;
-	uint64_t newest_ms;
-	uint32_t count;
+struct found {
+	struct popkey_row row;
+	size_t order; /* of two that are as new, who was found first */
 };
 
-static void write_row(struct writing *w, const struct popkey_row *row)
+struct found_rows {
+	struct found *list;
+	size_t count;
+	size_t room;
+};
+
+static void keep(struct found_rows *f, const struct popkey_row *row)
 {
-	if (!popkey_row_is_open(row, w->now_ms) || w->count == POPKEY_USERS_MAX)
-		return;
-	popkey_line_add(w->to, row->user, row->since_ms);
-	w->newest_ms = row->since_ms > w->newest_ms ? row->since_ms : w->newest_ms;
-	w->count++;
+	if (f->count == f->room) {
+		const size_t room = f->room ? 2 * f->room : 64;
+		f->list = memory_resize(f->list, f->room, room, sizeof *f->list);
+		f->room = room;
+	}
+	f->list[f->count] = (struct found){*row, f->count};
+	f->count++;
+}
+
+static int newer_first(const void *a, const void *b)
+{
+	const struct found *one = a;
+	const struct found *other = b;
+	if (one->row.since_ms != other->row.since_ms)
+		return one->row.since_ms > other->row.since_ms ? -1 : 1;
+	return one->order < other->order ? -1 : one->order > other->order;
+}
+
+/* Returns the time of the newest; 0: nobody was found. */
+static uint64_t write_newest(struct buffer *b, struct found_rows *f)
+{
+	if (f->count)
+		qsort(f->list, f->count, sizeof *f->list, newer_first);
+	const uint64_t newest_ms = f->count ? f->list[0].row.since_ms : 0;
+	for (size_t i = 0; i < f->count && i < POPKEY_USERS_MAX; i++)
+		popkey_line_add(b, f->list[i].row.user, f->list[i].row.since_ms);
+	memory_free(f->list);
+	return newest_ms;
+}
+
+/* Those of `file` who are not in `other` for longer, nor, without `or_equal`, for as long. */
+static void keep_rows(struct found_rows *f, const struct popkey_file *file,
+	const struct popkey_file *other, bool or_equal, const struct popkey_rules *rules,
+	uint64_t now_ms)
+{
+	struct popkey_rows rows = popkey_rows_of(file, rules);
+	struct popkey_row row;
+	while (popkey_rows_next(&rows, &row)) {
+		if (!popkey_row_is_open(&row, now_ms))
+			continue;
+		const uint64_t latest_ms = latest_of(other, row.user, rules, now_ms);
+		if (latest_ms < row.since_ms || (or_equal && latest_ms == row.since_ms))
+			keep(f, &row);
+	}
 }
 
 uint64_t popkey_union(struct buffer *b, const struct popkey_file *first,
 	const struct popkey_file *second, const struct popkey_rules *rules, uint64_t now_ms)
 {
-	struct writing w = {.to = b, .rules = rules, .now_ms = now_ms};
-	struct popkey_rows rows = popkey_rows_of(first, rules);
-	struct popkey_row row;
-	while (popkey_rows_next(&rows, &row))
-		if (latest_of(second, row.user, rules, now_ms) < row.since_ms)
-			write_row(&w, &row);
-	if (!second)
-		return w.newest_ms;
-	rows = popkey_rows_of(second, rules);
-	while (popkey_rows_next(&rows, &row))
-		if (latest_of(first, row.user, rules, now_ms) <= row.since_ms)
-			write_row(&w, &row);
-	return w.newest_ms;
+	struct found_rows found = {.list = NULL};
+	keep_rows(&found, first, second, false, rules, now_ms);
+	if (second)
+		keep_rows(&found, second, first, true, rules, now_ms);
+	return write_newest(b, &found);
 }
 
 uint64_t popkey_without(struct buffer *b, const struct popkey_file *file, struct view user,
 	const struct popkey_rules *rules, uint64_t now_ms)
 {
-	struct writing w = {.to = b, .rules = rules, .now_ms = now_ms};
+	struct found_rows found = {.list = NULL};
 	struct popkey_rows rows = popkey_rows_of(file, rules);
 	struct popkey_row row;
 	while (popkey_rows_next(&rows, &row))
-		if (!view_equal(row.user, user))
-			write_row(&w, &row);
-	return w.newest_ms;
+		if (popkey_row_is_open(&row, now_ms) && !view_equal(row.user, user))
+			keep(&found, &row);
+	return write_newest(b, &found);
 }

@@ -83,7 +83,7 @@ must_use bool popkey_rows_next(struct popkey_rows *rows, struct popkey_row *row_
 /* Appends the line that says a row; `user` may be empty. */
 void popkey_line_add(struct buffer *b, struct view user, uint64_t since_ms);
 /* The content of one plain file in place of two (the second may be null): a line for each row that is open, of each
- * user the latest. Returns the mtime for it, the latest of its lines; 0 when nobody is in it. */
+ * user the latest, the newest first, POPKEY_USERS_MAX of them. Returns the mtime for it, the latest of its lines; 0 when nobody is in it. */
 uint64_t popkey_union(struct buffer *b, const struct popkey_file *first,
 	const struct popkey_file *second, const struct popkey_rules *rules, uint64_t now_ms);
 /* The same of one file, without one user. */

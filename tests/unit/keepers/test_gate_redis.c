@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "channels/any_gate.h"
 #include "keepers/gate/redis.h"
+#include "keepers/gate/redis_words.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 #define HELLO "+OK\r\n$40\r\n0123456789abcdef0123456789abcdef01234567\r\n"
@@ -26,6 +27,7 @@ struct stage {
 	int far; /* the end of Redis; -1: none */
 	unsigned dialled;
 	bool refuses; /* to be connected to */
+	bool is_silent; /* nobody says what became of the connection */
 	struct buffer heard; /* by Redis */
 };
 
@@ -46,6 +48,8 @@ static void dial(void *context)
 	if (s->far >= 0)
 		close(s->far);
 	s->far = -1;
+	if (s->is_silent)
+		return;
 	if (s->refuses) {
 		redis_connected(s->redis, -1);
 		return;
@@ -278,6 +282,64 @@ static void test_bound(void **state)
 	stage_free(s);
 }
 
+/* Protects: who takes too long to greet is given up, and not sooner; so is a connection that nobody makes. */
+static void test_greets_late(void **state)
+{
+	(void)state;
+	const uint64_t began_ms = clock_monotonic_ms();
+	struct stage *greets = stage_new(), *mute = stage_new(), *away = stage_new();
+	uint64_t took_ms = 0;
+	bool has_greeted = false;
+	close(away->far);
+	away->far = -1;
+	away->is_silent = true;
+	while ((mute->dialled < 2 || away->dialled < 3) && took_ms < 30000) {
+		turn(greets, 1);
+		turn(mute, 1);
+		turn(away, 1);
+		took_ms = clock_monotonic_ms() - began_ms;
+		if (took_ms + 100 < REDIS_HELLO_MS) {
+			assert_int_equal(mute->dialled, 1);
+			assert_true(away->dialled <= 2);
+		}
+		if (took_ms > REDIS_ANSWER_MS + 200 && !has_greeted) {
+			say(greets, HELLO);
+			has_greeted = true;
+		}
+	}
+	assert_int_equal(mute->dialled, 2);
+	assert_int_equal(away->dialled, 3);
+	assert_int_equal(greets->dialled, 1);
+	assert_true(is(greets, "shared_is=up"));
+	stage_free(greets);
+	stage_free(mute);
+	stage_free(away);
+}
+
+/* Protects: an answer has an end: one octet more than is taken at once is too much. */
+static void test_endless_answer(void **state)
+{
+	(void)state;
+	static char part[1 << 16];
+	memset(part, 'x', sizeof part);
+	for (size_t over = 0; over < 2; over++) {
+		struct redis_reader *r = redis_reader_new();
+		char head[32];
+		const int octets = snprintf(head, sizeof head, "$%zu\r\n", (size_t)REDIS_REPLY_MAX);
+		size_t left = REDIS_REPLY_MAX + over - (size_t)octets;
+		assert_true(redis_reader_feed(r, view_text(head)));
+		bool fits = true;
+		while (left && fits) {
+			const size_t now = left < sizeof part ? left : sizeof part;
+			fits = redis_reader_feed(r, view_of(part, now));
+			left -= now;
+		}
+		assert_int_equal(left, 0);
+		assert_int_equal(fits, !over);
+		redis_reader_free(&r);
+	}
+}
+
 /* --- over a channel ----------------------------------------------------------------------- */
 
 struct client {
@@ -358,6 +420,8 @@ int main(void)
 		cmocka_unit_test(test_troubles),
 		cmocka_unit_test(test_not_let_in),
 		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_greets_late),
+		cmocka_unit_test(test_endless_answer),
 		cmocka_unit_test(test_peers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

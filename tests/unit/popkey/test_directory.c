@@ -242,6 +242,59 @@ static void strange_files(void **state)
 	assert_int_equal(popkey_open(link), -1);
 }
 
+/* Of a file that is longer than ours are the front counts: a line that is cut is none. */
+static void content_limit(void **state)
+{
+	const struct place *p = *state;
+	static const char line[] = "hana 1764356400000\n";
+	static char content[POPKEY_CONTENT_MAX + 1];
+	for (size_t over = 0; over < 2; over++) {
+		memset(content, '\n', sizeof content);
+		memcpy(content + POPKEY_CONTENT_MAX - (sizeof line - 1) + over, line,
+			sizeof line - 1);
+		const int fd = openat(p->fd, "192.0.2.1", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+		assert_int_equal(
+			write(fd, content, POPKEY_CONTENT_MAX + over), POPKEY_CONTENT_MAX + over);
+		close(fd);
+		touch(p, "192.0.2.1", T);
+		assert_int_equal(open_until(p, &home, "hana", T), over ? -1 : 10000);
+		assert_int_equal(open_until(p, &home, "", T), 10000);
+	}
+}
+
+/* The longest name is written and read, a longer one is nobody's. */
+static void longest_user(void **state)
+{
+	struct place *p = *state;
+	char user[POPKEY_USER_MAX + 2];
+	for (size_t over = 0; over < 2; over++) {
+		memset(user, 'u', sizeof user);
+		user[POPKEY_USER_MAX + over] = 0;
+		begin(p, "41", user, T);
+		assert_int_equal(open_until(p, &home, user, T), over ? -1 : 300000);
+		end(p, "41", user, T + 1);
+		end(p, "", user, T + 2); /* beside it */
+		assert_int_equal(open_until(p, &home, user, T + 2), over ? -1 : 10002);
+		assert_int_equal(open_until(p, &home, "", T + 2), 10002);
+		assert_int_equal(popkey_close_user(p->fd, &home, VIEW_NONE, T, &rules), ERROR_NONE);
+	}
+}
+
+/* Who asks is another than who writes: his mask and ours do not matter. */
+static void readable_by_all(void **state)
+{
+	struct place *p = *state;
+	struct stat s;
+	const mode_t before = umask(0777);
+	begin(p, "41", "hana", T);
+	end(p, "", "taro", T);
+	umask(before);
+	assert_int_equal(fstatat(p->fd, "192.0.2.1+41", &s, 0), 0);
+	assert_int_equal(s.st_mode & 07777, POPKEY_FILE_MODE);
+	assert_int_equal(fstatat(p->fd, "192.0.2.1", &s, 0), 0);
+	assert_int_equal(s.st_mode & 07777, POPKEY_FILE_MODE);
+}
+
 static void users_that_are_none(void **state)
 {
 	struct place *p = *state;
@@ -401,6 +454,9 @@ int main(void)
 		TEST(foreign_scripts),
 		TEST(spellings),
 		TEST(strange_files),
+		TEST(content_limit),
+		TEST(longest_user),
+		TEST(readable_by_all),
 		TEST(users_that_are_none),
 		TEST(in_the_way),
 		TEST(touching),

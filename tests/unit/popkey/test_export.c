@@ -142,6 +142,21 @@ static void map_requests(void **state)
 		}
 	}
 	struct buffer b = buffer_new(64);
+	/* the longest that is taken: with its length, ':' and ',' it is as long as a policy request may be */
+	static char longest[ASKED_MAX + 2];
+	for (size_t over = 0; over < 2; over++) {
+		const size_t length = ASKED_MAX - 11 + over;
+		const int head = snprintf(longest, sizeof longest, "%zu:popkey ", length);
+		memset(longest + head, 'k', sizeof longest - (size_t)head);
+		longest[6 + length] = ',';
+		struct view map, key;
+		size_t taken = 0;
+		assert_int_equal(asked_map(view_of(longest, 6 + length + 1), &map, &key, &taken),
+			over ? ASKED_BROKEN : ASKED_WHOLE);
+		assert_int_equal(taken, over ? 0 : 6 + length + 1);
+		assert_int_equal(asked_map(view_of(longest, 6 + length), &map, &key, &taken),
+			over ? ASKED_BROKEN : ASKED_PART);
+	}
 	asked_map_answer(&b, VIEW("NOTFOUND"), VIEW_NONE);
 	asked_map_answer(&b, VIEW("OK"), VIEW("RELAY"));
 	assert_view(buffer_view(&b), "9:NOTFOUND ,8:OK RELAY,");

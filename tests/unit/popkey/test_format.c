@@ -68,11 +68,11 @@ static void rows_are(const char *name, int64_t mtime, const char *content, const
 	struct popkey_file file = {
 		.mtime_ms = (uint64_t)(T + mtime), .content = view_text(content)};
 	struct popkey_row row;
-	char text[512] = "";
+	char text[1024] = "";
 	assert_true(popkey_name_read(view_text(name), &file.name));
 	struct popkey_rows rows = popkey_rows_of(&file, &rules);
 	while (popkey_rows_next(&rows, &row)) {
-		char one[64];
+		char one[POPKEY_USER_MAX + 64];
 		snprintf(one, sizeof one, "%.*s@%lld-%lld ", (int)row.user.length,
 			row.user.at ? (const char *)row.user.at : "", (long long)(row.since_ms - T),
 			(long long)(row.ends_ms - T));
@@ -160,7 +160,7 @@ static void unions(void **state)
 		{"hana 1764356410000\n", 10000, "hana 1764356410000\n", 10000,
 			"hana 1764356410000\n", 10000},
 		/* an empty file was somebody unknown, and stays so */
-		{"hana 1764356409000\n", 9000, "", 9500, "hana 1764356409000\n 1764356409500\n",
+		{"hana 1764356409000\n", 9000, "", 9500, " 1764356409500\nhana 1764356409000\n",
 			9500},
 		{"hana 1764356300000\n", -100000, "", -100000, "", -T},
 	};
@@ -187,27 +187,92 @@ static void without(void **state)
 	buffer_free(&b);
 }
 
-/* An office behind one address: what is kept is bounded. */
+static unsigned lines_in(const struct buffer *b)
+{
+	unsigned lines = 0;
+	for (size_t i = 0; i < b->length; i++)
+		lines += b->data[i] == '\n';
+	return lines;
+}
+
+static bool names_user(const struct buffer *b, unsigned number)
+{
+	char line[32];
+	snprintf(line, sizeof line, "u%u ", number); /* no other name ends so */
+	return view_search(buffer_view(b), view_text(line)) != VIEW_NOT_FOUND;
+}
+
+/* An office behind one address: what is kept is bounded, and is the newest, in whatever order they stand. */
 static void many_users(void **state)
 {
 	(void)state;
-	struct buffer all = buffer_new(1 << 20), b = buffer_new(POPKEY_CONTENT_MAX);
-	for (unsigned i = 0; i < 2 * POPKEY_USERS_MAX; i++) {
-		char name[32];
-		snprintf(name, sizeof name, "u%u", i);
-		popkey_line_add(&all, view_text(name), T);
+	enum { COUNT = 2 * POPKEY_USERS_MAX };
+	for (unsigned falling = 0; falling < 2; falling++) {
+		struct buffer all = buffer_new(1 << 20), b = buffer_new(POPKEY_CONTENT_MAX);
+		for (unsigned i = 0; i < COUNT; i++) {
+			const unsigned number = falling ? COUNT - 1 - i : i;
+			char name[32];
+			snprintf(name, sizeof name, "u%u", number);
+			popkey_line_add(&all, view_text(name), T + number);
+		}
+		const struct popkey_file f = {
+			.mtime_ms = T + COUNT - 1, .content = buffer_view(&all)};
+		const struct popkey_file ours = plain(3000, "hana 1764356403000\n");
+		assert_int_equal(popkey_union(&b, &ours, &f, &rules, T + 3000), T + 3000);
+		assert_false(buffer_failed(&b));
+		assert_int_equal(lines_in(&b), POPKEY_USERS_MAX);
+		assert_true(view_starts(buffer_view(&b), VIEW("hana ")));
+		assert_false(names_user(&b, COUNT - POPKEY_USERS_MAX));
+		assert_true(names_user(&b, COUNT - POPKEY_USERS_MAX + 1));
+		assert_true(names_user(&b, COUNT - 1));
+		buffer_free(&all);
+		buffer_free(&b);
 	}
-	const struct popkey_file f = {.mtime_ms = T, .content = buffer_view(&all)};
-	const struct popkey_file ours = plain(5, "hana 1764356400005\n");
-	popkey_union(&b, &ours, &f, &rules, T + 5);
-	assert_false(buffer_failed(&b));
-	assert_true(view_starts(buffer_view(&b), VIEW("hana ")));
-	unsigned lines = 0;
-	for (size_t i = 0; i < b.length; i++)
-		lines += b.data[i] == '\n';
-	assert_int_equal(lines, POPKEY_USERS_MAX);
-	buffer_free(&all);
-	buffer_free(&b);
+}
+
+/* As many users as are kept, with the longest names: all of it fits; of one more the oldest goes. */
+static void longest_content(void **state)
+{
+	(void)state;
+	for (unsigned over = 0; over < 2; over++) {
+		const unsigned count = POPKEY_USERS_MAX + over;
+		struct buffer all = buffer_new(1 << 20), b = buffer_new(POPKEY_CONTENT_MAX);
+		char name[POPKEY_USER_MAX + 1];
+		for (unsigned i = count; i-- > 0;) {
+			snprintf(name, sizeof name, "%0*u", (int)POPKEY_USER_MAX, i);
+			popkey_line_add(&all, view_text(name), T + i);
+		}
+		const struct popkey_file f = {
+			.mtime_ms = T + count - 1, .content = buffer_view(&all)};
+		popkey_union(&b, &f, NULL, &rules, T + count);
+		assert_false(buffer_failed(&b));
+		assert_int_equal(lines_in(&b), POPKEY_USERS_MAX);
+		assert_int_equal(
+			view_search(buffer_view(&b), view_text(name)) == VIEW_NOT_FOUND, over);
+		buffer_clear(&b);
+		popkey_without(&b, &f, VIEW("nobody"), &rules, T + count);
+		assert_int_equal(lines_in(&b), POPKEY_USERS_MAX);
+		buffer_free(&all);
+		buffer_free(&b);
+	}
+}
+
+static void users(void **state)
+{
+	(void)state;
+	char name[POPKEY_USER_MAX + 2];
+	for (size_t length = POPKEY_USER_MAX; length <= POPKEY_USER_MAX + 1; length++) {
+		memset(name, 'u', sizeof name);
+		name[length] = 0;
+		const bool fits = length <= POPKEY_USER_MAX;
+		assert_int_equal(popkey_user_is_good(view_text(name)), fits);
+		char content[POPKEY_USER_MAX + 32], wanted[POPKEY_USER_MAX + 32];
+		snprintf(content, sizeof content, "%s 1764356400009\n", name);
+		snprintf(wanted, sizeof wanted, "%s@9-10009 ", fits ? name : "");
+		rows_are("192.0.2.1", 9, content, wanted);
+	}
+	assert_false(popkey_user_is_good(VIEW_NONE));
+	assert_true(popkey_user_is_good(VIEW("u")));
 }
 
 int main(void)
@@ -220,6 +285,8 @@ int main(void)
 		cmocka_unit_test(unions),
 		cmocka_unit_test(without),
 		cmocka_unit_test(many_users),
+		cmocka_unit_test(longest_content),
+		cmocka_unit_test(users),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

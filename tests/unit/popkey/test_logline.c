@@ -279,6 +279,25 @@ static void long_lines(void **state)
 	loglines_free(&l);
 }
 
+/* One fewer than too many, in each of the two ways in which they come. */
+static void many_patterns(void **state)
+{
+	(void)state;
+	struct loglines *l = loglines_new();
+	struct buffer problem = buffer_new(1024);
+	for (unsigned i = 0; i <= LOGLINES_MAX; i++) {
+		char pattern[64];
+		snprintf(pattern, sizeof pattern, "pop%u: %%{user} from %%{address}", i);
+		assert_int_equal(
+			loglines_add(l, view_text(pattern), false, &problem), i < LOGLINES_MAX);
+	}
+	assert_true(view_ends(buffer_view(&problem), VIEW(" is one too many")));
+	is(l, D "pop31: hana from 192.0.2.1", "192.0.2.1 hana");
+	is(l, D "pop32: hana from 192.0.2.1", NULL);
+	buffer_free(&problem);
+	loglines_free(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +306,7 @@ int main(void)
 		cmocka_unit_test(journal),
 		cmocka_unit_test(own_patterns),
 		cmocka_unit_test(long_lines),
+		cmocka_unit_test(many_patterns),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -243,6 +243,19 @@ static void limits(void **state)
 			HI "C:a LOGIN x %0*d\nS:a NO\nC:b LOGIN hana x\nS:b OK\n", sure - 10, 0);
 		d = (struct dialogue){WATCHER_IMAP, text, over ? NULL : "hana"};
 		run(&d, false);
+		const int tag = (int)(WATCHER_TAG_MAX + (unsigned)over);
+		snprintf(text, sizeof text, HI "C:%0*d LOGIN hana x\nS:%0*d OK\n", tag, 1, tag, 1);
+		d = (struct dialogue){WATCHER_IMAP, text, over ? NULL : "hana"};
+		run(&d, false);
+		/* a name that is too long is nobody's: the gate opens for the address */
+		char name[WATCHER_USER_MAX + 2];
+		snprintf(name, sizeof name, "%0*d", (int)WATCHER_USER_MAX + over, 1);
+		snprintf(text, sizeof text, HI "C:a LOGIN %s x\nS:a OK\n", name);
+		d = (struct dialogue){WATCHER_IMAP, text, over ? "" : name};
+		run(&d, false);
+		snprintf(text, sizeof text, HI "C:a LOGIN \"%s\" x\nS:a OK\n", name);
+		d = (struct dialogue){WATCHER_IMAP, text, over ? "" : name};
+		run(&d, false);
 		size_t at = (size_t)snprintf(text, sizeof text, HELLO);
 		for (unsigned i = 0; i < WATCHER_OWED_MAX - 2 + (unsigned)over; i++)
 			at += (size_t)snprintf(text + at, sizeof text - at, "C:NOOP\n");

@@ -54,6 +54,11 @@ static void test_keys(void **state)
 	assert_true(ip_parse(VIEW("1111:2222:3333:4444:5555:6666:7777:8888"), &ip));
 	gate_open_key(&key, &ip, view_text(longest), view_text(longest));
 	assert_false(buffer_failed(&key));
+	struct view user;
+	struct view tail;
+	assert_true(gate_open_split(buffer_view(&key), &ip, &user, &tail));
+	assert_int_equal(user.length, GATE_OPEN_USER_MAX);
+	assert_int_equal(tail.length, GATE_OPEN_TAIL_MAX);
 	buffer_free(&key);
 }
 
@@ -68,7 +73,9 @@ static void test_no_keys(void **state)
 		"open:192.0.2.1 ha\x7fna/", "open:192.0.2.1 \xff/", "open:192.0.2.1 hana/a b",
 		"seen:192.0.2.1 hana/", " open:192.0.2.1 hana/", "Open:192.0.2.1 hana/",
 		"open:192.0.2.1 "
-		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdefX/"};
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdefX/",
+		"open:192.0.2.1 hana/"
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdefX"};
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		struct ip ip;
 		struct view user;
