@@ -5,9 +5,9 @@
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
-#include <poll.h>
+#include <sys/epoll.h>
 
-#define POLLS_MAX 64 /* descriptors asked about at a time, scripted */
+#define READY_MAX 256 /* descriptors ready at a time, scripted */
 
 struct loop_signal {
 	struct event event;
@@ -22,9 +22,13 @@ struct loop {
 	struct loop_signal *signals;
 	uint64_t now_ms;
 	bool stopping;
-	bool scripted; /* `base` is not used, but the lists */
+	bool scripted; /* `base` is not used, but what follows */
 	struct watch *watches;
 	struct timer *timers;
+	size_t ready; /* watches that the look `seen` found ready */
+	uint64_t seen;
+	uint64_t due_us; /* of the first timer, unless `timers_changed` */
+	bool timers_changed;
 };
 
 struct watch {
@@ -34,7 +38,8 @@ struct watch {
 	void *context;
 	int fd;
 	unsigned what;
-	unsigned ready_now; /* scripted: as loop_script_events has seen it */
+	unsigned ready_now; /* scripted: as the look `seen` found it */
+	uint64_t seen;
 	struct watch *next; /* scripted */
 };
 
@@ -52,6 +57,7 @@ struct loop *loop_new(void)
 	struct loop *loop = memory_new(1, sizeof *loop);
 	loop->now_ms = clock_monotonic_ms();
 	loop->scripted = script_in_force() != NULL;
+	loop->due_us = UINT64_MAX;
 	if (loop->scripted)
 		return loop;
 	struct event_config *config = event_config_new();
@@ -149,16 +155,32 @@ struct watch *watch_new(struct loop *loop, int fd, watch_ready *ready, void *con
 	return watch;
 }
 
+/* In the epoll of the script. Who closed the descriptor before is gone from there. */
+static void want_scripted(struct watch *watch, unsigned what)
+{
+	const struct script *script = script_in_force();
+	const int change = !what ? EPOLL_CTL_DEL : watch->what ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+	struct epoll_event event = {.data.ptr = watch,
+		.events = (what & WATCH_READ ? (uint32_t)EPOLLIN : 0u) |
+			  (what & WATCH_WRITE ? (uint32_t)EPOLLOUT : 0u)};
+	const bool is_told = script && epoll_ctl(script->ready, change, watch->fd, &event) == 0;
+	must(is_told || !script || !what);
+	watch->what = what;
+	watch->ready_now &= what;
+}
+
 void watch_want(struct watch *watch, unsigned what)
 {
 	if (what == watch->what)
 		return;
-	const bool known = !watch->loop->scripted;
-	if (watch->what && known)
+	if (watch->loop->scripted) {
+		want_scripted(watch, what);
+		return;
+	}
+	if (watch->what)
 		event_del(&watch->event);
 	watch->what = what;
-	watch->ready_now &= what;
-	if (!what || !known)
+	if (!what)
 		return;
 	const short events = (short)(EV_PERSIST | (what & WATCH_READ ? EV_READ : 0) |
 				     (what & WATCH_WRITE ? EV_WRITE : 0));
@@ -205,11 +227,17 @@ struct timer *timer_new(struct loop *loop, timer_fire *fire, void *context)
 	return timer;
 }
 
+static void set_scripted(struct timer *timer, uint64_t due_us)
+{
+	timer->due_us = due_us;
+	timer->loop->timers_changed = true;
+}
+
 void timer_set(struct timer *timer, uint64_t delay_ms)
 {
 	const struct timeval delay = interval(delay_ms);
 	if (timer->loop->scripted)
-		timer->due_us = clock_monotonic_us() + delay_ms * 1000;
+		set_scripted(timer, clock_monotonic_us() + delay_ms * 1000);
 	else
 		event_add(&timer->event, &delay);
 }
@@ -217,7 +245,7 @@ void timer_set(struct timer *timer, uint64_t delay_ms)
 void timer_stop(struct timer *timer)
 {
 	if (timer->loop->scripted)
-		timer->due_us = UINT64_MAX;
+		set_scripted(timer, UINT64_MAX);
 	else
 		event_del(&timer->event);
 }
@@ -274,40 +302,55 @@ void loop_signal(struct loop *loop, int number, timer_fire *caught, void *contex
 
 /* --- scripted ------------------------------------------------------------------------------ */
 
+/* One system call for all loops: the simulator looks before every step. */
+void loop_script_look(void)
+{
+	struct epoll_event events[READY_MAX];
+	struct script *script = script_in_force();
+	const int count = epoll_wait(script->ready, events, READY_MAX, 0);
+	must(count >= 0 && count < READY_MAX);
+	script->looks++;
+	for (int i = 0; i < count; i++) {
+		struct watch *w = events[i].data.ptr;
+		const uint32_t seen = events[i].events;
+		const bool ended = seen & (EPOLLHUP | EPOLLERR);
+		w->ready_now = ((seen & EPOLLIN || ended ? WATCH_READ : 0u) |
+				       (seen & EPOLLOUT || ended ? WATCH_WRITE : 0u)) &
+			       w->what;
+		if (w->loop->seen != script->looks)
+			w->loop->ready = 0;
+		w->loop->seen = w->seen = script->looks;
+		w->loop->ready++;
+	}
+}
+
+bool watch_script_is_ready(const struct watch *watch)
+{
+	return watch->ready_now && watch->seen == script_in_force()->looks;
+}
+
 static bool is_due(const struct timer *timer)
 {
 	return timer->due_us <= clock_monotonic_us();
 }
 
-/* One system call for all: the simulator asks after every step. */
-static void poll_watches(struct loop *loop)
+uint64_t loop_script_due_us(struct loop *loop)
 {
-	struct pollfd polls[POLLS_MAX];
-	struct watch *at = loop->watches;
-	while (at) {
-		nfds_t count = 0;
-		struct watch *from = at;
-		for (; at && count < POLLS_MAX; at = at->next)
-			polls[count++] = (struct pollfd){.fd = at->what ? at->fd : -1,
-				.events = (short)((at->what & WATCH_READ ? POLLIN : 0) |
-						  (at->what & WATCH_WRITE ? POLLOUT : 0))};
-		must(poll(polls, count, 0) >= 0);
-		for (nfds_t i = 0; i < count; i++, from = from->next) {
-			const short seen = polls[i].revents;
-			const bool ended = seen & (POLLHUP | POLLERR);
-			from->ready_now = ((seen & POLLIN || ended ? WATCH_READ : 0u) |
-						  (seen & POLLOUT || ended ? WATCH_WRITE : 0u)) &
-					  from->what;
-		}
+	if (loop->timers_changed) {
+		loop->due_us = UINT64_MAX;
+		for (const struct timer *t = loop->timers; t; t = t->next)
+			if (t->due_us < loop->due_us)
+				loop->due_us = t->due_us;
+		loop->timers_changed = false;
 	}
+	return loop->due_us;
 }
 
 size_t loop_script_events(struct loop *loop)
 {
-	size_t count = 0;
-	poll_watches(loop);
-	for (const struct watch *w = loop->watches; w; w = w->next)
-		count += w->ready_now != WATCH_NOTHING;
+	size_t count = loop->seen == script_in_force()->looks ? loop->ready : 0;
+	if (loop_script_due_us(loop) > clock_monotonic_us())
+		return count;
 	for (const struct timer *t = loop->timers; t; t = t->next)
 		count += is_due(t);
 	return count;
@@ -315,7 +358,7 @@ size_t loop_script_events(struct loop *loop)
 
 static void timer_happens(struct timer *timer)
 {
-	timer->due_us = UINT64_MAX;
+	timer_stop(timer);
 	timer->fire(timer->context);
 }
 
@@ -323,7 +366,7 @@ static void timer_happens(struct timer *timer)
 static void happen(struct loop *loop, size_t n)
 {
 	for (struct watch *w = loop->watches; w; w = w->next)
-		if (w->ready_now && n-- == 0) {
+		if (watch_script_is_ready(w) && n-- == 0) {
 			w->ready(w->context, w->ready_now);
 			return;
 		}
@@ -341,11 +384,8 @@ void loop_script_happen(struct loop *loop, size_t n)
 	run_hooks(loop);
 }
 
-uint64_t loop_script_due_us(const struct loop *loop)
+void loop_script_forget(struct loop *loop)
 {
-	uint64_t least = UINT64_MAX;
-	for (const struct timer *t = loop->timers; t; t = t->next)
-		if (t->due_us < least)
-			least = t->due_us;
-	return least;
+	for (struct watch *w = loop->watches; w; w = w->next)
+		watch_want(w, WATCH_NOTHING);
 }

@@ -1,15 +1,22 @@
 #include "base/script.h"
 
+#include <sys/epoll.h>
+#include <unistd.h>
+
 static struct script *in_force;
 
 void script_begin(struct script *script)
 {
 	must(in_force == NULL);
+	script->ready = epoll_create1(EPOLL_CLOEXEC);
+	must(script->ready >= 0);
 	in_force = script;
 }
 
 void script_end(void)
 {
+	if (in_force)
+		close(in_force->ready);
 	in_force = NULL;
 }
 

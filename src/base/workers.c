@@ -249,7 +249,8 @@ struct workers *workers_new(const struct workers_limits *limits, const char *nam
 	w->name = name;
 	w->bucket_mask = buckets - 1;
 	w->buckets = memory_new(buckets, sizeof(struct slot *));
-	w->slots = memory_new(limits->queue_max, sizeof *w->slots);
+	w->slots = memory_try(limits->queue_max * sizeof *w->slots);
+	must(w->slots != NULL);
 	pthread_mutex_init(&w->guard, NULL);
 	pthread_cond_init(&w->work, NULL);
 	pthread_cond_init(&w->settled, NULL);
@@ -272,8 +273,10 @@ int workers_descriptor(const struct workers *w)
 
 static struct slot *spare_slot(struct workers *w)
 {
-	if (!w->spare && w->used < w->limits.queue_max)
+	if (!w->spare && w->used < w->limits.queue_max) {
 		w->spare = &w->slots[w->used++];
+		w->spare->next = NULL;
+	}
 	return w->spare;
 }
 
@@ -387,11 +390,7 @@ void workers_free(struct workers **at)
 
 size_t workers_script_ready(const struct workers *w)
 {
-	size_t count = 0;
-	for (unsigned i = 0; i < WORKERS_GROUPS_MAX; i++)
-		for (const struct slot *s = w->groups[i].ready.first; s; s = s->next)
-			count++;
-	return count;
+	return w->ready;
 }
 
 /* Threads would take the first of any group; those that hang let any of the others go first. */

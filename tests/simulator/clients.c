@@ -1,6 +1,5 @@
 #include "world.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,19 +13,19 @@ enum step { STEP_GREETING, STEP_EHLO, STEP_MAIL, STEP_RCPT, STEP_DATA, STEP_CONT
 
 struct client {
 	int fd;
+	struct watch *watch; /* of `fd` */
 	struct mail *mail; /* null: none any more */
 	enum step step;
 	unsigned next_rcpt; /* mailbox; then the one elsewhere */
 	unsigned done; /* mails in this session */
 	uint64_t since_us;
-	bool can_read;
 	struct buffer out;
 	struct buffer in;
 };
 
 /* --- mails --------------------------------------------------------------------------------- */
 
-void mail_octets(const struct mail *m, struct buffer *b)
+static void write_content(const struct mail *m, struct buffer *b)
 {
 	uint64_t seed = m->seed;
 	text_add(b,
@@ -48,6 +47,13 @@ void mail_octets(const struct mail *m, struct buffer *b)
 		buffer_add(b, VIEW("\r\n"));
 		octets += length + 2;
 	}
+}
+
+struct view mail_octets(struct mail *m)
+{
+	if (m->content.length == 0)
+		write_content(m, &m->content);
+	return buffer_view(&m->content);
 }
 
 /* Of strangers, or of users. */
@@ -73,6 +79,7 @@ static void hang_up(struct world *w, size_t at)
 	struct client *c = w->clients[at];
 	if (c->mail)
 		try_again(w, c->mail);
+	watch_free(&c->watch);
 	close(c->fd);
 	buffer_free(&c->out);
 	buffer_free(&c->in);
@@ -112,16 +119,14 @@ static bool more_recipients(struct client *c)
 
 static void content(struct client *c)
 {
-	struct buffer octets = buffer_new(4 << 20);
-	mail_octets(c->mail, &octets);
+	const struct view octets = mail_octets(c->mail);
 	c->step = STEP_CONTENT;
 	c->mail->attempts++;
 	if (c->mail->bdat)
 		text_add(&c->out, "BDAT {} LAST\r\n", text_number(octets.length));
-	buffer_add(&c->out, buffer_view(&octets)); /* no line begins with a dot */
+	buffer_add(&c->out, octets); /* no line begins with a dot */
 	if (!c->mail->bdat)
 		buffer_add(&c->out, VIEW(".\r\n"));
-	buffer_free(&octets);
 }
 
 static void quit(struct client *c)
@@ -212,6 +217,13 @@ static void read_replies(struct world *w, struct client *c)
 
 /* --- what can happen ----------------------------------------------------------------------- */
 
+/* A client chooses itself what it does, when its turn has come. */
+static void never(void *context, unsigned what)
+{
+	(void)context;
+	(void)what;
+}
+
 void clients_begin(struct world *w)
 {
 	struct mail *m = due_mail(w, false);
@@ -227,45 +239,31 @@ void clients_begin(struct world *w)
 		}
 		struct client *c = calloc(1, sizeof *c);
 		*c = (struct client){.fd = fd,
+			.watch = watch_new(w->client_loop, fd, never, NULL),
 			.mail = m,
 			.since_us = w->script.monotonic_us,
 			.out = buffer_new(4 << 20),
 			.in = buffer_new(65536)};
+		watch_want(c->watch, WATCH_READ);
 		m->state = MAIL_SENDING;
 		w->clients[i] = c;
 		return;
 	}
 }
 
-static void look_at_sockets(struct world *w)
-{
-	struct pollfd polls[CLIENTS_MAX];
-	for (size_t i = 0; i < CLIENTS_MAX; i++)
-		polls[i] = (struct pollfd){
-			.fd = w->clients[i] ? w->clients[i]->fd : -1, .events = POLLIN};
-	must(poll(polls, CLIENTS_MAX, 0) >= 0);
-	for (size_t i = 0; i < CLIENTS_MAX; i++)
-		if (w->clients[i])
-			w->clients[i]->can_read = polls[i].revents != 0;
-}
-
 /* Who has something to say can always try. */
 static bool can_talk(const struct client *c)
 {
-	return c && (c->out.length || c->can_read);
+	return c && (c->out.length || watch_script_is_ready(c->watch));
 }
 
 size_t clients_events(struct world *w)
 {
 	size_t count = 0;
-	size_t there = 0;
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
 		if (w->clients[i] && w->script.monotonic_us - w->clients[i]->since_us > GIVES_UP_US)
 			hang_up(w, i);
-		there += w->clients[i] != NULL;
 	}
-	if (there)
-		look_at_sockets(w);
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		count += can_talk(w->clients[i]);
 	return count;
@@ -279,7 +277,8 @@ static void talk(struct world *w, size_t at)
 		hang_up(w, at);
 		return;
 	}
-	const ssize_t got = recv(c->fd, octets, sizeof octets, 0);
+	const bool is_ready = watch_script_is_ready(c->watch);
+	const ssize_t got = is_ready ? recv(c->fd, octets, sizeof octets, 0) : -1;
 	if (got > 0) {
 		buffer_add(&c->in, view_of(octets, (size_t)got));
 		read_replies(w, c);

@@ -118,17 +118,15 @@ static void look_at_report(struct world *w, const char *path, unsigned mailbox, 
 void judge_relayed(struct world *w, struct view forward_path, struct view content)
 {
 	uint32_t number;
-	struct buffer whole = buffer_new(4 << 20);
 	if (!friend_of(forward_path, w->mail_count, &number) || !w->mails[number].leaves) {
 		world_trouble(w, "a mail leaves that was never sent there");
 		return;
 	}
 	world_say(w, "mail %u is taken by the next host", number);
-	mail_octets(&w->mails[number], &whole);
-	if (!view_starts(content, VIEW("Received: ")) || !view_ends(content, buffer_view(&whole)))
+	if (!view_starts(content, VIEW("Received: ")) ||
+		!view_ends(content, mail_octets(&w->mails[number])))
 		world_trouble(w, "mail %u does not leave as it was sent", number);
 	w->mails[number].relayed++;
-	buffer_free(&whole);
 }
 
 static void look(void *context, const char *path, struct view octets)
@@ -152,16 +150,13 @@ static void look(void *context, const char *path, struct view octets)
 		return;
 	}
 	struct mail *m = &w->mails[number];
-	struct buffer whole = buffer_new(4 << 20);
-	mail_octets(m, &whole);
 	if (!view_starts(octets,
 		    m->leaves ? VIEW("Return-Path: <hana@") : VIEW("Return-Path: <sender")) ||
-		!view_ends(octets, buffer_view(&whole)))
+		!view_ends(octets, mail_octets(m)))
 		world_trouble(w, "%s is not as it was sent (mail %u)", path, number);
 	if (!(m->mailboxes & 1u << mailbox))
 		world_trouble(w, "%s was never sent there (mail %u)", path, number);
 	m->copies[mailbox]++;
-	buffer_free(&whole);
 }
 
 /* It is with the next host, or its sender knows that it is not. */

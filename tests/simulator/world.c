@@ -130,18 +130,10 @@ static bool are_peers(enum program_id a, enum program_id b)
 	return false;
 }
 
-/* Only who has just done something, and who speaks with it, can have something new to do; else the clock
- * alone brings it. */
-static void make_stale(struct world *w, enum program_id id)
-{
-	for (size_t i = 0; i < ACTORS_MAX; i++)
-		if (w->actors[i].kind->id == id || are_peers(w->actors[i].kind->id, id))
-			w->actors[i].is_stale = true;
-}
-
 static void introduce(struct actor *a, struct actor *b)
 {
 	int ends[2];
+	a->world->has_looked = false;
 	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
 	actor_owns(a, ends[0]);
 	actor_owns(b, ends[1]);
@@ -168,7 +160,6 @@ static void start(struct actor *a)
 	a->owned_count = 0;
 	a->pool = NULL;
 	a->alive = true;
-	make_stale(w, a->kind->id);
 	world_say(w, "start %s", program_id_name(a->kind->id));
 	if (!a->kind->start(a)) {
 		world_say(w, "%s could not start", program_id_name(a->kind->id));
@@ -186,12 +177,14 @@ static void die(struct actor *a)
 {
 	if (!a->alive)
 		return;
-	make_stale(a->world, a->kind->id);
+	loop_script_forget(a->program.loop);
 	for (unsigned i = 0; i < a->owned_count; i++)
 		if (still_owns(&a->owned[i]))
 			close(a->owned[i].fd);
-	if (a->pool)
+	if (a->pool) {
 		workers_script_forget(a->pool);
+		workers_free(&a->pool);
+	}
 	if (a->kind->id == PROGRAM_DELIVER)
 		sim_mail_close_all(a->world->mail_disk);
 	a->world->has_forgotten |= a->kind->id == PROGRAM_GATE;
@@ -293,16 +286,9 @@ static void heal(struct world *w)
 
 /* --- what happens -------------------------------------------------------------------------- */
 
-static size_t count_events(struct actor *a)
+static size_t count_events(const struct actor *a)
 {
-	if (!a->alive)
-		return 0;
-	if (a->is_stale || a->due_us <= a->world->script.monotonic_us) {
-		a->events = loop_script_events(a->program.loop);
-		a->due_us = loop_script_due_us(a->program.loop);
-		a->is_stale = false;
-	}
-	return a->events;
+	return a->alive ? loop_script_events(a->program.loop) : 0;
 }
 
 static size_t count_jobs(const struct actor *a)
@@ -315,10 +301,8 @@ static void happen(struct world *w, size_t n)
 {
 	for (size_t i = 0; i < ACTORS_MAX; i++) {
 		struct actor *a = &w->actors[i];
-		const size_t events = a->alive ? a->events : 0;
+		const size_t events = count_events(a);
 		const size_t jobs = count_jobs(a);
-		if (n < events + jobs)
-			make_stale(w, a->kind->id);
 		if (n < events) {
 			loop_script_happen(a->program.loop, n);
 			return;
@@ -329,7 +313,6 @@ static void happen(struct world *w, size_t n)
 		}
 		n -= events + jobs;
 	}
-	make_stale(w, PROGRAM_SMTPD);
 	clients_happen(w, n);
 }
 
@@ -338,7 +321,7 @@ static uint64_t next_due_us(const struct world *w)
 	uint64_t least = clients_due_us(w);
 	for (size_t i = 0; i < ACTORS_MAX; i++) {
 		const struct actor *a = &w->actors[i];
-		const uint64_t due = a->alive ? a->due_us : a->restart_us;
+		const uint64_t due = a->alive ? loop_script_due_us(a->program.loop) : a->restart_us;
 		if (due < least)
 			least = due;
 	}
@@ -362,6 +345,9 @@ bool world_step(struct world *w)
 			kill_it(&w->actors[i]);
 	restart_those_due(w);
 	clients_begin(w);
+	if (!w->has_looked)
+		loop_script_look();
+	w->has_looked = true;
 	for (size_t i = 0; i < ACTORS_MAX; i++)
 		count += count_events(&w->actors[i]) + count_jobs(&w->actors[i]);
 	count += clients_events(w);
@@ -381,6 +367,7 @@ bool world_step(struct world *w)
 	}
 	w->script.monotonic_us += world_draw(w, 200);
 	w->trail = (w->trail ^ w->choices ^ w->script.monotonic_us ^ count) * 0x100000001b3u;
+	w->has_looked = false;
 	happen(w, world_draw(w, count));
 	make_trouble(w);
 	return true;
@@ -426,6 +413,7 @@ static void plan_mails(struct world *w)
 		struct mail *m = &w->mails[i];
 		*m = (struct mail){.number = i,
 			.seed = script_draw(&w->choices),
+			.content = buffer_new(4 << 20),
 			.mailboxes = 1 + (unsigned)world_draw(w, (1 << MAILBOXES) - 1),
 			.leaves = world_draw(w, 3) == 0,
 			.octets = octets_of_mail(w),
@@ -457,6 +445,7 @@ struct world *world_new(const struct world_plan *plan)
 		.wall_ms = 1893456000000,
 		.seed = script_draw(&w->choices)};
 	script_begin(&w->script);
+	w->client_loop = loop_new();
 	w->is_quiet = world_draw(w, 8) == 0;
 	w->kills_left = (unsigned)world_draw(w, 6);
 	w->cuts_left = (unsigned)world_draw(w, 3);
@@ -480,6 +469,9 @@ void world_free(struct world **at)
 	for (size_t i = 0; i < ACTORS_MAX; i++)
 		die(&w->actors[i]);
 	clients_end(w);
+	for (unsigned i = 0; i < w->mail_count; i++)
+		buffer_free(&w->mails[i].content);
+	loop_free(&w->client_loop);
 	sim_disk_free(&w->disk);
 	sim_mail_free(&w->mail_disk);
 	buffer_free(&w->gate_rows);
@@ -498,7 +490,7 @@ int world_dial(struct world *w, uint32_t worker, bool is_user)
 	if (!a->alive)
 		return -1;
 	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
-	a->is_stale = true;
+	w->has_looked = false;
 	const unsigned stranger = (unsigned)world_draw(w, CLIENT_INSIDE);
 	actor_smtpd_arrival(a, ends[1], is_user ? CLIENT_INSIDE : stranger);
 	return ends[0];

@@ -56,9 +56,6 @@ struct actor {
 		uint64_t inode; /* the number may be somebody else's by now */
 	} owned[GIVEN_FDS_MAX]; /* what a kill closes */
 	unsigned owned_count;
-	bool is_stale; /* the counts below are to be taken anew */
-	size_t events; /* what could happen in its loop */
-	uint64_t due_us; /* of its next timer */
 };
 
 enum mail_state {
@@ -71,6 +68,7 @@ enum mail_state {
 struct mail {
 	unsigned number;
 	uint64_t seed; /* of its content */
+	struct buffer content; /* empty until somebody asks for it */
 	unsigned mailboxes; /* bits */
 	bool leaves; /* to another host, too; a user sends it */
 	size_t octets;
@@ -99,6 +97,8 @@ struct world {
 	struct snapshot *snapshot; /* everything; each program holds it */
 	struct mail mails[MAILS_MAX];
 	unsigned mail_count;
+	bool has_looked; /* no descriptor has become ready since */
+	struct loop *client_loop;
 	struct client *clients[CLIENTS_MAX];
 	unsigned kills_left;
 	unsigned cuts_left;
@@ -169,6 +169,6 @@ void clients_happen(struct world *w, size_t n);
 uint64_t clients_due_us(const struct world *w);
 void clients_end(struct world *w);
 /* The mail's octets with CRLF, not dot-stuffed. */
-void mail_octets(const struct mail *m, struct buffer *b);
+struct view mail_octets(struct mail *m);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/script.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 static struct script script;
@@ -98,17 +99,52 @@ static void watches_tell_what_is_ready(void **state)
 	assert_int_equal(pipe(pipe_ends), 0);
 	struct watch *watch = watch_new(loop, pipe_ends[0], note_ready, &seen);
 	assert_int_equal(write(pipe_ends[1], "x", 1), 1);
+	loop_script_look();
 	assert_int_equal(loop_script_events(loop), 0);
 	watch_want(watch, WATCH_READ);
+	loop_script_look();
 	assert_int_equal(loop_script_events(loop), 1);
+	assert_true(watch_script_is_ready(watch));
 	loop_script_happen(loop, 0);
 	assert_int_equal(seen, WATCH_READ);
 	watch_want(watch, WATCH_NOTHING);
+	loop_script_look();
 	assert_int_equal(loop_script_events(loop), 0);
+	assert_false(watch_script_is_ready(watch));
 	watch_free(&watch);
 	close(pipe_ends[0]);
 	close(pipe_ends[1]);
 	loop_free(&loop);
+	script_end();
+}
+
+static void one_look_serves_all_loops(void **state)
+{
+	(void)state;
+	struct loop *loops[2] = {loop_new(), loop_new()};
+	int ends[2];
+	unsigned seen = 0;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	struct watch *watches[2];
+	for (size_t i = 0; i < 2; i++) {
+		watches[i] = watch_new(loops[i], ends[i], note_ready, &seen);
+		watch_want(watches[i], WATCH_READ | WATCH_WRITE);
+	}
+	loop_script_look();
+	assert_int_equal(loop_script_events(loops[0]), 1);
+	assert_int_equal(loop_script_events(loops[1]), 1);
+	loop_script_forget(loops[0]);
+	close(ends[0]);
+	loop_script_look();
+	assert_int_equal(loop_script_events(loops[0]), 0);
+	assert_int_equal(loop_script_events(loops[1]), 1);
+	loop_script_happen(loops[1], 0); /* the end is something to read and to write */
+	assert_int_equal(seen, WATCH_READ | WATCH_WRITE);
+	watch_free(&watches[1]);
+	close(ends[1]);
+	watch_free(&watches[0]);
+	loop_free(&loops[0]);
+	loop_free(&loops[1]);
 	script_end();
 }
 
@@ -164,6 +200,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(chance_repeats, begin, end),
 		cmocka_unit_test_setup_teardown(timers_fire_when_the_script_says_so, begin, end),
 		cmocka_unit_test_setup_teardown(watches_tell_what_is_ready, begin, end),
+		cmocka_unit_test_setup_teardown(one_look_serves_all_loops, begin, end),
 		cmocka_unit_test_setup_teardown(jobs_wait_for_the_script, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
