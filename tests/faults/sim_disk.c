@@ -6,14 +6,20 @@
 
 #define SECTOR 512u
 
+/* Held by each place where it stands, and copied before it is written if by more than one. */
+struct sector {
+	uint32_t holders;
+	uint8_t octets[SECTOR];
+};
+
 struct inode {
 	struct inode *next; /* of all */
-	uint8_t *now; /* what reads see */
-	uint8_t *kept; /* what a power cut leaves */
+	struct sector **now; /* what reads see; null: zeros, which are most of a segment */
+	struct sector **kept; /* what a power cut leaves */
 	uint8_t *dirty; /* a flag for each sector */
 	uint64_t size;
 	uint64_t kept_size;
-	uint64_t room;
+	uint64_t room; /* sectors */
 	uint32_t dirty_count;
 };
 
@@ -122,20 +128,74 @@ static struct inode *inode_new(struct sim_disk *s)
 	return inode;
 }
 
+static uint64_t sectors(uint64_t octets)
+{
+	return (octets + SECTOR - 1) / SECTOR;
+}
+
 static void inode_room(struct inode *inode, uint64_t size)
 {
-	if (size <= inode->room)
+	const uint64_t had = inode->room;
+	if (sectors(size) <= had)
 		return;
-	const uint64_t least = inode->room + inode->room / 2;
-	const uint64_t wanted = size > least ? size : least;
-	const uint64_t room = (wanted + SECTOR - 1) / SECTOR * SECTOR;
-	inode->now = realloc(inode->now, room);
-	inode->kept = realloc(inode->kept, room);
-	inode->dirty = realloc(inode->dirty, room / SECTOR);
-	memset(inode->now + inode->room, 0, room - inode->room);
-	memset(inode->kept + inode->room, 0, room - inode->room);
-	memset(inode->dirty + inode->room / SECTOR, 0, (room - inode->room) / SECTOR);
+	const uint64_t least = had + had / 2;
+	const uint64_t room = sectors(size) > least ? sectors(size) : least;
+	inode->now = realloc(inode->now, room * sizeof *inode->now);
+	inode->kept = realloc(inode->kept, room * sizeof *inode->kept);
+	inode->dirty = realloc(inode->dirty, room);
+	memset(inode->now + had, 0, (room - had) * sizeof *inode->now);
+	memset(inode->kept + had, 0, (room - had) * sizeof *inode->kept);
+	memset(inode->dirty + had, 0, room - had);
 	inode->room = room;
+}
+
+static void sector_let_go(struct sector *s)
+{
+	if (s && --s->holders == 0)
+		free(s);
+}
+
+/* `to` becomes what `from` is. */
+static void sector_share(struct sector **to, struct sector *from)
+{
+	if (from)
+		from->holders++;
+	sector_let_go(*to);
+	*to = from;
+}
+
+static void sector_write(struct sector **at, uint64_t offset, const uint8_t *octets, size_t length)
+{
+	static const uint8_t zeros[SECTOR];
+	if (!*at && memcmp(octets, zeros, length) == 0)
+		return;
+	if (!*at || (*at)->holders > 1) {
+		struct sector *own = calloc(1, sizeof *own);
+		if (*at)
+			memcpy(own->octets, (*at)->octets, SECTOR);
+		own->holders = 1;
+		sector_let_go(*at);
+		*at = own;
+	}
+	memcpy((*at)->octets + offset, octets, length);
+}
+
+static void sectors_share(struct sector **to, struct sector *const *from, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++)
+		sector_share(&to[i], from[i]);
+}
+
+static void inode_free(struct inode *inode)
+{
+	for (uint64_t i = 0; i < inode->room; i++) {
+		sector_let_go(inode->now[i]);
+		sector_let_go(inode->kept[i]);
+	}
+	free(inode->now);
+	free(inode->kept);
+	free(inode->dirty);
+	free(inode);
 }
 
 static uint64_t used(const struct sim_disk *s)
@@ -149,23 +209,18 @@ static uint64_t used(const struct sim_disk *s)
 
 static void sector_keep(struct inode *inode, uint64_t sector)
 {
-	memcpy(inode->kept + sector * SECTOR, inode->now + sector * SECTOR, SECTOR);
+	sector_share(&inode->kept[sector], inode->now[sector]);
 	const uint64_t end =
 		(sector + 1) * SECTOR < inode->size ? (sector + 1) * SECTOR : inode->size;
 	if (end > inode->kept_size)
 		inode->kept_size = end;
 }
 
-static uint64_t sectors(const struct inode *inode)
-{
-	return (inode->size + SECTOR - 1) / SECTOR;
-}
-
 /* Each dirty sector reaches the disk or not; then none is dirty. */
 static void settle(struct sim_disk *s, struct inode *inode, bool may_lose)
 {
 	const uint64_t style = may_lose ? draw(s) % 4 : 0; /* all, none, or one by one */
-	for (uint64_t i = 0; inode->dirty_count && i < sectors(inode); i++) {
+	for (uint64_t i = 0; inode->dirty_count && i < sectors(inode->size); i++) {
 		if (!inode->dirty[i])
 			continue;
 		if (style == 0 || (style > 1 && draw(s) & 1))
@@ -224,9 +279,19 @@ static enum error sim_read(struct disk *disk, struct disk_file *file, uint64_t o
 	size_t length = offset < inode->size ? (size_t)(inode->size - offset) : 0;
 	if (length > room)
 		length = room;
-	if (length)
-		memcpy(to, inode->now + offset, length);
 	*length_out = length;
+	while (length) {
+		const struct sector *from = inode->now[offset / SECTOR];
+		const uint64_t within = offset % SECTOR;
+		const size_t part = length < SECTOR - within ? length : (size_t)(SECTOR - within);
+		if (from)
+			memcpy(to, from->octets + within, part);
+		else
+			memset(to, 0, part);
+		to += part;
+		offset += part;
+		length -= part;
+	}
 	return ERROR_NONE;
 }
 
@@ -236,8 +301,14 @@ static void write_octet_run(
 	inode_room(inode, offset + length);
 	if (offset + length > inode->size)
 		inode->size = offset + length;
-	memcpy(inode->now + offset, at, length);
-	for (uint64_t i = offset / SECTOR; length && i <= (offset + length - 1) / SECTOR; i++) {
+	while (length) {
+		const uint64_t i = offset / SECTOR;
+		const uint64_t within = offset % SECTOR;
+		const size_t part = length < SECTOR - within ? length : (size_t)(SECTOR - within);
+		sector_write(&inode->now[i], within, at, part);
+		at += part;
+		offset += part;
+		length -= part;
 		inode->dirty_count += !inode->dirty[i];
 		inode->dirty[i] = 1;
 		if (chance(s, 16)) /* written back early; still counts as dirty */
@@ -289,14 +360,14 @@ static enum error sim_sync(struct disk *disk, struct disk_file *file)
 	if (fate == FATE_FAIL) {
 		settle(s, inode, true);
 		if (chance(s, 2) && inode->room) /* this file system drops the pages */
-			memcpy(inode->now, inode->kept, inode->room);
+			sectors_share(inode->now, inode->kept, inode->room);
 		return s->plant == SIM_PLANT_SYNC_FAILURE_HIDDEN ? ERROR_NONE : ERROR_IO;
 	}
 	if (s->plant == SIM_PLANT_SYNC_IGNORED)
 		return ERROR_NONE;
 	if (s->plant == SIM_PLANT_SYNC_HALF && inode->dirty_count) {
 		uint64_t skip = draw(s) % inode->dirty_count;
-		for (uint64_t i = 0; i < sectors(inode); i++)
+		for (uint64_t i = 0; i < sectors(inode->size); i++)
 			if (inode->dirty[i] && skip-- == 0) {
 				inode->dirty[i] = 0;
 				inode->dirty_count--;
@@ -392,10 +463,7 @@ void sim_disk_free(struct sim_disk **disk)
 	while (s->inodes) {
 		struct inode *inode = s->inodes;
 		s->inodes = inode->next;
-		free(inode->now);
-		free(inode->kept);
-		free(inode->dirty);
-		free(inode);
+		inode_free(inode);
 	}
 	while (s->names) {
 		struct name *n = s->names;
@@ -449,8 +517,7 @@ void sim_disk_power_on(struct sim_disk *disk)
 		disk->large_now = disk->large_kept = draw(disk) & 1;
 	for (struct inode *inode = disk->inodes; inode; inode = inode->next) {
 		settle(disk, inode, true);
-		if (inode->room)
-			memcpy(inode->now, inode->kept, inode->room);
+		sectors_share(inode->now, inode->kept, inode->room);
 		inode->size = inode->kept_size;
 	}
 	disk->dead = false;
@@ -485,22 +552,11 @@ size_t sim_disk_files(const struct sim_disk *disk, const char *directory)
 	return count;
 }
 
-bool sim_disk_rot(struct sim_disk *disk, const char *name, uint64_t offset)
-{
-	struct name *n = name_find(disk, view_text(name));
-	if (!n || !n->now || offset >= n->now->size)
-		return false;
-	n->now->now[offset] ^= 4;
-	n->now->kept[offset] = n->now->now[offset];
-	return true;
-}
-
 void sim_disk_put(struct sim_disk *disk, const char *name, const void *octets, size_t length)
 {
 	struct name *n = name_make(disk, view_text(name));
 	n->now = n->kept = inode_new(disk);
-	inode_room(n->now, length);
-	memcpy(n->now->now, octets, length);
-	memcpy(n->now->kept, octets, length);
-	n->now->size = n->now->kept_size = length;
+	if (length)
+		write_octet_run(disk, n->now, 0, octets, length);
+	settle(disk, n->now, false);
 }

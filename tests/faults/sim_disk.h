@@ -45,8 +45,6 @@ uint64_t sim_disk_operations(const struct sim_disk *disk);
 uint64_t sim_disk_syncs(const struct sim_disk *disk);
 uint64_t sim_disk_failures(const struct sim_disk *disk); /* reported to the caller so far */
 size_t sim_disk_files(const struct sim_disk *disk, const char *directory);
-/* Flips one bit of a file, durably; false when there is no such octet. */
-bool sim_disk_rot(struct sim_disk *disk, const char *name, uint64_t offset);
 /* Puts a file there, durably. */
 void sim_disk_put(struct sim_disk *disk, const char *name, const void *octets, size_t length);
 

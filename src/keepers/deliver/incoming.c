@@ -177,7 +177,7 @@ void incoming_sweep(struct deliverd *d)
 		incoming_check(in);
 	}
 	/* those that waited in line behind them */
-	for (size_t i = 0; i < BOX_SLOTS; i++)
+	for (size_t i = 0; d->oldest && i < BOX_SLOTS; i++)
 		for (struct box *b = d->boxes[i]; b; b = b->next)
 			box_go_on(b);
 }

@@ -226,7 +226,7 @@ void lane_worked(struct lane *lane)
 
 void lanes_tick(struct spoold *d)
 {
-	for (size_t i = 0; i < LANE_SLOTS; i++)
+	for (size_t i = 0; d->lane_count && i < LANE_SLOTS; i++)
 		for (struct lane *lane = d->lanes[i]; lane; lane = lane->chain)
 			if (lane->in_trouble)
 				settle(lane);
