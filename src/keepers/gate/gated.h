@@ -52,6 +52,7 @@ struct journal {
 	enum error result; /* of the thread */
 	enum error failing; /* the last batch's */
 	bool busy;
+	bool idle; /* nothing is to be written but, some day, the mark */
 	bool anew; /* the next batch is everything */
 	bool draining;
 	uint64_t batches;

@@ -7,6 +7,9 @@
 
 static void collected(struct journal *j)
 {
+	if (j->idle)
+		timer_set(j->timer, JOURNAL_EVERY_MS);
+	j->idle = false;
 	if (!buffer_failed(&j->waiting))
 		return;
 	buffer_free(&j->waiting);
@@ -53,6 +56,16 @@ static void write_batch(void *context)
 	j->result = gate_store_apply(j->store, buffer_view(&j->writing), buffer_view(&j->mark));
 }
 
+/* Idle: a machine that has nothing to do sleeps. */
+static void wait(struct journal *j)
+{
+	j->idle = !j->anew && j->waiting.length == 0 && !j->draining;
+	timer_set(j->timer, j->draining ? 0
+			    : j->result ? JOURNAL_RETRY_MS
+			    : j->idle	? JOURNAL_MARK_MS
+					: JOURNAL_EVERY_MS);
+}
+
 static void wrote_batch(void *context)
 {
 	struct gated *g = context;
@@ -72,9 +85,7 @@ static void wrote_batch(void *context)
 	if (j->draining && (j->result || (j->waiting.length == 0 && !j->anew)))
 		g->drained(g->context);
 	else
-		timer_set(j->timer, j->draining ? 0
-				    : j->result ? JOURNAL_RETRY_MS
-						: JOURNAL_EVERY_MS);
+		wait(j);
 }
 
 static void fill_batch(struct gated *g)
@@ -97,24 +108,13 @@ static void fill_batch(struct gated *g)
 	j->writing.max = GATE_BATCH_OCTETS_MAX;
 }
 
-static bool mark_is_due(const struct gated *g)
-{
-	struct cursor c = cursor_of(buffer_view(&g->journal.mark));
-	cursor_u64(&c);
-	const uint64_t marked_ms = cursor_u64(&c);
-	return cursor_failed(&c) || clock_boot_ms() - marked_ms >= JOURNAL_MARK_MS;
-}
-
 static void on_timer(void *context)
 {
 	struct gated *g = context;
 	struct journal *j = &g->journal;
 	if (j->busy)
 		return; /* its end sets the timer */
-	if (!j->anew && j->waiting.length == 0 && !j->draining && !mark_is_due(g)) {
-		timer_set(j->timer, JOURNAL_EVERY_MS);
-		return;
-	}
+	j->idle = false;
 	fill_batch(g);
 	j->busy = true;
 	const struct job job = {.work = write_batch, .done = wrote_batch, .context = g};

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/script.h"
 #include "channels/any_gate.h"
 #include "keepers/gate/gated.h"
 #include "keepers/gate/kinds.h"
@@ -483,6 +484,68 @@ static void test_store_fails(void **state)
 	stage_free(s);
 }
 
+/* --- on scripted time ---------------------------------------------------------------------- */
+
+/* Lets happen what can, until nothing can. */
+static void settle_down(struct stage *s)
+{
+	for (;;) {
+		loop_script_look();
+		if (loop_script_events(s->loop))
+			loop_script_happen(s->loop, 0);
+		else if (!workers_script_work(s->gated.journal.workers, 0))
+			return;
+	}
+}
+
+static void until_batches(struct stage *s, struct script *script, uint64_t ms, uint64_t batches)
+{
+	const uint64_t until_us = script->monotonic_us + ms * 1000;
+	settle_down(s);
+	while (loop_script_due_us(s->loop) <= until_us) {
+		script->monotonic_us = loop_script_due_us(s->loop);
+		settle_down(s);
+	}
+	script->monotonic_us = until_us;
+	assert_int_equal(s->gated.journal.batches, batches);
+}
+
+static void nothing(void *context)
+{
+	(void)context;
+}
+
+/* Protects: a gate that has nothing to write does not wake for it; what comes is written when it has waited for its
+ * time, and what comes meanwhile goes with it; the mark is written though nothing comes. */
+static void test_idle(void **state)
+{
+	(void)state;
+	static const struct question a = {GATE_OPEN, "known:a", "x", "", 1000000, 0};
+	static const struct question b = {GATE_OPEN, "known:b", "x", "", 1000000, 0};
+	struct script script = {.monotonic_us = 5000000, .wall_ms = 1000000000000, .seed = 7};
+	struct client c;
+	script_begin(&script);
+	struct stage *s = stage_new(gate_store_memory());
+	struct timer *turn = timer_new(s->loop, nothing, NULL); /* what was said goes with a turn */
+	join(s, &c, PROGRAM_AUTH, 0);
+	until_batches(s, &script, 20 * JOURNAL_EVERY_MS, 1);
+	timer_stop(s->gated.tick);
+	assert_true(loop_script_due_us(s->loop) - script.monotonic_us > 50000000);
+	say(&c, 1, &a);
+	timer_set(turn, 0);
+	until_batches(s, &script, JOURNAL_EVERY_MS - 1, 1);
+	say(&c, 2, &b);
+	timer_set(turn, 0);
+	until_batches(s, &script, 1, 2);
+	until_batches(s, &script, JOURNAL_MARK_MS - 1, 2);
+	until_batches(s, &script, 1, 3);
+	assert_int_equal(c.answers, 2);
+	timer_free(&turn);
+	channel_free(&c.channel);
+	stage_free(s);
+	script_end();
+}
+
 /* --- commands ----------------------------------------------------------------------------- */
 
 struct command {
@@ -664,6 +727,7 @@ int main(void)
 		cmocka_unit_test(test_peers_max),
 		cmocka_unit_test(test_durable),
 		cmocka_unit_test(test_store_fails),
+		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_by_hand),
