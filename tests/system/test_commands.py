@@ -352,3 +352,22 @@ def test_trace_shows_sessions_and_channels_and_no_secrets():
         refused(h, 'trace', 'channel:smtpd-deliver', code=64, says='neither an address nor')
         refused(h, 'trace', code=64, says='WHAT')
         h.none_has_crashed()
+
+
+def test_a_trace_ends_with_what_it_looks_at():
+    """one program dies and the other is shown on; then the server ends"""
+    with House(options=['--workers', '1']) as h:
+        both = subprocess.Popen([SEKISHO, 'trace', 'all'], env=h.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        one = subprocess.Popen([SEKISHO, 'trace', 'channel:smtpd-spool'], env=h.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        time.sleep(0.5)
+        h.kill('popd')
+        h.until_up()
+        h.send()
+        equal(both.poll(), None)
+        equal(h.stop(), 0)
+        out, err = both.communicate(timeout=20)
+        contains(out.decode(), 'C: MAIL FROM:')
+        contains(err.decode(), 'popd is gone for now')
+        equal(both.returncode, 75)
+        err = one.communicate(timeout=20)[1].decode()
+        equal(one.returncode, 75, err)

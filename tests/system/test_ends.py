@@ -137,3 +137,44 @@ def test_what_was_heard_last_is_remembered():
             h.send(content=twice)
             h.wait_log('duplicate')
             equal(len(h.files('hana')), n + 1)
+
+
+def test_a_program_that_does_not_end():
+    """a stop goes on without a program that stands still, and says so"""
+    with Clock() as clock, House(env=clock.env) as h:
+        os.kill(h.programs()['mailbox'], signal.SIGSTOP)
+        os.kill(h.process.pid, signal.SIGTERM)
+        h.wait_log('stopping: finishing')
+        def is_over():
+            clock.go_by(31)
+            os.kill(h.process.pid, signal.SIGCHLD)  # so that it looks at its clock
+            return h.process.poll() is not None
+        until(is_over, 'the server has ended', 30)
+        equal(h.process.returncode, 0)
+        equal(h.log().count('what is under way does not end by itself'), 1)
+        h.wait_log('does not end by itself.*of="?mailbox')
+
+
+def test_the_service_manager_is_told():
+    """NOTIFY_SOCKET: ready, reloading, ready again also when the new configuration is not taken, stopping; a path or a name"""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as named, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        named.bind('\0sekisho-test-notify')
+        with House(start=False) as h:
+            path = os.path.join(h.dir, 'notify')
+            manager.bind(path)
+            for s, name in (manager, path), (named, '@sekisho-test-notify'):
+                s.settimeout(20)
+                h.env['NOTIFY_SOCKET'] = name
+                h.start()
+                equal(s.recv(100), b'READY=1')
+                h.process.send_signal(signal.SIGHUP)
+                equal(s.recv(100)[:26], b'RELOADING=1\nMONOTONIC_USEC')
+                equal(s.recv(100), b'READY=1')
+                h.set('clientlimit', 'many\n')
+                h.process.send_signal(signal.SIGHUP)
+                equal(s.recv(100)[:11], b'RELOADING=1')
+                equal(s.recv(100), b'READY=1')
+                h.unset('clientlimit')
+                equal(h.stop(), 0)
+                equal(s.recv(100), b'STOPPING=1')
+                h.wait_programs_gone()

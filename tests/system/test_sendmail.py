@@ -2,9 +2,11 @@
 import os
 import pwd
 import re
+import signal
 import stat
 import subprocess
 
+from clock import Clock
 from nexthost import NextHost, PORT
 from house import NAME, PROGRAMS, House, Skip, contains, equal, until
 
@@ -109,6 +111,26 @@ def test_up():
         contains(h.log(), 'user=' + me())
 
 
+def test_options():
+    """what other sendmails take is taken, or refused in words: what cannot be done here must not pass for done"""
+    with house() as h:
+        contains(post(h, '--help'), 'usage')
+        dot = 'Subject: dot\n\none\n.\ntwo\n'
+        for words, text, part in ((('-B', '7bit'), None, 'The gate'), (('-B8BITMIME',), 'Grüße\n', 'Grüße'),
+                                  (('-OIgnoreDots',), dot, 'two'), (('-d0-99.1',), None, 'The gate'), (('--',), None, 'The gate'),
+                                  (('-OErrorMode=q', '-A', 'c', '-G', '-h3', '-L', 'tag', '-n', '-U', '-e', 'm'), None, 'The gate')):
+            count = len(h.messages('hana'))
+            post(h, *words, 'hana', **({'text': text} if text else {}))
+            contains(last(h, 'hana', count + 1), part)
+        for words, part in ((('-B', '9BIT'), '7BIT or 8BITMIME'), (('-C', '/etc/mail.cf'), 'not taken'), (('-X', '/tmp/x'), 'no file is written'),
+                            (('-q15m',), 'is not done here'), (('-f',), 'needs a value'), (('-bt',), 'is not done here')):
+            contains(post(h, *words, code=64), part)
+        post(h, '-I')
+        post(h, '-bi')
+        contains(post(h, '-t', text='To: <a@b@c>\n\nx', code=65), 'a@b@c')
+        h.messages('hana', 6)
+
+
 def test_who():
     """the kernel says who posts: each as himself, root for the site"""
     with house() as h:
@@ -207,6 +229,31 @@ def test_down():
         if reports:
             contains(''.join(reports), 'unknown@' + NAME)
             contains(''.join(reports), 'is not your address')
+
+
+def test_a_server_that_stands_still():
+    """who is handed to nobody within seconds leaves his mail in the directory; so waits what lies there; each comes once"""
+    with Clock() as clock, house(options=['--workers', '1'], env=clock.env) as h:
+        smtpd = h.programs()['smtpd']
+        os.kill(smtpd, signal.SIGSTOP)
+        leave(os.path.join(drop(h), 'a' * 32), '? hana', body='left')
+        callers = [subprocess.Popen([SENDMAIL, 'hana'], stdin=subprocess.PIPE, env=h.env) for _ in range(6)]
+        for c in callers:
+            c.stdin.write(b'Subject: hello\n\nx\n')
+            c.stdin.close()
+        def some_left():
+            clock.go_by(9)
+            return len(dropped(h)) > 1
+        until(some_left, 'who was not handed over has left his mail', 60)
+        h.wait_log('smtpd cannot be called')
+        os.kill(smtpd, signal.SIGCONT)
+        for c in callers:
+            equal(c.wait(60), 0)
+        def all_in():
+            clock.go_by(60)
+            return not dropped(h)
+        until(all_in, 'all is handed in', 60)
+        h.messages('hana', 7)
 
 
 def leave(path, *recipients, sender='', body='left'):
