@@ -12,6 +12,7 @@ from house import HANA, NAME, PASSWORDS, STRANGER, Dialog, House, Skip, contains
 FOREIGN = os.environ.get('SEKISHO_FOREIGN', '')
 SECRET = 'a-long-secret'
 PORT = 6390
+REDIS = '127.6.7.8'  # of the loopback, and can be cut off
 
 
 class Redis:
@@ -28,7 +29,7 @@ class Redis:
 
     def start(self):
         self.process = subprocess.Popen(
-            [self.program, '--port', str(PORT), '--bind', '127.0.0.1', '--unixsocket', self.socket, '--unixsocketperm', '777',
+            [self.program, '--port', str(PORT), '--bind', '127.0.0.1', REDIS, '--unixsocket', self.socket, '--unixsocketperm', '777',
              '--requirepass', SECRET, '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction',
              '--dir', self.dir], env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until(lambda: self.cli('PING') == 'PONG', 'the Redis')
@@ -97,6 +98,14 @@ def test_a_login_at_one_host_opens_the_other():
         d.close()
         until(lambda: [o for o in b.json('gate') if o['left_ms'] <= 10000], 'the session has ended')
         equal(posts(3525), 250)
+        # each opening and its end is a line of the host where the user was, what expires in the Redis included
+        line = '"gate %%s" address=%s user=hana session=%%s by=pop3s %%s' % STRANGER
+        a.wait_log(line % ('opened', '[0-9a-f]{16}', 'for_ms=300000'))
+        a.wait_log(line % ('closed', '[0-9a-f]{16}', 'why=closed'))
+        a.wait_log(line % ('opened', '""', 'for_ms=10000'))
+        a.wait_log(line % ('closed', '""', 'why="its time is over"'))
+        equal((len(a.wait_log('"gate closed"')), 'gate closed' in b.log()), (2, False))
+        equal((openings(b), posts(3525)), ([], 550))
         r.kill()
         b.wait_log('"the store of the gate is lost')
         equal(posts(3525), 451)
@@ -110,7 +119,7 @@ def closed_within(h, seconds, *words):
 
 
 def test_two_hosts_one_redis():
-    with Redis() as r, house('redis://127.0.0.1:%d/3' % PORT, SECRET, 2000) as a, \
+    with Redis() as r, house('redis://%s:%d/3' % (REDIS, PORT), SECRET, 2000) as a, \
             house('redis://%s?3' % r.socket, 'default ' + SECRET, 3000) as b:
         for h in (a, b):
             h.wait_log('"the store of the gate is there"')
@@ -123,6 +132,8 @@ def test_two_hosts_one_redis():
             equal(h.json('status')['status']['gate']['shared_is'], 'up')
         equal(b.tool('gate', 'close', '192.0.2.7'), '1 closed\n')
         until(lambda: openings(a) == [('2001:db8::7', 'taro')], 'what was closed there, and what is over, is so here')
+        b.wait_log('"gate closed" address=192.0.2.7 user=hana session="" by="" why=closed')
+        b.wait_log('"gate closed" address=192.0.2.8 user=taro session=hand by=hand why="its time is over"')
         equal(int(r.cli('-n', '3', 'PTTL', 'sekisho:open:2001:db8::7 taro/')) > 500000, True)
         equal(r.cli('-n', '3', 'EXISTS', 'sekisho:open:192.0.2.8 taro/'), '0')
         login_works(a)
@@ -149,6 +160,20 @@ def test_two_hosts_one_redis():
         r.kill(signal.SIGCONT)
         until(lambda: a.tool('gate', code=None) and a.code == 0, 'it goes on')
         equal(openings(a), [('192.0.2.7', 'hana')])
+        # slow: it is waited for
+        equal(r.cli('CLIENT', 'PAUSE', '600', 'ALL'), 'OK')
+        equal(openings(a), [('192.0.2.7', 'hana')])
+        # cut off from one host: there nobody is open, and a login goes on; the other host goes on
+        if os.getuid() == 0:
+            cut = ['blackhole', REDIS + '/32', 'table', 'local']
+            subprocess.run(['ip', 'route', 'add'] + cut, check=True)
+            closed_within(a, 4)
+            closed_within(a, 1)
+            login_works(a)
+            equal(openings(b), [('192.0.2.7', 'hana')])
+            subprocess.run(['ip', 'route', 'del'] + cut, check=True)
+            until(lambda: a.tool('gate', code=None) and a.code == 0, 'they see each other again', 40)
+            equal(openings(a), [('192.0.2.7', 'hana')])
         # full: what stands is seen, nothing new is opened
         equal(r.cli('CONFIG', 'SET', 'maxmemory', '1'), 'OK')
         closed_within(a, 3, 'open', '192.0.2.9', 'hana')

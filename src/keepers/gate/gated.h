@@ -103,8 +103,6 @@ void local_walk(struct gated *g, struct gate_walk *walk);
 /* Others are passed over. */
 void openings_written(const struct gate_row *row);
 void openings_removed(const struct gate_row *row, enum gate_end why);
-/* Where a store does not tell by itself: what was asked, and is done. */
-void openings_asked(const struct gate_op *op, const struct gate_result *result);
 
 /* --- journal.c ---------------------------------------------------------------------------- */
 

@@ -29,7 +29,8 @@ struct gate_op {
 	bool durable;
 };
 
-/* ERROR_NONE: a row, or a count. ERROR_MISSING: there is none. Views live until it returns. */
+/* ERROR_NONE: a row, or a count. ERROR_MISSING: there is none. Views live until it returns. The count of a CLOSE, by a store
+ * that says so: how many rows were open. */
 struct gate_result {
 	enum error error;
 	bool counted;

@@ -22,16 +22,6 @@ void openings_written(const struct gate_row *row)
 		log_opening("gate opened", &o, fact_number("for_ms", row->left_ms));
 }
 
-void openings_asked(const struct gate_op *op, const struct gate_result *result)
-{
-	const struct gate_row row = {
-		.key = op->key, .facts = result->facts, .left_ms = result->left_ms};
-	if (op->code == GATE_OPEN && result->error == ERROR_NONE)
-		openings_written(&row);
-	else if (op->code == GATE_CLOSE && result->error == ERROR_MISSING)
-		openings_removed(&row, GATE_END_CLOSED);
-}
-
 void openings_removed(const struct gate_row *row, enum gate_end why)
 {
 	struct opening o;

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "keepers/gate/kinds.h"
+#include "keepers/gate/opened.h"
 #include "keepers/gate/redis_words.h"
 
 #include <errno.h>
@@ -35,6 +36,7 @@ struct redis {
 	struct watch *watch;
 	struct buffer out; /* not sent yet; what is asked in one turn of the loop leaves at once */
 	struct redis_reader *reader;
+	struct opened *opened;
 	struct timer *again; /* the next try, or the end of patience with this one */
 	struct timer *deadline; /* of the first question */
 	struct question *first;
@@ -241,7 +243,7 @@ static const char *take_answer(struct redis *r, struct question *q, const struct
 		log_info("the store of the gate refuses no more");
 	}
 	gated_answer(q->ticket, &result);
-	openings_asked(&q->op, &result);
+	opened_asked(r->opened, &q->op, &result);
 	memory_free(q);
 	return NULL;
 }
@@ -417,6 +419,7 @@ static void close_live(struct gate_live *live)
 	while (r->first)
 		memory_free(pop(r));
 	hang_up(r);
+	opened_free(&r->opened);
 	timer_free(&r->again);
 	timer_free(&r->deadline);
 	buffer_free_secret(&r->out);
@@ -446,6 +449,7 @@ struct gate_live *redis_new(struct gated *g, struct loop *loop, const struct red
 	buffer_add(&r->name, spec->name);
 	buffer_add(&r->user, spec->user);
 	buffer_add(&r->password, spec->password);
+	r->opened = opened_new(loop);
 	r->again = timer_new(loop, on_again, r);
 	r->deadline = timer_new(loop, on_deadline, r);
 	timer_set(r->again, 0);

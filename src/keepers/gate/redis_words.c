@@ -185,7 +185,9 @@ bool redis_result(
 {
 	const redisReply *r = of(reply);
 	*result_out = (struct gate_result){.counted = op->code == GATE_COUNT};
-	if (result_out->counted) {
+	if (op->code == GATE_CLOSE) /* what was there; the count is of what was open */
+		result_out->error = ERROR_MISSING;
+	if (op->code == GATE_CLOSE || result_out->counted) {
 		result_out->count =
 			r->type == REDIS_REPLY_INTEGER && r->integer > 0 ? (uint64_t)r->integer : 0;
 		return r->type == REDIS_REPLY_INTEGER && r->integer >= 0;
