@@ -35,7 +35,7 @@ enum error file_replace(int directory_fd, const char *name, struct view octets, 
 	if (fd < 0)
 		return error_of_errno(errno);
 	enum error error = descriptor_write_all(fd, octets);
-	if (!error && fsync(fd) != 0)
+	if (!error && (fchmod(fd, mode) != 0 || fsync(fd) != 0))
 		error = error_of_errno(errno);
 	close(fd);
 	if (!error && renameat(directory_fd, fresh, directory_fd, name) != 0)

@@ -14,7 +14,7 @@
 /* Appends the whole file, which must fit the buffer (else ERROR_LIMIT). */
 must_use enum error file_read(int directory_fd, const char *name, struct buffer *to);
 /* Writes NAME.new, syncs it, renames it onto NAME, syncs the directory. A reader sees the old file or
- * the new one, a crash leaves one of them. */
+ * the new one, a crash leaves one of them. It has that mode, whatever the caller's mask. */
 must_use enum error file_replace(
 	int directory_fd, const char *name, struct view octets, mode_t mode);
 

@@ -50,6 +50,7 @@ static bool take_format(void *options, const char *value)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (view_equal(view_text(value), rows[i].name)) {
 			((struct export *)options)->format = rows[i].format;
+			((struct export *)options)->has_format = true;
 			return true;
 		}
 	say_trouble(
@@ -142,6 +143,29 @@ static const struct option own[] = {
 	{"--anybody", take_anybody, false},
 };
 
+static bool has_listener(const struct export *e, bool is_policy)
+{
+	for (size_t i = 0; i < e->listener_count; i++)
+		if (e->listeners[i].is_policy == is_policy)
+			return true;
+	return false;
+}
+
+/* What would say nothing to anybody, though it is there to keep somebody out. */
+static const char *in_vain(const struct export *e)
+{
+	const bool is_bound = e->domains || e->senders;
+	if (!has_listener(e, true) && is_bound)
+		return "--domains and --senders go with --policy: nothing else knows the sender";
+	if (e->takes_unknown && !is_bound)
+		return "--anybody goes with --domains or --senders: without them any sender goes";
+	if (!e->map && e->has_format)
+		return "--format goes with --map";
+	if (e->value && e->format == ACCESS_HOSTS && !e->listener_count)
+		return "--value has no place in --format hosts: its rows are addresses alone";
+	return NULL;
+}
+
 /* What does not fit together. */
 static const char *contradiction(const struct export *e)
 {
@@ -155,7 +179,7 @@ static const char *contradiction(const struct export *e)
 	if (e->map && is_cut && (e->format == ACCESS_POSTFIX || e->format == ACCESS_SENDMAIL))
 		return "--ipv6 64 goes with --format cidr and hosts: the others name single "
 		       "addresses";
-	return NULL;
+	return in_vain(e);
 }
 
 /* --- starting --------------------------------------------------------------------------------- */

@@ -23,6 +23,7 @@ struct export
 	/* --- options */
 	const char *map; /* a file; null: none */
 	enum access_format format;
+	bool has_format;
 	const char *value;
 	const char *rebuild; /* a command for sh(1); null: none */
 	const char *pid_file;

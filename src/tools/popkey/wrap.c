@@ -168,6 +168,10 @@ int main(int argc, char **argv)
 	int at;
 	if (!command_read(&command, argc, argv, &w.common, &at))
 		return at;
+	if (w.is_imap && w.is_start_only) {
+		tell("--imap and --start-only open for different times: which of them?");
+		return COMMON_USAGE;
+	}
 	session_init(&s, &w.common, w.is_imap, w.address_from);
 	session_begin(&s, client_user(w.user_from));
 	if (!s.is_begun || w.is_start_only) {
