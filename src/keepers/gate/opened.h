@@ -1,6 +1,6 @@
 /*
  * What this host has opened in a store that tells nobody when a row is over: a note of it, so that its end is a line
- * of the log, too (N-25). Nobody is let through by it. What another host has opened ends in that host's log; what
+ * of the log, too (N-20). Nobody is let through by it. What another host has opened ends in that host's log; what
  * another host closes is said there at once, and here when its time is over.
  *
  *	struct opened *o = opened_new(loop);
