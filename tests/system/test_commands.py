@@ -1,6 +1,9 @@
 """The commands, as a person and a script use them: what they print, their exit codes (sysexits), --json, --help."""
+import contextlib
 import os
+import re
 import subprocess
+import tempfile
 import time
 
 from house import HANA, LOCAL, NAME, PASSWORDS, SEKISHO, STRANGER, House, contains, equal, mail, until
@@ -35,6 +38,76 @@ def test_help_of_each():
     contains(bare('--nonsense', code=64), '"--nonsense" is no option')
     contains(bare(code=64), 'usage:')
     contains(bare('version'), 'sekisho ')
+
+
+def as_nobody(h, *words, input=''):
+    """a command of another user than root and the one who runs the server"""
+    return subprocess.run(['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', SEKISHO] + list(words), env=h.env,
+                          input=input, capture_output=True, text=True, timeout=20)
+
+
+def test_words_before_a_command():
+    """--config and --state, joined or not, count for it; behind -- all are words"""
+    with House() as h:
+        for words in (['--config', h.config, '--state', h.state], ['--config=' + h.config, '--state=' + h.state]):
+            contains(bare(*words, 'status'), 'smtpd')
+            contains(bare(*words, 'user', 'list', '--'), 'hana')
+        contains(bare('--config', code=64), '--config')
+        contains(bare('--state=', 'status', code=64), '--state')
+        bare('--config=' + h.config, 'user', 'list', '--', '--json', code=64)
+
+
+@contextlib.contextmanager
+def another_etc(*without):
+    """/etc as it is, but for the lines of passwd and its like that begin so; of this test alone"""
+    with tempfile.TemporaryDirectory() as top:
+        etc = os.path.join(top, 'etc')
+        subprocess.run(['cp', '-a', '/etc', etc], check=True)
+        for name in ('passwd', 'group', 'shadow', 'gshadow'):
+            path = os.path.join(etc, name)
+            with open(path) as f:
+                lines = [line for line in f if not line.startswith(without)]
+            with open(path, 'w') as f:
+                f.writelines(lines)
+        subprocess.run(['mount', '--bind', etc, '/etc'], check=True)
+        try:
+            yield
+        finally:
+            subprocess.run(['umount', '-l', '/etc'], check=True)
+
+
+def test_setup_makes_the_system_users():
+    """each program has its own, and they are made once; one with the number of root is none; without them nothing starts"""
+    if os.getuid() != 0:
+        return
+    with another_etc('sekisho'):
+        with House(users=None, start=False) as h:
+            with open('/etc/passwd') as f:
+                made = re.findall('^(sekisho-[a-z]+):x:([0-9]+):', f.read(), re.M)
+            equal(len(made) > 10 and len({number for _, number in made}), len(made))
+            equal(h.tool('setup').count('made'), 0)
+            for name in ('fetch', 'gate'):
+                subprocess.run(['userdel', 'sekisho-' + name], check=True)
+            text = h.tool('serve', '--port-base', '2000', code=None) + h.error
+            contains(text, 'a system user is missing')
+            subprocess.run(['useradd', '-o', '-u', '0', '-M', 'sekisho-fetch'], check=True)
+            refused(h, 'setup', code=71, says='sekisho-fetch has the number of root')
+            subprocess.run(['sed', '-i', '/^sekisho-fetch/d', '/etc/passwd'], check=True)
+            contains(h.tool('setup'), 'made the system user sekisho-fetch\n')
+            with open('/etc/passwd') as f:
+                equal(f.read().count('\nsekisho-'), len(made))
+
+
+def test_setup_says_what_it_cannot_make():
+    with House(start=False) as h:
+        refused(h, 'setup', 'no name', code=65, says='is no full host name')
+        h.env['SEKISHO_STATE'] = '/proc/sekisho'
+        refused(h, 'setup', NAME, code=73, says='/proc/sekisho')
+        h.env['SEKISHO_STATE'] = h.state
+        if os.getuid() == 0:
+            with open(os.path.join(h.state, 'keys/certificate.pem'), 'w') as f:
+                f.write('none')
+            refused(h, 'setup', NAME, code=73, says='cannot be used')
 
 
 def test_without_a_server():
@@ -109,10 +182,15 @@ def test_who_may_ask():
     if os.getuid() != 0:
         return
     with House() as h:
-        done = subprocess.run(['setpriv', '--reuid', '65534', '--clear-groups', SEKISHO, 'status'], env=h.env,
-                              capture_output=True, text=True, timeout=20)
+        done = as_nobody(h, 'status')
         equal(done.returncode, 77)
         contains(done.stderr, 'root, and by the user who runs it')
+        for mode, says in ((0o600, 'may not be read by you'), (0o644, 'may not be changed by you')):
+            os.chmod(os.path.join(h.config, 'users'), mode)
+            done = as_nobody(h, 'user', 'add', 'yuki', input='white as snow\n')
+            equal(done.returncode, 77)
+            contains(done.stderr, says)
+        equal([u['name'] for u in h.json('user', 'list')], ['hana', 'taro'])
 
 
 # --- users

@@ -200,6 +200,31 @@ static void test_refused(void **state)
 	stage_free(s);
 }
 
+static void test_turn(void **state)
+{
+	/* protects: who finds all places for signatures taken tries again, and comes in when there is one */
+	(void)state;
+	struct stage *s = stage_new(true);
+	struct pair waiting[TLS_SIGNATURES_MAX];
+	SSL_CTX *others = harness_client(0);
+	for (unsigned i = 0; i < TLS_SIGNATURES_MAX; i++) {
+		waiting[i] = pair_new(s->context, others, harness_pem(KEY_EC_P256, HOST));
+		waiting[i].hold_signature = true;
+		assert_int_equal(pair_shake(&waiting[i]), TLS_WANT_SIGNATURE);
+	}
+	start(s, TLS_VERIFY_PKIX);
+	turns(s);
+	assert_false(s->server.is_done || s->server.closed);
+	pair_free(&waiting[0]);
+	for (int i = 0; i < 500 && !s->server.is_done; i++)
+		turns(s);
+	assert_true(s->client.is_done && s->server.is_done);
+	for (unsigned i = 1; i < TLS_SIGNATURES_MAX; i++)
+		pair_free(&waiting[i]);
+	SSL_CTX_free(others);
+	stage_free(s);
+}
+
 static int warm(void **state)
 {
 	(void)state;
@@ -213,6 +238,7 @@ int main(void)
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_starttls),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_turn),
 	};
 	return cmocka_run_group_tests(tests, warm, NULL);
 }

@@ -1,11 +1,14 @@
 #include "parent/boot.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -62,12 +65,37 @@ static void of_what_nothing_is_known_never_stays(void **state)
 	assert_memory_not_equal(one.mount, other.mount, sizeof one.mount);
 }
 
+static void an_overlay_stays_with_those_below(void **state)
+{
+	/* It has no device: the mountings of all others count. Where none of those is known it never stays. */
+	static const char *const kinds[] = {
+		"/sys/fs/ext4", "/sys/fs/xfs", "/sys/fs/f2fs", "/sys/fs/btrfs"};
+	char top[] = "/dev/shm/sekisho-boot-XXXXXX";
+	bool is_known = false;
+	(void)state;
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0 || !mkdtemp(top))
+		skip();
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+		mount("overlay", top, "overlay", MS_RDONLY, "lowerdir=/etc:/usr") != 0) {
+		rmdir(top);
+		skip();
+	}
+	const struct boot one = of(top);
+	const struct boot other = of(top);
+	umount2(top, MNT_DETACH);
+	rmdir(top);
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		is_known = is_known || access(kinds[i], R_OK) == 0;
+	assert_int_equal(memcmp(one.mount, other.mount, sizeof one.mount) == 0, is_known);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_machine_is_named),
 		cmocka_unit_test(what_is_only_memory_stays),
 		cmocka_unit_test(of_what_nothing_is_known_never_stays),
+		cmocka_unit_test(an_overlay_stays_with_those_below),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
