@@ -64,7 +64,7 @@ def test_each_who_speaks_nonsense_to_a_peer_is_started_anew():
     """one on each side of each kind of channel; nobody else is touched, and the pair works again"""
     for program, peer in (('smtpd', 'spool'), ('spool', 'smtpd'), ('spool', 'deliver'), ('deliver', 'spool'),
                           ('deliver', 'mailbox'), ('mailbox', 'popd'), ('popd', 'auth'), ('auth', 'gate'),
-                          ('gate', 'deliver'), ('keys', 'smtpd'), ('smtpd', 'keys'), ('auth', 'mailbox'),
+                          ('gate', 'deliver'), ('gate', 'smtpd'), ('keys', 'smtpd'), ('smtpd', 'keys'), ('auth', 'mailbox'),
                           ('resolve', 'smtpd'), ('smtpd', 'resolve'), ('spool', 'report'), ('report', 'spool'),
                           ('spool', 'relay'), ('relay', 'spool'), ('relay', 'resolve'), ('resolve', 'relay'),
                           ('relay', 'fetch'), ('fetch', 'relay')):

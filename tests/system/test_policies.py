@@ -21,6 +21,7 @@ HOSTS = {'good': ('mxg', policy('enforce', 'mxg.example')), 'wild': ('mxg', poli
          'moved': ('mxc', page('', '301 Moved', more='Location: https://mta-sts.own.example/.well-known/mta-sts.txt\r\n')),
          'html': ('mxc', page(policy('enforce', 'mxg.example'), kind='text/html')),
          'plain': ('mxp', policy('enforce', 'mxp.example')), 'two': ('mxp', policy('enforce', '*.example')),
+         'slow': ('mxg', 60),
          'long': ('mxc', policy('enforce', 'mxg.example') + '#:' + 'x' * 65536)}
 DELIVERED = {'good': True, 'wild': True, 'test': True, 'other': True, 'none': False, 'expired': False, 'alien': False,
              'moved': False, 'html': False, 'long': False, 'twice': False}
@@ -114,6 +115,20 @@ def test_what_a_policy_says():
                 server.pages['mta-sts.good.example'] = page(policy('none'))
                 h.kill('fetch')  # which forgets that it has just tried
                 until(lambda: arrived([wrong], 'z@good.example'), 'a policy of none lets it go', 60)
+
+
+def test_fetch_dies_while_a_policy_comes():
+    """nobody knows then whether there is one: the mail waits, and goes by the policy when it is there"""
+    with Authority() as a, names() as n, house(n) as h, web(a) as server:
+        with NextHost(address=GOOD, port=25, tls=a.context('mxg.example')) as host:
+            send(h, 'x@slow.example')
+            until(lambda: 'mta-sts.slow.example' in server.asked, 'the policy is asked for')
+            server.pages['mta-sts.slow.example'] = page(policy('enforce', 'mxg.example'))
+            h.kill('fetch')
+            h.wait_log('the program that fetches policies is restarting')
+            until(lambda: arrived([host], 'x@slow.example'), 'it goes', 60)
+            equal(host.mails[0].secure, True)
+            h.wait_log('mail relayed.*destination=slow.example.*policy=enforce.*verified=pkix')
 
 
 def say(h, to, words='', extra='', body='The gate is open.'):

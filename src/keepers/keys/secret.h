@@ -4,7 +4,7 @@
  * signed, so that a MAC for one never serves another. A peer gets what its purpose allows, at a bounded rate;
  * the secret is never shown.
  *
- * Who calls: keepers/keys/main.c.
+ * Who calls: keepers/keys/main.c, which reads it, and server.c.
  */
 #ifndef KEEPERS_KEYS_SECRET_H
 #define KEEPERS_KEYS_SECRET_H

@@ -12,7 +12,7 @@
  *
  * The algorithm must fit the key and the form (rsa_pkcs1_* is TLS 1.2 only, and under TLS 1.3 an
  * EC key has one digest). Anything else is refused and logged. Pure: time is an argument. Who calls:
- * keepers/keys/main.c, which adds the keys before its sandbox and signs for its peers after it.
+ * keepers/keys/main.c, which adds the keys before its sandbox, and server.c, which signs after it.
  */
 #ifndef KEEPERS_KEYS_SIGNER_H
 #define KEEPERS_KEYS_SIGNER_H
