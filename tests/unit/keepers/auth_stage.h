@@ -65,7 +65,7 @@ void stage_free(struct stage *s);
 struct snapshot *stage_snapshot(const char *mei_verifier);
 void stage_face(struct stage *s, struct test_face *face, enum program_id id, uint32_t worker);
 void stage_mailbox(struct stage *s);
-/* Turns until that many answers came, or `ms` have passed. */
+/* Turns until that many answers came, or `ms` have passed, and some turns. */
 void stage_turn(struct stage *s, struct test_face *face, unsigned answers, unsigned ms);
 
 struct start {

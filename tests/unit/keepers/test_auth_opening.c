@@ -72,7 +72,7 @@ static void test_life(void **state)
 	channel_say(s->face.channel, AUTH_LEAVE, 7);
 	turn_for(s, 50);
 	assert_int_equal(open_for(s, "open:192.0.2.1 hana/00000000005e5510"), 0);
-	expect_between(open_for(s, "open:192.0.2.1 hana/"), 9000, 10000);
+	expect_between(open_for(s, "open:192.0.2.1 hana/"), 4000, 10000);
 	/* once only: what is over does not begin again */
 	const uint64_t before = open_for(s, "open:192.0.2.1 hana/");
 	channel_say(s->face.channel, AUTH_LEAVE, 7);
@@ -96,7 +96,7 @@ static void test_two_sessions(void **state)
 	expect_between(open_for(s, "open:192.0.2.1 hana/"), 290000, 300000);
 	channel_say(s->face.channel, AUTH_LEAVE, 8);
 	turn_for(s, 50);
-	expect_between(open_for(s, "open:192.0.2.1 hana/"), 9000, 10000);
+	expect_between(open_for(s, "open:192.0.2.1 hana/"), 4000, 10000);
 	expect_between(open_for(s, "open:192.0.2.1 taro/"), 290000, 300000);
 	stage_free(s);
 }
@@ -110,16 +110,16 @@ static void test_other_ends(void **state)
 	ask(s, 7, &hana);
 	ask(s, 7, &taro);
 	turn_for(s, 20);
-	expect_between(open_for(s, "open:192.0.2.1 hana/"), 9000, 10000);
+	expect_between(open_for(s, "open:192.0.2.1 hana/"), 4000, 10000);
 	channel_free(&s->face.channel);
 	turn_for(s, 50);
-	expect_between(open_for(s, "open:192.0.2.1 taro/"), 9000, 10000);
+	expect_between(open_for(s, "open:192.0.2.1 taro/"), 4000, 10000);
 	stage_face(s, &s->face, PROGRAM_POPD, 3);
 	ask(s, 7, &taro);
 	expect_between(open_for(s, "open:192.0.2.1 taro/"), 290000, 300000);
 	stage_mailbox(s);
 	turn_for(s, 50);
-	expect_between(open_for(s, "open:192.0.2.1 taro/"), 9000, 10000);
+	expect_between(open_for(s, "open:192.0.2.1 taro/"), 4000, 10000);
 	stage_free(s);
 }
 
@@ -199,14 +199,14 @@ static void test_a_session_without_end(void **state)
 	/* Protects: what popd keeps for longer than any session is opens nothing when it lets go. */
 	(void)state;
 	struct authd_limits limits = authd_limits_default;
-	limits.session_ms = 1000;
+	limits.session_ms = 2000;
 	struct stage *s = stage_with(&(struct popkey){10, 300}, &limits);
 	ask(s, 7, &hana);
 	channel_say(s->face.channel, AUTH_LEAVE, 7);
 	turn_for(s, 20);
-	expect_between(open_for(s, "open:192.0.2.1 hana/"), 9000, 10000);
+	expect_between(open_for(s, "open:192.0.2.1 hana/"), 4000, 10000);
 	ask(s, 8, &taro);
-	turn_for(s, 1100);
+	turn_for(s, 2100);
 	channel_say(s->face.channel, AUTH_LEAVE, 8);
 	turn_for(s, 20);
 	assert_int_equal(open_for(s, "open:192.0.2.1 taro/"), 0);
