@@ -21,6 +21,12 @@
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
+static void lines_anew(struct lines *s)
+{
+	s->is_skipping = false;
+	buffer_clear(&s->text);
+}
+
 static void take_line(struct log *l, struct view line)
 {
 	if (view_ends(line, VIEW("\r")))
@@ -61,8 +67,7 @@ static void restart_file(struct log *l, uint64_t at)
 {
 	l->file_at = at;
 	l->seen_length = 0;
-	l->lines.is_skipping = false;
-	buffer_clear(&l->lines.text);
+	lines_anew(&l->lines);
 }
 
 static bool open_file(struct log *l, bool at_end)
@@ -196,6 +201,7 @@ static void journal_begin(void *context)
 {
 	struct log *l = context;
 	int ends[2];
+	lines_anew(&l->lines); /* half a line of one that has ended is no beginning */
 	if (pipe2(ends, O_CLOEXEC) != 0) {
 		timer_set(l->tick, TICK_MS);
 		return;
