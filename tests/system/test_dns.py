@@ -32,6 +32,9 @@ def zones():
         'mx1.example. 60 IN AAAA 2001:db8::11',
         '_25._tcp.mx1.example. 60 IN TLSA 3 1 1 ' + DIGEST,
         'mx2.example. 60 IN A 192.0.2.12',
+        'odd.example. 60 IN MX 10 mxodd.example.',
+        'mxodd.example. 60 IN A 192.0.2.16',
+        '_25._tcp.mxodd.example. 60 IN TLSA 0 0 1 ' + DIGEST,
         'implicit.example. 60 IN A 192.0.2.13',
         'null.example. 60 IN MX 0 .',
         'alias.example. 60 IN CNAME two.example.',
@@ -103,6 +106,9 @@ def test_from_the_root_down():
         equal((texts['texts'], texts['secure']), (['v=STSv1; id=7'], True))
         contains(house.tool('resolve', 'two.example'), 'the certificate must match 1 TLSA record of mx1.example')
         contains(house.tool('resolve', 'null.example', code=1), 'null MX')
+        equal(house.tool('resolve', '--texts', '_mta-sts.two.example'), 'v=STSv1; id=7\n')
+        contains(house.tool('resolve', '--texts', 'two.example', code=1), 'no texts')
+        contains(house.tool('resolve', 'odd.example'), 'none of the TLSA records of mxodd.example can be used')
         status = house.json('status')['status']['resolve']
         equal(status['trust_anchors'], 'in-force')
 

@@ -90,6 +90,9 @@ def test_what_a_policy_says():
         h.wait_log('delivered, though the policy would forbid.*destination=test.example.*certificate')
         h.wait_log('delivered, though the policy would forbid.*destination=other.example.*name')
         contains(h.tool('resolve', 'good.example'), 'MTA-STS: enforce, id first')
+        said = h.json('resolve', 'wild.example')['policy']
+        equal((said['outcome'], said['mode'], said['id'], said['mx']), ('found', 'enforce', 'first', ['*.example']))
+        equal(h.json('resolve', 'none.example')['policy']['mode'], 'none')
         for domain in ('moved', 'html', 'long', 'expired', 'alien'):
             h.wait_log('policy cannot be fetched.*domain=%s.example' % domain)
         # nothing is fetched twice while its id stays

@@ -279,9 +279,25 @@ static void untrue(void **state)
 	}
 }
 
+/* Protects: the end of an asker while an answer is still to come that nobody wants. */
+static void freed(void **state)
+{
+	(void)state;
+	struct stage s;
+	struct asked a;
+	open_stage(&s);
+	prepare(&a);
+	connect_it(&s);
+	assert_true(resolve_client_hosts(s.client, &a.question, VIEW("example.org")));
+	resolve_client_forget(s.client, &a.question);
+	resolve_client_free(&s.client);
+	close_stage(&s);
+	assert_int_equal(a.answers, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(answers), cmocka_unit_test(down),
-		cmocka_unit_test(forgotten), cmocka_unit_test(untrue)};
+		cmocka_unit_test(forgotten), cmocka_unit_test(untrue), cmocka_unit_test(freed)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
