@@ -8,7 +8,8 @@ import time
 import dns
 import hosts
 from house import *
-from test_popkey_tools import ADDRESS, CAFE, OFFICE, PASSWORD, PHONE, MailHost, Pop3From, ELSEWHERE, atexit, smtplib
+from test_popkey_tools import LOGIN as LOGIN_PROGRAM
+from test_popkey_tools import ADDRESS, CAFE, ELSEWHERE, OFFICE, PASSWORD, PHONE, Imap4From, MailHost, Pop3From, atexit, pop3, smtplib
 
 ENGLISH, JAPANESE = (os.path.join(SOURCE, 'docs', name) for name in ('popkey-recipes.md', 'popkey-recipes.ja.md'))
 POP3S, POP3 = 995, 110
@@ -121,11 +122,11 @@ class Pop3sFrom(Pop3From):
         return context.wrap_socket(super()._create_socket(timeout))
 
 
-def a_session(h, port=POP3, kind=Pop3From):
+def a_session(h, port=POP3, kind=Pop3From, user='hana'):
     """opens by its login, and not before; stays open to its end, and for a while after"""
     listens(h, port)
     p = kind(PHONE, port)
-    p.user('hana')
+    p.user(user)
     equal(h.opened(PHONE), [], 'nobody has logged in')
     try:
         p.pass_('wrong')
@@ -135,13 +136,13 @@ def a_session(h, port=POP3, kind=Pop3From):
     p.close()
     equal(h.opened(PHONE), [], 'nobody has logged in')
     p = kind(PHONE, port)
-    p.user('hana')
+    p.user(user)
     p.pass_(PASSWORD)
     until(lambda: h.sessions(PHONE) == 1, 'a session lasts: %r' % h.log()[-600:])
     p.stat()
     p.quit()
     until(lambda: h.opened(PHONE) == [PHONE], 'it has ended')
-    equal(h.run('cat', h.gate + '/' + PHONE).split()[0], 'hana')
+    equal(h.run('cat', h.gate + '/' + PHONE).split()[0], user)
     equal(h.opened(ADDRESS), [])
 
 
@@ -385,3 +386,166 @@ def test_postfix():
     becomes(PHONE, True, sender='anybody@example.net')
     h.sh('kill -9 $(cat /run/pids.popkey-export); systemctl stop popkey-export', code=None)
     becomes(PHONE, False)
+
+
+# --- servers of other people's whose login is a program
+
+
+def own_dev_log(h):
+    """a syslog socket that the machine does not see"""
+    h.sh('mountpoint -q /run/dev && exit 0; mkdir -p /run/dev; mount --bind /dev /run/dev; mount -t tmpfs none /dev; mkdir /dev/shm; ln -s /proc/self/fd /dev/fd; '
+         'for f in null zero full random urandom tty; do touch /dev/$f; mount --bind /run/dev/$f /dev/$f; done')
+
+
+def courier(h, modules='authpam', is_alone=False):
+    """its own superserver and its logger; who logs in is a user of the system, or a virtual one in userdb"""
+    h.sh('''
+sed -i 's/^authmodulelist=.*/authmodulelist="%s"/' /etc/courier/authdaemonrc
+printf 'taro\\tuid=2002|gid=2002|home=/var/vmail/taro|shell=/bin/sh|systempw=%%s\\n' "$(openssl passwd -5 %s)" >/etc/courier/userdb
+chmod 600 /etc/courier/userdb; makeuserdb; mkdir -p /run/courier/authdaemon /var/vmail/taro
+getent passwd vmail >/dev/null || useradd -m -u 2002 vmail
+for m in /home/hana/Maildir /var/vmail/taro/Maildir; do rm -rf $m; maildirmake.courier $m; done; chown -R hana /home/hana; chown -R vmail:vmail /var/vmail
+printf 'auth required pam_unix.so\\naccount required pam_unix.so\\nsession required pam_permit.so\\n' >/etc/pam.d/pop3
+setsid /usr/lib/courier/courier-authlib/authdaemond >>%s/log 2>&1 &''' % (modules, PASSWORD, h.dir))
+    until(lambda: h.run('ls', '/run/courier/authdaemon/socket', code=None).startswith('/run'), 'authdaemond')
+    if is_alone:
+        return
+    h.start('sh', '-c', 'set -a; . /etc/courier/pop3d; exec couriertcpd -address=0 -stderrlogger=/usr/sbin/courierlogger -stderrloggername=pop3d -nodnslookup '
+            '-noidentlookup 110 /usr/lib/courier/courier/courierpop3login /usr/lib/courier/courier/courierpop3d Maildir')
+    listens(h, POP3)
+
+
+def log_beside(h, server):
+    """popkey-log on the system's log, with a directory of its own"""
+    h.sh('mkdir -p /run/beside; rm -rf /run/beside/* /dev/log')
+    h.start('popkey-log', '--socket', '/dev/log', '--server', server, '--directory', '/run/beside')
+    until(lambda: h.run('ls', '/dev/log', code=None).strip() == '/dev/log', 'it listens')
+    h.sh('chmod 666 /dev/log')  # the server is not root
+
+
+def beside(h):
+    return sorted(name.split('+')[0] for name in h.run('ls', '/run/beside').split())
+
+
+def test_courier():
+    """popkey-wrap in the place of its mailbox program, for a user of the system and for virtual ones; popkey-filter before it; its log"""
+    h = host()
+    own_dev_log(h)
+    log_beside(h, 'courier')
+    divert, line, script = RECIPES['Courier']
+    h.sh(typed(divert) + 'usermod -aG popkey hana')
+    courier(h)
+    a_session(h)
+    until(lambda: beside(h) == [PHONE], 'its log says so')
+    # whoever owns all mailboxes has one group: the directory's
+    h.sh('rm -f /run/popkey/*; kill $(pidof authdaemond couriertcpd); getent passwd vmail >/dev/null || useradd -m -u 2002 vmail')
+    h.sh(typed(RECIPES['For all of them: the directory'][1]))
+    courier(h, modules='authuserdb')
+    a_session(h, user='taro')
+    h.sh('chgrp popkey /run/popkey; rm -f /run/popkey/*; kill $(pidof authdaemond couriertcpd); '
+         'rm /usr/lib/courier/courier/courierpop3d; dpkg-divert --rename --remove /usr/lib/courier/courier/courierpop3d')
+    courier(h, is_alone=True)
+    h.put('/usr/local/sbin/courier-pop3', script)
+    h.sh('chmod 755 /usr/local/sbin/courier-pop3')
+    h.start('sh', '-c', 'exec ' + line.strip())
+    a_session(h)
+
+
+CYRUS = """configdirectory: /var/lib/cyrus
+defaultpartition: default
+partition-default: /var/spool/cyrus/mail
+admins: cyrus
+allowplaintext: yes
+sasl_pwcheck_method: auxprop
+sasl_auxprop_plugin: sasldb
+sasl_mech_list: PLAIN
+autocreate_quota: 0
+autocreate_post: yes
+unixhierarchysep: no
+servername: mx
+"""
+
+
+def test_cyrus():
+    """its own lines, as it writes them to the system's log: POP3 and IMAP, logins that fail, names that want to be more"""
+    h = host()
+    own_dev_log(h)
+    h.put('/etc/imapd.conf', CYRUS)
+    h.put('/etc/cyrus.conf', 'START {\n}\nSERVICES {\n pop3 cmd="pop3d" listen="0.0.0.0:110" prefork=0\n imap cmd="imapd" listen="0.0.0.0:143" prefork=0\n}\nEVENTS {\n}\n')
+    h.sh('getent passwd cyrus >/dev/null || useradd -r -g mail cyrus; mkdir -p /var/lib/cyrus /var/spool/cyrus/mail /run/cyrus; '
+         'echo -n %s | saslpasswd2 -p -c -u mx hana; chown cyrus /etc/sasldb2; ln -sf /usr/lib/x86_64-linux-gnu/sasl2 /usr/lib/sasl2; '
+         'chown -R cyrus:mail /var/lib/cyrus /var/spool/cyrus /run/cyrus; su cyrus -s /bin/sh -c /usr/lib/cyrus/bin/makedirs || :' % PASSWORD)
+    log_beside(h, 'cyrus')
+    h.start('/usr/lib/cyrus/bin/master')
+    listens(h, 143)
+    i = Imap4From(OFFICE)
+    i.login('hana', PASSWORD)
+    until(lambda: beside(h) == [OFFICE], 'IMAP')
+    i.logout()
+    for name in 'hana', 'x [%s] hana plaintext User logged in' % CAFE:
+        try:
+            pop3(PHONE, POP3, 'wrong', name)
+            raise AssertionError('logged in')
+        except poplib.error_proto:
+            pass
+    pop3(PHONE).quit()
+    until(lambda: beside(h) == [PHONE, OFFICE], 'POP3')
+
+
+def test_dovecot():
+    """as it is installed: IMAP by a post-login script; its POP3 server behind a login of one's own, under tcpserver"""
+    h = host()
+    h.sh(r"""
+for u in dovecot dovenull; do getent passwd $u >/dev/null || useradd -r $u; done; getent passwd vmail >/dev/null || useradd -m -u 2002 vmail
+mkdir -p /etc/dovecot /var/vmail/hana; chown -R vmail /var/vmail; cp -r /usr/share/dovecot/dovecot.conf /usr/share/dovecot/conf.d /etc/dovecot/
+rm -f /etc/dovecot/conf.d/10-ssl.conf /etc/dovecot/conf.d/99-popkey.conf
+printf 'ssl = no\ndisable_plaintext_auth = no\nlog_path = %s/log\nmail_location = maildir:/var/vmail/%%u\nprotocols = imap pop3\n' >/etc/dovecot/conf.d/98-test.conf
+printf 'passdb {\n driver = static\n args = password={PLAIN}%s\n}\nuserdb {\n driver = static\n args = uid=vmail gid=vmail home=/var/vmail/%%u\n}\n' >/etc/dovecot/conf.d/auth-system.conf.ext
+dovecot >>%s/log 2>&1""" % (h.dir, PASSWORD, h.dir))
+    listens(h, 143)
+    _, script, reload_ = RECIPES['Dovecot']
+    h.put('/etc/dovecot/conf.d/99-popkey.conf', script)
+    h.sh(typed(reload_))
+    def logs_in():
+        i = Imap4From(OFFICE)
+        try:
+            i.login('hana', PASSWORD)
+            return h.opened(OFFICE)
+        finally:
+            i.logout()
+    equal(until(logs_in, 'the new configuration is in force'), [OFFICE])
+    equal(h.run('cat', h.gate + '/' + OFFICE).split()[0], 'hana')
+    h.sh('doveadm stop; rm -f /run/popkey/*; usermod -aG popkey vmail')
+    h.put('/usr/local/bin/LOGIN', LOGIN_PROGRAM)
+    h.sh('chmod 755 /usr/local/bin/LOGIN')
+    until(lambda: not h.run('sh', '-c', 'ss -ltnH sport = :110', code=None).strip(), 'the port is free')
+    h.start('sh', '-c', 'exec ' + RECIPES['tcpserver, qmail-style'][1].strip(), env='HOME=/var/vmail/hana')
+    listens(h, POP3)
+    p = pop3(PHONE)
+    equal(p.stat(), (0, 0))
+    equal(h.sessions(PHONE), 1)
+    p.quit()
+    until(lambda: h.opened(PHONE) == [PHONE], 'it has ended')
+    equal(h.run('cat', h.gate + '/' + PHONE).split()[0], 'hana')
+
+
+def test_other_servers():
+    """another one's log, by its pattern; a server that goes by RELAYCLIENT"""
+    h = host()
+    h.sh(': >/var/log/mail.log')
+    h.start('sh', '-c', 'exec ' + RECIPES['Other servers\' logs'][0].strip().replace("'", "'\\''"))
+    says = lambda line: h.sh('echo "Nov 28 19:00:00 mx %s" >>/var/log/mail.log' % line)
+    until(lambda: says('mypopd[7]: login hana from %s' % PHONE) or h.opened(PHONE), 'it follows')
+    says('mypopd[7]: login x from %s: failed' % CAFE)
+    says('mypopd[7]: login hana from %s' % OFFICE)
+    until(lambda: h.opened(OFFICE), 'it follows')
+    equal(h.opened(CAFE), [])
+    h.put('/etc/tcp.smtp', ':allow\n')
+    h.put('/usr/local/bin/qmail-smtpd', '#!/bin/sh\necho "220 ${RELAYCLIENT-closed}, $POPKEY_USER"\n')
+    h.sh('chmod 755 /usr/local/bin/qmail-smtpd; tcprules /etc/tcp.smtp.cdb /etc/tcp.smtp.tmp </etc/tcp.smtp')
+    h.start('sh', '-c', 'exec ' + RECIPES['qmail-smtpd and its kin'][0].strip())
+    listens(h, 25)
+    def greeted(source):
+        with socket.create_connection((ADDRESS, 25), 10, (source, 0)) as s:
+            return s.makefile().readline().strip()
+    equal([greeted(PHONE), greeted(CAFE)], ['220 , hana', '220 closed,'])
