@@ -59,14 +59,15 @@ static void stop(struct attempt *a)
 	a->dial->under_way--;
 }
 
-/* The owner may free it from inside. */
+/* The owner may free it from inside, and still look at the address. */
 static void tell(struct dial *d, int fd, const struct dial_address *address, const char *why)
 {
+	const struct dial_address copy = address ? *address : (struct dial_address){{0}};
 	timer_stop(d->step);
 	timer_stop(d->most);
 	for (size_t i = 0; i < d->next; i++)
 		stop(&d->attempts[i]);
-	d->done(d->context, fd, address, why);
+	d->done(d->context, fd, address ? &copy : NULL, why);
 }
 
 static void ready(void *context, unsigned what)

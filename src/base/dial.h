@@ -16,8 +16,8 @@ struct dial_address {
 };
 
 struct dial;
-/* Once, never from inside dial_new. `fd` is the owner's, non-blocking, connected to `address`; -1 when there
- * was none: `why` is static, for logs and reports. */
+/* Once, never from inside dial_new. `fd` is the owner's, non-blocking, connected to `address`, which lives until it returns,
+ * whatever becomes of the dial; -1 when there was none: `why` is static, for logs and reports. */
 typedef void dial_done(void *context, int fd, const struct dial_address *address, const char *why);
 
 /* At least one address, at most DIAL_ADDRESSES_MAX: what is beyond is not tried. All of it may take

@@ -1,6 +1,6 @@
 #include "visitors.h"
 
-#include "config/read.h"
+#include "site.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -92,12 +92,6 @@ static enum error read_file(void *context, struct view name, struct buffer *out)
 	return ERROR_NONE;
 }
 
-static void release(void *context, struct view blob)
-{
-	(void)blob;
-	buffer_free(context);
-}
-
 struct snapshot *visitors_site(void)
 {
 	static const struct config_file list[] = {{VIEW("aliases"), 0600, true},
@@ -105,18 +99,6 @@ struct snapshot *visitors_site(void)
 		{VIEW("domains"), 0600, true}, {VIEW("popkey"), 0600, true},
 		{VIEW("popkeyanybody"), 0600, true}, {VIEW("recipientlimit"), 0600, true},
 		{VIEW("users"), 0600, true}};
-	static struct buffer blob;
 	const struct config_files files = {list, sizeof list / sizeof *list, read_file, NULL};
-	const struct config_facts facts = {VIEW("mail.example.test"), VIEW_NONE};
-	struct arena a = arena_new(1u << 20);
-	struct findings findings = findings_new(&a);
-	struct config config;
-	must(config_read(&files, &facts, &a, &findings, &config));
-	blob = buffer_new(1u << 20);
-	snapshot_encode(&config, SNAPSHOT_ALL, 1, &blob);
-	must(!buffer_failed(&blob));
-	struct snapshot *s = snapshot_decode(buffer_view(&blob), release, &blob);
-	must(s != NULL);
-	arena_reset(&a);
-	return s;
+	return site_of(&files);
 }

@@ -28,10 +28,10 @@ static void done(void *context, int fd, const struct dial_address *address, cons
 	c->times++;
 	c->fd = fd;
 	c->why = why;
-	if (address)
-		c->address = *address;
 	if (c->frees)
 		dial_free(&c->dial);
+	if (address) /* which outlives it */
+		c->address = *address;
 }
 
 static struct dial_address v4(uint8_t last)
