@@ -84,7 +84,8 @@ one() {
 	return $code
 }
 
-# later NAME COMMAND...: starts it on what processors have to spare; later_end counts each as `one` does
+# later NAME COMMAND...: starts it on what processors have to spare, which the system tests leave most of: they
+# wait; later_end counts each as `one` does
 later_names=() later_pids=() later_logs=()
 later() {
 	later_names+=("$1")
@@ -129,9 +130,10 @@ compile() {
 	[ "${PIPESTATUS[0]}" -eq 0 ] || { grep -E 'error|warning|FAILED' "$1.log" | head -n 40; return 1; }
 }
 
-build_asan() {
-	configure build/asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false &&
-		compile build/asan
+# Tests and fuzz targets in one: clang's, so that the released one is by another compiler.
+build_sanitized() {
+	CC=clang-14 configure build/sanitized --buildtype=debugoptimized -Dfuzz=true \
+		-Db_sanitize=address,undefined -Db_lundef=false && compile build/sanitized
 }
 
 # As released, with the tests: the sandbox is tried to leave there, and real clients talk to it.
@@ -141,7 +143,7 @@ build_release() {
 
 # meson_suite SUITE DIR: runs the tests of Meson's suite one by one, so that each counts
 meson_suite() {
-	local line dir=${2:-build/asan}
+	local line dir=${2:-build/sanitized}
 	meson test -C "$dir" --no-rebuild --suite "$1" --print-errorlogs \
 		${SEKISHO_TEST_LONG:+-t 10} >build/meson-$1.log 2>&1
 	while read -r line; do
@@ -158,7 +160,7 @@ meson_suite() {
 
 # sanitized SUITE
 sanitized() {
-	one "build with sanitizers" build_asan || return 0
+	one "build with sanitizers" build_sanitized || return 0
 	meson_suite "$1"
 }
 
@@ -177,7 +179,7 @@ suite_checks() {
 		one "check $check" "tests/checks/$check"
 	done
 	one "build as released" build_release || return 0
-	later "check tidy" tests/checks/tidy build/tested # beside what mostly waits
+	later "check tidy" tests/checks/tidy build/tested
 	one "check documents" tests/checks/documents build/tested/meson-out/sekisho
 }
 
@@ -189,17 +191,16 @@ suite_sandbox() {
 # Seeds of the simulator (SEEDS, default 20000), 300 of them with sanitizers; and faults that must be seen.
 # The many seeds run beside the suites that follow.
 suite_simulator() {
-	one "build with sanitizers" build_asan || return 0
+	one "build with sanitizers" build_sanitized || return 0
 	one "build as released" build_release || return 0
 	one "simulator: planted faults are noticed" build/tested/meson-out/test_simulator --planted
-	one "simulator: 300 seeds with sanitizers" build/asan/meson-out/test_simulator 300
-	# large pages: half of its time goes into fresh memory
-	later "simulator: ${SEEDS:-20000} seeds" env GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
-		build/tested/meson-out/test_simulator "${SEEDS:-20000}"
+	one "simulator: 300 seeds with sanitizers" build/sanitized/meson-out/test_simulator 300
+	later "simulator: ${SEEDS:-20000} seeds" build/tested/meson-out/test_simulator "${SEEDS:-20000}"
 }
 
 suite_fuzz() {
-	one "fuzz targets" tests/fuzz/short
+	one "build with sanitizers" build_sanitized || return 0
+	later "fuzz targets" tests/fuzz/short --built
 }
 
 suite_system() {

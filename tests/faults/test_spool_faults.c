@@ -261,7 +261,7 @@ static void check_message(struct world *w, struct model_message *m, bool clean)
 	case FATE_REFUSED:
 		if (entry && !m->window)
 			FAIL(w, "id %llx was refused and is back", (unsigned long long)m->id);
-		/* fall through */
+		__attribute__((fallthrough));
 	case FATE_OPEN:
 	case FATE_MAYBE:
 		if (!entry)

@@ -159,7 +159,7 @@ static void describe(struct player *p, const struct pop3_ask *ask, struct buffer
 		break;
 	case POP3_ASK_SASL_START:
 		put(b, ask->mechanism);
-		/* fall through */
+		__attribute__((fallthrough));
 	case POP3_ASK_SASL_STEP:
 		put(b, !ask->has_initial      ? VIEW("-")
 			: ask->initial.length ? ask->initial
