@@ -46,6 +46,11 @@ static void finish_work(void *context)
 {
 	struct placing *p = context;
 	place_began(p);
+	if (atomic_load(&p->box->broken)) { /* since its last octets were written */
+		p->error = ERROR_BUSY;
+		maildir_abandon(&p->file);
+		return;
+	}
 	p->error = maildir_finish(&p->file);
 	if (p->error)
 		atomic_store(&p->box->broken, true);
