@@ -83,6 +83,13 @@ static bool start(struct actor *a)
 	return true;
 }
 
+void actor_gate_delay(struct actor *a, int64_t ms)
+{
+	struct gated *g = a->self;
+	if (a->alive)
+		g->clock.base_ms -= (uint64_t)ms;
+}
+
 static void connect_peer(struct actor *a, enum program_id peer, uint32_t worker, int fd)
 {
 	gated_connect(a->self, peer, worker, fd);

@@ -19,20 +19,27 @@ static bool start(struct actor *a)
 
 static void connect_peer(struct actor *a, enum program_id peer, uint32_t worker, int fd)
 {
-	(void)peer;
+	struct smtpd *d = a->self;
 	(void)worker;
-	spool_client_connect(a->self, fd);
+	if (peer == PROGRAM_GATE)
+		gate_client_connect(&d->gate, a->program.loop, fd);
+	else
+		spool_client_connect(d, fd);
 }
 
-/* `client`: which of several addresses. */
+struct ip world_client(unsigned client)
+{
+	struct ip ip;
+	must(ip_parse(client == CLIENT_INSIDE ? VIEW("127.0.0.1") : VIEW("192.0.2.1"), &ip));
+	if (client != CLIENT_INSIDE)
+		ip.octets[15] = (uint8_t)(ip.octets[15] + client);
+	return ip;
+}
+
 void actor_smtpd_arrival(struct actor *a, int fd, unsigned client)
 {
-	struct arrival arrival = {.fd = fd, .client_port = 1024};
-	must(ip_parse(
-		client == CLIENT_INSIDE ? VIEW("127.0.0.1") : VIEW("192.0.2.1"), &arrival.client));
+	struct arrival arrival = {.fd = fd, .client = world_client(client), .client_port = 1024};
 	must(ip_parse(VIEW("198.51.100.1"), &arrival.local));
-	if (client != CLIENT_INSIDE)
-		arrival.client.octets[15] = (uint8_t)(arrival.client.octets[15] + client);
 	actor_owns(a, fd);
 	session_begin(a->self, &arrival, LISTEN_SMTP);
 }

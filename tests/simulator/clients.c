@@ -15,6 +15,7 @@ struct client {
 	int fd;
 	struct watch *watch; /* of `fd` */
 	struct mail *mail; /* null: none any more */
+	struct try *try; /* in place of mails */
 	enum step step;
 	unsigned next_rcpt; /* mailbox; then the one elsewhere */
 	unsigned done; /* mails in this session */
@@ -79,6 +80,8 @@ static void hang_up(struct world *w, size_t at)
 	struct client *c = w->clients[at];
 	if (c->mail)
 		try_again(w, c->mail);
+	if (c->try)
+		c->try->state = TRY_OVER;
 	watch_free(&c->watch);
 	close(c->fd);
 	buffer_free(&c->out);
@@ -155,9 +158,36 @@ static void answered(struct world *w, struct client *c, unsigned code)
 	}
 }
 
+/* The same for a host that sends as a user: what it is told at RCPT is all there is to it. */
+static void replied_try(struct world *w, struct client *c, unsigned code)
+{
+	if (c->step == STEP_RCPT)
+		judge_rcpt(w, c->try, code);
+	if (c->step == STEP_QUIT)
+		return;
+	if (code >= 400 || c->step == STEP_RCPT) {
+		quit(c);
+	} else if (c->step == STEP_GREETING) {
+		c->step = STEP_EHLO;
+		buffer_add(&c->out, VIEW("EHLO client.remote.test\r\n"));
+	} else if (c->step == STEP_EHLO) {
+		c->step = STEP_MAIL;
+		text_add(&c->out, "MAIL FROM:<{}@example.test>\r\n",
+			text_string(world_mailbox(c->try->user)));
+	} else {
+		c->step = STEP_RCPT;
+		c->try->said_ms = w->script.monotonic_us / 1000;
+		buffer_add(&c->out, VIEW("RCPT TO:<friend@other.test>\r\n"));
+	}
+}
+
 /* What a final reply line leads to. */
 static void replied(struct world *w, struct client *c, unsigned code)
 {
+	if (c->try) {
+		replied_try(w, c, code);
+		return;
+	}
 	if (code >= 500)
 		world_trouble(w, "mail %u was refused for good: %u in step %d",
 			c->mail ? c->mail->number : 0, code, (int)c->step);
@@ -224,29 +254,43 @@ static void never(void *context, unsigned what)
 	(void)what;
 }
 
+static void begin(struct world *w, size_t at, int fd, struct mail *m, struct try *t)
+{
+	struct client *c = calloc(1, sizeof *c);
+	*c = (struct client){.fd = fd,
+		.watch = watch_new(w->client_loop, fd, never, NULL),
+		.mail = m,
+		.try = t,
+		.since_us = w->script.monotonic_us,
+		.out = buffer_new(4 << 20),
+		.in = buffer_new(65536)};
+	watch_want(c->watch, WATCH_READ);
+	if (m)
+		m->state = MAIL_SENDING;
+	else
+		t->state = TRY_SENDING;
+	w->clients[at] = c;
+}
+
 void clients_begin(struct world *w)
 {
-	struct mail *m = due_mail(w, false);
-	if (!m)
+	struct try *t = popkey_due_try(w);
+	struct mail *m = t ? NULL : due_mail(w, false);
+	if (!t && !m)
 		m = due_mail(w, true);
-	for (size_t i = 0; m && i < CLIENTS_MAX; i++) {
+	for (size_t i = 0; (t || m) && i < CLIENTS_MAX; i++) {
 		if (w->clients[i])
 			continue;
-		const int fd = world_dial(w, (uint32_t)world_draw(w, SMTPD_WORKERS), m->leaves);
-		if (fd < 0) {
+		const unsigned client = t	    ? t->client
+					: m->leaves ? CLIENT_INSIDE
+						    : (unsigned)world_draw(w, CLIENT_INSIDE);
+		const int fd = world_dial(w, (uint32_t)world_draw(w, SMTPD_WORKERS), client);
+		if (fd >= 0)
+			begin(w, i, fd, m, t);
+		else if (t)
+			t->state = TRY_OVER;
+		else
 			try_again(w, m);
-			return;
-		}
-		struct client *c = calloc(1, sizeof *c);
-		*c = (struct client){.fd = fd,
-			.watch = watch_new(w->client_loop, fd, never, NULL),
-			.mail = m,
-			.since_us = w->script.monotonic_us,
-			.out = buffer_new(4 << 20),
-			.in = buffer_new(65536)};
-		watch_want(c->watch, WATCH_READ);
-		m->state = MAIL_SENDING;
-		w->clients[i] = c;
 		return;
 	}
 }
@@ -308,7 +352,7 @@ void clients_happen(struct world *w, size_t n)
 
 uint64_t clients_due_us(const struct world *w)
 {
-	uint64_t least = UINT64_MAX;
+	uint64_t least = popkey_due_us(w);
 	for (unsigned i = 0; i < w->mail_count; i++)
 		if (w->mails[i].state == MAIL_WAITING && w->mails[i].due_us < least)
 			least = w->mails[i].due_us;

@@ -209,7 +209,8 @@ static void commit_names(struct sim_mail *m, size_t count)
 	for (size_t i = 0; i < count; i++)
 		apply(&m->journal[i], true);
 	m->journal_length -= count;
-	memmove(m->journal, m->journal + count, m->journal_length * sizeof *m->journal);
+	if (count)
+		memmove(m->journal, m->journal + count, m->journal_length * sizeof *m->journal);
 }
 
 /* --- contents ------------------------------------------------------------------------------ */

@@ -49,8 +49,12 @@ static bool run(const struct world_plan *plan, char trouble[TROUBLE_MAX], uint64
 	if (plan->is_verbose && world_actor(w, PROGRAM_SPOOL, 0)->alive)
 		actor_tell(world_actor(w, PROGRAM_SPOOL, 0));
 	if (plan->is_verbose)
-		fprintf(stderr, "%llu steps, %.0f s\n", (unsigned long long)w->steps,
-			(double)(w->script.monotonic_us - 1000000000) / 1e6);
+		fprintf(stderr,
+			"%llu steps, %.0f s; popkey: %u had to be refused, %u to be let through, "
+			"%u either\n",
+			(unsigned long long)w->steps,
+			(double)(w->script.monotonic_us - 1000000000) / 1e6, w->popkey.judged[0],
+			w->popkey.judged[1], w->popkey.judged[2]);
 	world_free(&w);
 	return trouble[0] == 0;
 }
@@ -161,6 +165,10 @@ static int run_planted(void)
 		{"mailboxes: sync ignored", {.plant_mail = SIM_MAIL_PLANT_SYNC_IGNORED}},
 		{"mailboxes: failed sync hidden", {.plant_mail = SIM_MAIL_PLANT_FAILURE_HIDDEN}},
 		{"mailboxes: names forgotten", {.plant_mail = SIM_MAIL_PLANT_NAMES_FORGOTTEN}},
+		{"gate: a tick too long", {.plant_popkey = POPKEY_PLANT_LATE}},
+		{"gate: a tick too short", {.plant_popkey = POPKEY_PLANT_EARLY}},
+		{"gate: an end that nobody hears of", {.plant_popkey = POPKEY_PLANT_UNHEARD}},
+		{"gate: open for a neighbour", {.plant_popkey = POPKEY_PLANT_NEIGHBOUR}},
 	};
 	int failed = 0;
 	for (size_t i = 0; i < sizeof plants / sizeof *plants; i++) {

@@ -59,7 +59,8 @@ static struct snapshot *snapshot_of_world(bool remembers)
 	static struct snapshot_user users[MAILBOXES];
 	struct snapshot *s = memory_new(1, sizeof *s);
 	for (unsigned i = 0; i < MAILBOXES; i++)
-		users[i] = (struct snapshot_user){view_text(world_mailbox(i)), VIEW("!")};
+		users[i] =
+			(struct snapshot_user){view_text(world_mailbox(i)), actor_auth_verifier()};
 	*s = (struct snapshot){.references = 1,
 		.generation = 1,
 		.sections = SNAPSHOT_ALL,
@@ -70,7 +71,8 @@ static struct snapshot *snapshot_of_world(bool remembers)
 		.first_domain = domains[0],
 		.users = users,
 		.user_count = MAILBOXES,
-		.mailboxes = VIEW("/mail/LOCALPART/")};
+		.mailboxes = VIEW("/mail/LOCALPART/"),
+		.popkey = {POP_AFTER_S, POP_SESSION_S}};
 	for (unsigned i = 0; i < SETTING_COUNT; i++)
 		s->numbers[i] = setting_get(i)->number;
 	s->numbers[SETTING_FREESPACE] = 1 << 20;
@@ -119,6 +121,10 @@ static const enum program_id pairs[][2] = {
 	{PROGRAM_SPOOL, PROGRAM_REPORT},
 	{PROGRAM_SPOOL, PROGRAM_RELAY},
 	{PROGRAM_DELIVER, PROGRAM_GATE},
+	{PROGRAM_SMTPD, PROGRAM_GATE},
+	{PROGRAM_AUTH, PROGRAM_GATE},
+	{PROGRAM_AUTH, PROGRAM_POPD},
+	{PROGRAM_AUTH, PROGRAM_MAILBOX},
 };
 
 static bool are_peers(enum program_id a, enum program_id b)
@@ -190,6 +196,9 @@ static void die(struct actor *a)
 	a->world->has_forgotten |= a->kind->id == PROGRAM_GATE;
 	a->world->has_repeated |= a->kind->id == PROGRAM_RELAY || a->kind->id == PROGRAM_SPOOL;
 	later(a);
+	judge_death(a->world, a->kind->id);
+	if (a->kind->id == PROGRAM_GATE)
+		judge_gate_forgets(a->world);
 }
 
 static void kill_it(struct actor *a)
@@ -208,6 +217,7 @@ static void power_cut(struct world *w)
 	sim_disk_power_on(w->disk);
 	sim_mail_power_on(w->mail_disk);
 	buffer_truncate(&w->gate_rows, w->gate_rows_safe);
+	judge_gate_forgets(w);
 	for (size_t i = 0; i < sizeof w->boot; i++)
 		w->boot[i] = (uint8_t)world_draw(w, 256);
 	for (size_t i = 0; i < ACTORS_MAX; i++) {
@@ -356,6 +366,7 @@ bool world_step(struct world *w)
 	if (!w->is_healing && w->steps > STEPS_OF_TROUBLE)
 		heal(w);
 	if (count == 0) {
+		judge_stillness(w);
 		const uint64_t due_us = next_due_us(w);
 		if (due_us == UINT64_MAX)
 			return false;
@@ -365,7 +376,7 @@ bool world_step(struct world *w)
 			w->script.monotonic_us++;
 		return true;
 	}
-	w->script.monotonic_us += world_draw(w, 200);
+	w->script.monotonic_us += w->is_still ? 0 : world_draw(w, 200);
 	w->trail = (w->trail ^ w->choices ^ w->script.monotonic_us ^ count) * 0x100000001b3u;
 	w->has_looked = false;
 	happen(w, world_draw(w, count));
@@ -378,6 +389,8 @@ bool world_is_done(const struct world *w)
 	for (unsigned i = 0; i < w->mail_count; i++)
 		if (w->mails[i].state != MAIL_ACCEPTED)
 			return false;
+	if (!popkey_is_done(w))
+		return false;
 	for (size_t i = 0; i < ACTORS_MAX; i++)
 		if (!w->actors[i].alive)
 			return false;
@@ -425,7 +438,8 @@ static void plan_mails(struct world *w)
 static void plan_programs(struct world *w)
 {
 	static const struct actor_kind *const kinds[ACTORS_MAX] = {&actor_gate, &actor_deliver,
-		&actor_report, &actor_relay, &actor_spool, &actor_smtpd, &actor_smtpd};
+		&actor_report, &actor_relay, &actor_spool, &actor_auth, &actor_mailbox, &actor_popd,
+		&actor_smtpd, &actor_smtpd};
 	for (size_t i = 0; i < ACTORS_MAX; i++) {
 		w->actors[i] = (struct actor){.kind = kinds[i], .world = w};
 		w->actors[i].program.id = kinds[i]->id;
@@ -447,18 +461,21 @@ struct world *world_new(const struct world_plan *plan)
 	script_begin(&w->script);
 	w->client_loop = loop_new();
 	w->is_quiet = world_draw(w, 8) == 0;
+	w->is_still = world_draw(w, 2);
 	w->kills_left = (unsigned)world_draw(w, 6);
 	w->cuts_left = (unsigned)world_draw(w, 3);
 	w->disk = sim_disk_new(script_draw(&w->choices), DISK_OCTETS);
 	w->mail_disk = sim_mail_new(script_draw(&w->choices));
 	sim_disk_plant(w->disk, plan->plant_disk);
 	sim_mail_plant(w->mail_disk, plan->plant_mail);
+	w->plant_popkey = plan->plant_popkey;
 	w->gate_rows = buffer_new(64 << 20);
 	w->placed = buffer_new(64 << 20);
 	w->remembers = world_draw(w, 2);
 	w->snapshot = snapshot_of_world(w->remembers);
 	sim_mail_watch(w->mail_disk, judge_placed, w);
 	plan_mails(w);
+	popkey_plan(w);
 	plan_programs(w);
 	return w;
 }
@@ -483,7 +500,7 @@ void world_free(struct world **at)
 
 /* --- connections --------------------------------------------------------------------------- */
 
-int world_dial(struct world *w, uint32_t worker, bool is_user)
+int world_dial(struct world *w, uint32_t worker, unsigned client)
 {
 	int ends[2];
 	struct actor *a = world_actor(w, PROGRAM_SMTPD, worker);
@@ -491,8 +508,7 @@ int world_dial(struct world *w, uint32_t worker, bool is_user)
 		return -1;
 	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
 	w->has_looked = false;
-	const unsigned stranger = (unsigned)world_draw(w, CLIENT_INSIDE);
-	actor_smtpd_arrival(a, ends[1], is_user ? CLIENT_INSIDE : stranger);
+	actor_smtpd_arrival(a, ends[1], client);
 	return ends[0];
 }
 

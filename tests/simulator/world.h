@@ -1,6 +1,7 @@
 /*
- * The site in one process on scripted time: smtpd (two workers), spool, deliver, report and gate as they are,
- * each with a loop of its own, over real channels; in relay's place a next host (actor_relay.c); a disk and a file
+ * The site in one process on scripted time: smtpd (two workers), spool, deliver, report, auth and gate as they are,
+ * each with a loop of its own, over real channels; in relay's place a next host (actor_relay.c), in those of popd and
+ * mailbox users who fetch (popkey.h); a disk and a file
  * system of mailboxes in memory; clients of ours, strangers and users. From a seed comes everything: who sends what when, what happens in which order, what fails,
  * which program is killed at what moment, when the power goes. A seed repeats step by step.
  *
@@ -13,6 +14,7 @@
 #define TESTS_WORLD_H
 
 #include "../faults/sim_disk.h"
+#include "popkey.h"
 #include "sim_mail.h"
 
 #include "base/script.h"
@@ -20,7 +22,7 @@
 #include "config/snapshot.h"
 
 #define SMTPD_WORKERS 2
-#define ACTORS_MAX (SMTPD_WORKERS + 5)
+#define ACTORS_MAX (SMTPD_WORKERS + 8)
 #define MAILBOXES 4
 #define MAILS_MAX 64
 #define CLIENTS_MAX 12
@@ -38,7 +40,7 @@ struct actor_kind {
 	void (*connect)(struct actor *a, enum program_id peer, uint32_t worker, int fd);
 };
 extern const struct actor_kind actor_smtpd, actor_spool, actor_deliver, actor_gate, actor_report,
-	actor_relay;
+	actor_relay, actor_auth, actor_popd, actor_mailbox;
 
 /* A program that runs, or that will be started again at `restart_us`. */
 struct actor {
@@ -104,6 +106,9 @@ struct world {
 	unsigned cuts_left;
 	bool is_healing; /* no more troubles: all must get through */
 	bool is_quiet; /* there never was any */
+	bool is_still; /* time stands while something can happen */
+	enum popkey_plant plant_popkey;
+	struct popkey_world popkey;
 	uint64_t steps;
 	bool remembers; /* duplicates (F-15) */
 	bool has_repeated; /* somebody died between the next host and the log: some may be sent twice */
@@ -116,11 +121,12 @@ struct world {
 	char trouble[TROUBLE_MAX]; /* what is wrong; empty: nothing */
 };
 
-/* `plant_disk`, `plant_mail`: worse than allowed. */
+/* `plant_…`: worse than allowed. */
 struct world_plan {
 	uint64_t seed;
 	enum sim_plant plant_disk;
 	enum sim_mail_plant plant_mail;
+	enum popkey_plant plant_popkey;
 	bool is_verbose;
 };
 
@@ -142,7 +148,15 @@ void world_say(const struct world *w, const char *format, ...)
 const char *world_mailbox(unsigned n);
 
 /* The connection of a client to one of smtpd's workers: the client's end; -1: nobody is there. */
-int world_dial(struct world *w, uint32_t worker, bool is_user);
+int world_dial(struct world *w, uint32_t worker, unsigned client);
+/* Which of several addresses. */
+struct ip world_client(unsigned client);
+/* A host will send as that user from there. */
+void world_try(struct world *w, unsigned user, unsigned client, uint64_t due_us);
+/* Of everybody here. */
+struct view actor_auth_verifier(void);
+/* The gate's clock is behind by so much more. */
+void actor_gate_delay(struct actor *a, int64_t ms);
 struct actor *world_actor(struct world *w, enum program_id id, uint32_t worker);
 /* This descriptor goes when the actor is killed. */
 void actor_owns(struct actor *a, int fd);

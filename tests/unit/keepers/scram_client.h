@@ -16,6 +16,7 @@ struct scram_client {
 	char server_first[900];
 	char without_proof[900];
 	uint8_t salted[32];
+	int is_salted; /* by the last server, which had the same salt and iterations */
 };
 
 static inline void scram_hmac(const void *key, size_t key_length, const char *text, uint8_t out[32])
@@ -96,7 +97,8 @@ static inline unsigned scram_final(struct scram_client *c, const char *server_fi
 	scram_base64(raw, strlen(c->gs2) + c->binding_length, cbind, sizeof cbind);
 	snprintf(c->without_proof, sizeof c->without_proof, "c=%s,%.*s", cbind,
 		(int)(s - server_first), server_first);
-	scram_hi(password, salt, salt_length, iterations, c->salted);
+	if (!c->is_salted)
+		scram_hi(password, salt, salt_length, iterations, c->salted);
 	scram_hmac(c->salted, 32, "Client Key", key);
 	crypto_hash_sha256(stored, key, 32);
 	scram_auth_message(c, message, sizeof message);
