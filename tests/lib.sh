@@ -1,5 +1,7 @@
 # What ./test is made of; sourced, not run. Each suite adds to $passed, $failed and $skipped.
 
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 # a finding is no pass
+
 build_packages="gcc libc6-dev meson ninja-build pkg-config libevent-dev libssl-dev libgsasl-dev
 	libsodium-dev libidn2-dev libpsl-dev libseccomp-dev liblmdb-dev libcrypt-dev libunbound-dev
 	libcurl4-openssl-dev libhiredis-dev"

@@ -360,7 +360,7 @@ void buffer_free_secret(struct buffer *b)
 /* Cuts to `length` octets, which are there. */
 static void cut(struct buffer *b, size_t length)
 {
-	if (b->is_secret)
+	if (b->is_secret && b->length > length)
 		bytes_wipe(b->data + length, b->length - length);
 	b->length = length;
 }
