@@ -102,9 +102,19 @@ void redis_add_walk(struct buffer *b, struct view sha, const struct gate_walk *w
 
 /* --- hearing ------------------------------------------------------------------------------ */
 
+#define ELEMENT_OCTETS_MIN 4u /* ":1\r\n" */
+
+/* How hiredis says how many there are. */
+#if HIREDIS_MAJOR >= 1
+typedef size_t element_count;
+#else
+typedef int element_count;
+#endif
+
 struct redis_reader {
 	struct redisReader *reader;
 	void *reply;
+	size_t octets; /* of the reply that is not whole yet */
 };
 
 static const redisReply *of(const struct redis_reply *reply)
@@ -112,11 +122,25 @@ static const redisReply *of(const struct redis_reply *reply)
 	return (const redisReply *)(const void *)reply;
 }
 
+static const redisReplyObjectFunctions *functions; /* hiredis' own */
+
+/* Memory is taken for all elements at once: not for more than there can be octets. */
+static void *create_array(const redisReadTask *task, element_count count)
+{
+	const bool fits = (size_t)count <= REDIS_REPLY_MAX / ELEMENT_OCTETS_MIN;
+	return fits ? functions->createArray(task, count) : NULL;
+}
+
 struct redis_reader *redis_reader_new(void)
 {
+	static redisReplyObjectFunctions bounded;
 	struct redis_reader *r = memory_new(1, sizeof *r);
 	r->reader = redisReaderCreate();
 	must(r->reader != NULL);
+	functions = r->reader->fn;
+	bounded = *functions;
+	bounded.createArray = create_array;
+	r->reader->fn = &bounded;
 	return r;
 }
 
@@ -140,14 +164,18 @@ void redis_reader_free(struct redis_reader **reader)
 
 bool redis_reader_feed(struct redis_reader *r, struct view octets)
 {
-	return r->reader->len - r->reader->pos + octets.length <= REDIS_REPLY_MAX &&
-	       redisReaderFeed(r->reader, (const char *)octets.at, octets.length) == REDIS_OK;
+	if (octets.length > REDIS_REPLY_MAX - r->octets)
+		return false;
+	r->octets += octets.length;
+	return redisReaderFeed(r->reader, (const char *)octets.at, octets.length) == REDIS_OK;
 }
 
 const struct redis_reply *redis_reader_next(struct redis_reader *r, bool *broken_out)
 {
 	drop_reply(r);
 	*broken_out = redisReaderGetReply(r->reader, &r->reply) != REDIS_OK;
+	if (r->reply)
+		r->octets = r->reader->len - r->reader->pos;
 	return r->reply;
 }
 

@@ -340,6 +340,35 @@ static void test_endless_answer(void **state)
 	}
 }
 
+/* Whether so many octets, of which the first are `head`, are taken; the rest are elements, which go as they are read. */
+static bool takes(const char *head, size_t octets)
+{
+	static const struct view element = VIEW(":1\r\n");
+	struct redis_reader *r = redis_reader_new();
+	bool broken = false;
+	bool fits = redis_reader_feed(r, view_text(head)) && !redis_reader_next(r, &broken);
+	for (size_t left = octets - strlen(head); left && fits && !broken;) {
+		const struct view part = view_first(element, left);
+		fits = redis_reader_feed(r, part) && !redis_reader_next(r, &broken);
+		left -= part.length;
+	}
+	redis_reader_free(&r);
+	return fits && !broken;
+}
+
+/* Protects: no memory is taken for more elements than an answer can have octets, and those of an array end, too. */
+static void test_endless_array(void **state)
+{
+	(void)state;
+	char head[32];
+	snprintf(head, sizeof head, "*%zu\r\n", (size_t)REDIS_REPLY_MAX / 4);
+	assert_true(takes(head, REDIS_REPLY_MAX));
+	assert_false(takes(head, REDIS_REPLY_MAX + 1));
+	snprintf(head, sizeof head, "*%zu\r\n", (size_t)REDIS_REPLY_MAX / 4 + 1);
+	assert_false(takes(head, 100));
+	assert_false(takes("*2147483647\r\n", 100));
+}
+
 /* --- over a channel ----------------------------------------------------------------------- */
 
 struct client {
@@ -422,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_bound),
 		cmocka_unit_test(test_greets_late),
 		cmocka_unit_test(test_endless_answer),
+		cmocka_unit_test(test_endless_array),
 		cmocka_unit_test(test_peers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
