@@ -271,10 +271,10 @@ static enum error remove_closed(int directory, const struct popkey_walk *walk,
 	return take_out(directory, walk->name);
 }
 
-enum error popkey_sweep_begin(
-	struct popkey_walk *w, int directory, uint64_t now_ms, const struct popkey_rules *rules)
+enum error popkey_sweep_begin(struct popkey_walk *w, int directory, const struct ip *ip,
+	uint64_t now_ms, const struct popkey_rules *rules)
 {
-	const enum error error = popkey_walk_begin(w, directory, NULL, rules);
+	const enum error error = popkey_walk_begin(w, directory, ip, rules);
 	w->half_made_before_ms = now_ms > HALF_MADE_MS ? now_ms - HALF_MADE_MS : 0;
 	return error;
 }
@@ -298,7 +298,7 @@ enum error popkey_expire(
 	uint64_t last = 0;
 	uint64_t next_ms = UINT64_MAX;
 	enum error error = ERROR_NONE;
-	enum error first = popkey_sweep_begin(&walk, directory, now_ms, rules);
+	enum error first = popkey_sweep_begin(&walk, directory, NULL, now_ms, rules);
 	while (popkey_sweep_next(&walk, now_ms, &last, &error)) {
 		first = first ? first : error; /* the others can go all the same */
 		if (last && last < next_ms)

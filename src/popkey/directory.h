@@ -101,10 +101,10 @@ must_use enum error popkey_look_up(int directory, const struct ip *ip, struct vi
  * null): the last open millisecond of the file that closes next; UINT64_MAX when none is open. */
 enum error popkey_expire(
 	int directory, uint64_t now_ms, const struct popkey_rules *rules, uint64_t *next_ms_out);
-/* The same a file at a time, for who has other things to do between: popkey_sweep_next until it is false, then
- * popkey_walk_end. *last_ms_out: when that file closes; 0: it has closed, and has been removed, or *error_out says why not. */
-must_use enum error popkey_sweep_begin(
-	struct popkey_walk *w, int directory, uint64_t now_ms, const struct popkey_rules *rules);
+/* The same a file at a time, for who has other things to do between, and for one neighbour where `ip` is not null:
+ * popkey_sweep_next until it is false, then popkey_walk_end. *last_ms_out: when that file closes; 0: it has closed, and has been removed, or *error_out says why not. */
+must_use enum error popkey_sweep_begin(struct popkey_walk *w, int directory, const struct ip *ip,
+	uint64_t now_ms, const struct popkey_rules *rules);
 must_use bool popkey_sweep_next(
 	struct popkey_walk *w, uint64_t now_ms, uint64_t *last_ms_out, enum error *error_out);
 

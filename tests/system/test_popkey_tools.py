@@ -372,6 +372,63 @@ def test_sessions_under_tcpserver():
     until(lambda: h.opened(PHONE) == [PHONE] and relays(PHONE, POLICY), 'the long one has ended', 9)
 
 
+def sent_with_msmtp(h):
+    """whether Postfix took it"""
+    path = h.write('msmtprc', 'account x\nhost %s\nport %d\nfrom hana@example.test\nauth off\ntls off\ndomain client.example\n' % (ADDRESS, POLICY), 0o600)
+    done = subprocess.run(['msmtp', '-C', path, '-a', 'x', ELSEWHERE], input=mail(to=ELSEWHERE).replace(b'\r\n', b'\n'), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=60, check=False)
+    if done.returncode:
+        contains(done.stdout.decode(), 'Relay access denied')
+    return done.returncode == 0
+
+
+def fetch_with_mpop(h, port):
+    path = h.write('mpoprc', 'account x\nhost %s\nport %d\nuser hana\npassword %s\nauth user\ntls off\nuidls_file %s/uidls\ndelivery mbox %s/box\n'
+                   % (ADDRESS, port, PASSWORD, h.dir, h.dir), 0o600)
+    run('mpop', '-C', path, 'x')
+
+
+def fetch_with_fetchmail(h, port):
+    path = h.write('fetchmailrc', "set no bouncemail\npoll %s protocol pop3 no dns port %d\n user 'hana' password '%s' sslproto '' mda 'cat >>%s/got' keep\n"
+                   % (ADDRESS, port, PASSWORD, h.dir), 0o600)
+    run('fetchmail', '-f', path, '--nosyslog', '--nodetach', '--pidfile', h.dir + '/fetchmail.pid', '-i', h.dir + '/ids', code=None,
+        env={'HOME': h.dir, 'FETCHMAILHOME': h.dir})
+
+
+def test_mail_programs():
+    """msmtp sends first and is refused; after mpop and fetchmail it goes; as Thunderbird does, both at once: before, during and after"""
+    h = host()
+    for fetch in fetch_with_mpop, fetch_with_fetchmail:
+        for port in 110, 1112:  # popkey-log beside it; popkey-wrap before it
+            h.close_all()
+            equal(sent_with_msmtp(h), False, 'before')
+            fetch(h, port)
+            until(lambda: h.opened(hosts.OURS), 'it has fetched')
+            equal(sent_with_msmtp(h), True, 'after %s at %d' % (fetch.__name__, port))
+    h.close_all()
+    with smtplib.SMTP(ADDRESS, POLICY, 'client.example', 15, (PHONE, 0)) as s:
+        p = Pop3From(PHONE, 1112)
+        s.ehlo()
+        s.mail('hana@example.test')
+        equal(s.rcpt(ELSEWHERE)[0], 554, 'before')
+        p.user('hana')
+        equal(s.rcpt(ELSEWHERE)[0], 554, 'nobody has logged in')
+        p.pass_(PASSWORD)
+        equal(s.rcpt(ELSEWHERE)[0], 250, 'during')
+        p.stat()
+        s.docmd('DATA')
+        p.quit()
+        s.send(mail(to=ELSEWHERE) + b'.\r\n')
+        equal(s.getreply()[0], 250)
+        until(lambda: h.opened(PHONE) == [PHONE], 'it has ended')
+        s.mail('hana@example.test')
+        equal(s.rcpt(ELSEWHERE)[0], 250, 'after')
+        s.rset()
+        h.age(11)
+        s.mail('hana@example.test')
+        equal(s.rcpt(ELSEWHERE)[0], 554, 'over')
+
+
 # --- on one directory, without a network
 
 

@@ -503,6 +503,8 @@ printf 'ssl = no\ndisable_plaintext_auth = no\nlog_path = %s/log\nmail_location 
 printf 'passdb {\n driver = static\n args = password={PLAIN}%s\n}\nuserdb {\n driver = static\n args = uid=vmail gid=vmail home=/var/vmail/%%u\n}\n' >/etc/dovecot/conf.d/auth-system.conf.ext
 dovecot >>%s/log 2>&1""" % (h.dir, PASSWORD, h.dir))
     listens(h, 143)
+    h.sh('mkdir -p /run/beside; rm -rf /run/beside/*')
+    h.start('popkey-log', '--file', h.dir + '/log', '--server', 'dovecot', '--directory', '/run/beside')
     _, script, reload_ = RECIPES['Dovecot']
     h.put('/etc/dovecot/conf.d/99-popkey.conf', script)
     h.sh(typed(reload_))
@@ -515,6 +517,7 @@ dovecot >>%s/log 2>&1""" % (h.dir, PASSWORD, h.dir))
             i.logout()
     equal(until(logs_in, 'the new configuration is in force'), [OFFICE])
     equal(h.run('cat', h.gate + '/' + OFFICE).split()[0], 'hana')
+    until(lambda: h.run('ls', '/run/beside').split() == [OFFICE], 'the log alone: an IMAP login, without a session')
     h.sh('doveadm stop; rm -f /run/popkey/*; usermod -aG popkey vmail')
     h.put('/usr/local/bin/LOGIN', LOGIN_PROGRAM)
     h.sh('chmod 755 /usr/local/bin/LOGIN')

@@ -72,8 +72,8 @@ static void reopen(struct export *e)
 static bool sweep_begin(struct export *e)
 {
 	e->is_sweeping =
-		e->directory >= 0 && popkey_sweep_begin(&e->sweeping, e->directory, common_now_ms(),
-					     &e->common.rules) == ERROR_NONE;
+		e->directory >= 0 && popkey_sweep_begin(&e->sweeping, e->directory, NULL,
+					     common_now_ms(), &e->common.rules) == ERROR_NONE;
 	return e->is_sweeping;
 }
 

@@ -1,9 +1,12 @@
 /* popkey-smtp(8): N-23. Says RELAYCLIENT where the gate is open, and becomes the SMTP server. */
+#include "base/random.h"
 #include "tools/popkey/common.h"
 #include "tools/sekisho/say.h"
 
 #include <stdlib.h>
 #include <unistd.h>
+
+#define CLEANERS 64u
 
 static const char help[] =
 	"usage: popkey-smtp [options] PROGRAM [argument...]\n"
@@ -27,6 +30,20 @@ static bool take_relayclient(void *options, const char *value)
 
 static const struct option own[] = {{"--relayclient", take_relayclient, true}};
 
+/* Whoever asks cleans after himself, as the paper's gate does; after all others one of so many, since that costs a look at each
+ * of their files. */
+static void clean(
+	int directory, const struct ip *ip, uint64_t now_ms, const struct popkey_rules *rules)
+{
+	struct popkey_walk walk;
+	uint64_t last_ms;
+	const bool is_all = random_u64() % CLEANERS == 0;
+	enum error error = popkey_sweep_begin(&walk, directory, is_all ? NULL : ip, now_ms, rules);
+	while (!error && popkey_sweep_next(&walk, now_ms, &last_ms, &error))
+		error = ERROR_NONE; /* the others can go all the same */
+	popkey_walk_end(&walk);
+}
+
 /* POPKEY_USER is said by us alone. */
 static void judge(const struct smtp *o)
 {
@@ -42,7 +59,7 @@ static void judge(const struct smtp *o)
 	const uint64_t now_ms = common_now_ms();
 	const enum error error =
 		popkey_look_up(directory, &ip, VIEW_NONE, now_ms, &o->common.rules, &answer);
-	popkey_expire(directory, now_ms, &o->common.rules, NULL);
+	clean(directory, &ip, now_ms, &o->common.rules);
 	close(directory);
 	if (error)
 		tell("the gate cannot be asked: {}", text_string(error_name(error)));
