@@ -1,6 +1,6 @@
 /*
  * spool, whole, among programs that somebody broke into (peers.h): it does not die or leak, and whatever
- * deliver says, a recipient that is not final is with somebody (spoold.h). Honest mail and answers in
+ * deliver, relay and report say, a recipient that is not final is with somebody (spoold.h). Honest mail and answers in
  * between, so that there is something to be in the middle of.
  */
 #include "base/log.h"
@@ -58,6 +58,17 @@ static void connect_deliver(struct peers *all, int fd)
 	results_connect(all->world, fd);
 }
 
+static void connect_relay(struct peers *all, int fd)
+{
+	relay_side_connect(all->world, fd);
+}
+static void connect_report(struct peers *all, int fd)
+{
+	reports_connect(all->world, fd);
+}
+
+enum { SMTPD, DELIVER, RELAY, REPORT };
+
 /* What deliver was asked and has not answered. */
 static struct {
 	uint32_t stream;
@@ -77,14 +88,54 @@ static void deliver_heard(struct peer *p, const struct frame *frame)
 		asked[frame->stream % 64].ended = true;
 }
 
+/* Honest for streams that the input does not speak of (peers.c), and for some of the others. */
+static void relay_heard(struct peer *p, const struct frame *frame)
+{
+	const uint32_t how = frame->stream % 4;
+	if (frame->row->code != RELAY_END || how == 3 || p->is_torn)
+		return;
+	channel_say(p->channel, RELAY_RESULT, frame->stream, frame_number(0),
+		frame_number(how == 0	? RELAY_SENT
+			     : how == 1 ? RELAY_REFUSED
+					: RELAY_DEFERRED),
+		frame_bytes(VIEW("4.0.0")), frame_bytes(VIEW("mx.far")), frame_bytes(VIEW("")),
+		frame_bytes(VIEW("no")), frame_bytes(VIEW("")));
+	if (frame->stream % 8 < 4)
+		channel_say(p->channel, RELAY_FINISHED, frame->stream, frame_number(RELAY_WORKS),
+			frame_bytes(VIEW("")));
+}
+
+static void report_heard(struct peer *p, const struct frame *frame)
+{
+	const uint32_t how = frame->stream % 3;
+	struct buffer form = buffer_new(4096);
+	struct envelope_recipient to = {
+		.kind = ENVELOPE_LOCAL, .target = VIEW("hana"), .forward_path = VIEW("h@x")};
+	envelope_add(&form, &(struct envelope){.recipient_count = 1, .recipients = &to});
+	if (p->is_torn)
+		;
+	else if (frame->row->code == REPORT_ASK && how == 0)
+		channel_say(p->channel, REPORT_NONE, frame->stream, frame_bytes(VIEW("why")));
+	else if (frame->row->code == REPORT_ASK && how == 1)
+		channel_say(p->channel, REPORT_WANT, frame->stream, frame_number(100));
+	else if (frame->row->code == REPORT_CONTENT)
+		channel_say(p->channel, REPORT_MAIL, frame->stream, frame_bytes(buffer_view(&form)),
+			frame_bytes(VIEW("Subject: x\r\n\r\nx\r\n")));
+	buffer_free(&form);
+}
+
 static void send_mail(struct peers *all, uint8_t k)
 {
-	struct channel *c = all->peers[0].channel;
+	struct channel *c = all->peers[SMTPD].channel;
 	static uint32_t stream = 100;
 	struct buffer form = buffer_new(4096);
 	struct envelope_recipient to[] = {
 		{.kind = ENVELOPE_LOCAL, .target = VIEW("hana"), .forward_path = VIEW("h@x")},
 		{.kind = ENVELOPE_LOCAL, .target = VIEW("taro"), .forward_path = VIEW("t@x")}};
+	const struct envelope_recipient far = {
+		.kind = ENVELOPE_REMOTE, .target = VIEW("far.x"), .forward_path = VIEW("f@far.x")};
+	if (k & 4)
+		to[0] = far;
 	stream++;
 	envelope_add(&form, &(struct envelope){.reverse_path = VIEW("s@x"),
 				    .recipient_count = k & 1 ? 2 : 1,
@@ -100,7 +151,7 @@ static void send_mail(struct peers *all, uint8_t k)
 
 static void answer(struct peers *all, uint8_t k)
 {
-	struct channel *c = all->peers[1].channel;
+	struct channel *c = all->peers[DELIVER].channel;
 	struct buffer pair = buffer_new(64);
 	for (size_t i = 0; i < 64; i++) {
 		if (!asked[i].stream || (i + k) % 3 == 0)
@@ -123,49 +174,84 @@ static void answer(struct peers *all, uint8_t k)
 	buffer_free(&pair);
 }
 
+/* Else it were chance how far a mail has come. */
+static void wait_for_disk(struct peers *all)
+{
+	const struct spoold *d = all->world;
+	struct workers_counts jobs;
+	do {
+		loop_turn(all->loop, 1);
+		jobs = workers_count(d->pool);
+	} while (jobs.waiting + jobs.running + jobs.finished);
+}
+
 static void act(struct peers *all, struct cursor *in)
 {
 	const uint8_t k = cursor_u8(in);
-	if (k & 64 && all->peers[0].channel)
+	if (k & 64 && all->peers[SMTPD].channel)
 		send_mail(all, k);
-	else if (all->peers[1].channel)
+	else if (all->peers[DELIVER].channel)
 		answer(all, k);
 	if (k & 128)
 		lanes_tick(all->world);
+	wait_for_disk(all);
 }
 
-/* Nobody is forgotten: noted as loose, in a lane, out, or placed. */
+static void count_recipients(void *context, uint32_t number, void *item)
+{
+	const struct outgoing *o = item;
+	uint64_t *held = context;
+	(void)number;
+	*held += o->recipient_count;
+}
+
+/* Nobody is forgotten: noted as loose, in a lane, out, in the schedule, being told of, or placed. */
 static void check_everybody(struct spoold *d)
 {
 	uint64_t nobody = 0;
+	uint64_t told = 0;
 	for (const struct spool_entry *e = spool_oldest(d->spool); e; e = e->newer)
 		for (uint32_t i = 0; i < e->recipient_count; i++) {
 			const struct spool_recipient *r = &e->recipients[i];
 			if (!spool_state_is_final((enum spool_state)r->state) &&
 				r->state != SPOOL_PLACED &&
-				!(r->notes & (NOTE_LOOSE | NOTE_UNREADABLE)))
+				!(r->notes & (NOTE_LOOSE | NOTE_UNREADABLE | NOTE_REPORTING)))
 				nobody++;
+			told += (r->notes & NOTE_REPORTING) != 0;
 		}
-	uint64_t held = d->waiting;
+	uint64_t held = d->waiting + schedule_count(d->schedule);
+	streams_each(&d->departing, count_recipients, &held);
 	for (size_t i = 0; i < LANE_SLOTS; i++)
 		for (const struct lane *lane = d->lanes[i]; lane; lane = lane->chain)
 			held += lane->out;
 	must(nobody <= held);
+	must(!told || d->reports_count);
 }
 
 static void play(struct cursor *in)
 {
 	static struct snapshot snapshot;
 	struct peers all = {.loop = loop_new(),
-		.count = 2,
+		.count = 4,
 		.act = act,
-		.peers = {{.protocol = &smtpd_spool, .side = FRAME_A, .connect = connect_smtpd},
-			{.protocol = &spool_deliver,
+		.peers = {[SMTPD] = {.protocol = &smtpd_spool,
+				  .side = FRAME_A,
+				  .connect = connect_smtpd},
+			[DELIVER] = {.protocol = &spool_deliver,
 				.side = FRAME_B,
 				.connect = connect_deliver,
-				.heard = deliver_heard}}};
+				.heard = deliver_heard},
+			[RELAY] = {.protocol = &spool_relay,
+				.side = FRAME_B,
+				.connect = connect_relay,
+				.heard = relay_heard},
+			[REPORT] = {.protocol = &spool_report,
+				.side = FRAME_B,
+				.connect = connect_report,
+				.heard = report_heard}}};
 	struct program program = {.loop = all.loop};
 	snapshot = (struct snapshot){.references = 1000000};
+	snapshot.numbers[SETTING_QUEUELIFE] = 432000;
 	struct spoold *d = spoold_new(&program);
 	all.world = d;
 	d->snapshot = &snapshot;

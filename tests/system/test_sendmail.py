@@ -297,3 +297,21 @@ def test_keeper():
         contains(h.messages('hana', 1, seconds=5)[0].decode(), 'three')
         until(lambda: not dropped(h), 'all is handed in')
         equal(len(h.messages('games')), 1)
+
+
+def test_a_mail_that_nobody_takes_now():
+    """it waits; when mail waits no longer, its owner is told; while that is not taken either nothing is lost"""
+    with Clock() as clock, house(files={'postmaster': 'hana\n', 'freespace': '1024G\n', 'queuelife': '1h\n'}, env=clock.env) as h:
+        path = os.path.join(drop(h), 'a' * 32)
+        leave(path, '+ games', '? hana')
+        h.wait_log('event="mail waits".*file=' + 'a' * 32)
+        clock.go_by(3700)
+        h.wait_log('the report to its owner is not taken now')
+        equal(os.path.exists(path), True)
+        equal(h.messages('hana'), [])
+        h.set('freespace', '1M\n')
+        h.reload()
+        clock.go_by(3700)
+        contains(last(h, 'hana', 1), 'left\r\n')
+        until(lambda: not dropped(h), 'it is gone')
+        equal(h.messages('games'), [])

@@ -612,6 +612,27 @@ static void one_that_waits_is_tried_when_he_asks(void **state)
 	hear(&world.relay, RELAY_BEGIN);
 }
 
+static void who_looks_at_the_queue_has_a_bound(void **state)
+{
+	/* Eight at once; a page has one place in the pool; what is no selection costs nothing. */
+	(void)state;
+	begin();
+	post(local("hana"));
+	command("queue\0list\0colour=red", 21);
+	assert_int_equal(world.spoold->pages, 0);
+	pthread_mutex_lock(&world.disk.readings);
+	for (int i = 0; i < 12; i++)
+		command("queue\0list", 10);
+	assert_int_equal(world.spoold->pages, 8);
+	pthread_mutex_unlock(&world.disk.readings);
+	for (int i = 0; i < 1000 && world.spoold->pages; i++)
+		loop_turn(world.program.loop, 10);
+	assert_int_equal(world.spoold->pages, 0);
+	world.spoold->jobs_max = 0;
+	command("queue\0list", 10);
+	assert_int_equal(world.spoold->pages, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -627,6 +648,7 @@ int main(void)
 		CASE(what_deliver_may_not_say_ends_it),
 		CASE(what_relay_may_not_say_ends_it),
 		CASE(one_that_waits_is_tried_when_he_asks),
+		CASE(who_looks_at_the_queue_has_a_bound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
