@@ -404,3 +404,41 @@ def test_logs_that_cannot_be_read():
         run(program('log'), '--directory', g.gate, '--stdin', '--session', '0', '--server', 'dovecot', '--pattern',
             r'mypopd(\[[0-9]+\])?: login %{user} from %{address}', input=lines.encode())
         equal(sorted(name.split('+')[0] for name in os.listdir(g.gate)), [HOME, OFFICE, '192.0.2.3'])
+
+
+def test_more_than_there_is_room_for():
+    """a map, a file of senders, both sides of their bounds: what does not fit lets nobody through, and is said"""
+    with Gate() as g:
+        value, rows = 'x' * 120000, (128 << 20) // (len('192.0.2.1\t\n') + 120000)
+        names = lambda count: ['10.0.%d.%d' % (n >> 8, 100 + (n & 63)) for n in range(256 * 50) if n & 255 < 64][:count]
+        for name in names(rows - 5):
+            touch(g, name)
+        words = ['--directory', g.gate, '--gate', '600', '--map', g.dir + '/map', '--value', value, '--once']
+        run(program('export'), *words)
+        equal(os.stat(g.dir + '/map').st_size > (127 << 20), True)
+        for name in names(rows + 5):
+            touch(g, name)
+        contains(run(program('export'), *words, code=71), 'cannot be written')
+        equal(os.stat(g.dir + '/map').st_size, 0)
+        senders = os.path.join(g.dir, 'senders')
+        with open(senders, 'w') as f:
+            f.write('#' * ((4 << 20) - 1) + '\n')
+        with Export(g, '--policy', 'unix:policy', '--senders', senders) as e:
+            e.connect()
+        with open(senders, 'a') as f:
+            f.write('\n')
+        contains(run(program('export'), '--directory', g.gate, '--policy', 'unix:%s/p' % g.dir, '--senders', senders, code=71), 'senders cannot be read')
+
+
+def test_who_says_nothing():
+    """ten minutes, and no longer"""
+    with Gate() as g, Clock() as clock, Export(g, '--policy', 'unix:policy', env=clock.env) as e:
+        silent = e.connect()
+        equal(policy(silent, HOME), 'DUNNO')
+        clock.shift(8, 595)
+        equal(policy(e.connect(), HOME), 'DUNNO')  # it looks at its clock
+        time.sleep(0.3)
+        equal(policy(silent, HOME), 'DUNNO')
+        clock.shift(8, 601)
+        policy(e.connect(), HOME)
+        equal(received(silent, b'never'), b'')

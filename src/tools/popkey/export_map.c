@@ -155,10 +155,12 @@ static bool write_map(struct export *e, const struct access_rows *rows)
 {
 	struct buffer anew = buffer_new(MAP_OCTETS_MAX);
 	access_write(&anew, rows, e->format, e->common.rules.ipv6_prefix, view_text(e->value));
-	bool ok = is_written(e, buffer_view(&anew));
+	bool ok = !buffer_failed(&anew) && is_written(e, buffer_view(&anew));
 	if (!ok) {
 		const enum error error =
-			file_replace(AT_FDCWD, e->map, buffer_view(&anew), MAP_MODE);
+			buffer_failed(&anew)
+				? ERROR_LIMIT
+				: file_replace(AT_FDCWD, e->map, buffer_view(&anew), MAP_MODE);
 		ok = error == ERROR_NONE;
 		if (ok) {
 			written(e, &anew);

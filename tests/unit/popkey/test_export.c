@@ -48,6 +48,23 @@ static void rows(void **state)
 	access_free(&r);
 }
 
+static void too_many_rows(void **state)
+{
+	(void)state;
+	struct access_rows r = {.list = NULL};
+	struct ip ip;
+	assert_true(ip_parse(VIEW("2001:db8::"), &ip));
+	for (uint32_t i = 0; i <= ACCESS_ROWS_MAX; i++) {
+		ip.octets[13] = (uint8_t)(i >> 16);
+		ip.octets[14] = (uint8_t)(i >> 8);
+		ip.octets[15] = (uint8_t)i;
+		assert_int_equal(access_add(&r, &ip), i < ACCESS_ROWS_MAX);
+	}
+	access_sort(&r);
+	assert_int_equal(r.count, ACCESS_ROWS_MAX);
+	access_free(&r);
+}
+
 static void whose_mail(void **state)
 {
 	(void)state;
@@ -167,6 +184,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows),
+		cmocka_unit_test(too_many_rows),
 		cmocka_unit_test(whose_mail),
 		cmocka_unit_test(policy_requests),
 		cmocka_unit_test(map_requests),
