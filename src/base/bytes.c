@@ -464,7 +464,8 @@ void buffer_add_zeros(struct buffer *b, size_t count)
 		b->failed = true;
 		return;
 	}
-	bytes_zero(b->data + b->length, count);
+	if (count)
+		bytes_zero(b->data + b->length, count);
 	b->length += count;
 }
 
