@@ -44,6 +44,8 @@ static void *serve(void *context)
 		if (write(server->fd, reply, strlen(reply)) < 0)
 			break;
 	}
+	if (is_content) /* who hangs up before that loses nothing but a try */
+		(void)!hear(server->fd, "\r\n.\r\n");
 	close(server->fd);
 	return NULL;
 }
