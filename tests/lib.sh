@@ -205,10 +205,19 @@ suite_fuzz() {
 	later "fuzz targets" tests/fuzz/short --built
 }
 
+# With `all` once more with the programs that have sanitizers in them.
 suite_system() {
 	one "build as released" build_release || return 0
+	system_tests build/tested
+	[ -z "${SEKISHO_TEST_LONG:-}" ] || one "build with sanitizers" build_sanitized || return 0
+	[ -z "${SEKISHO_TEST_LONG:-}" ] || SEKISHO_TEST_LONG= ASAN_OPTIONS=abort_on_error=1:detect_leaks=0 \
+		UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1 system_tests build/sanitized
+}
+
+# system_tests BUILD_DIRECTORY
+system_tests() {
 	local log=build/system.log last
-	tests/system/run >$log 2>&1
+	tests/system/run --programs "$1/meson-out" >$log 2>&1
 	grep -v '^counts ' $log
 	last=$(tail -n 1 $log)
 	case $last in

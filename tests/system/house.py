@@ -32,6 +32,13 @@ class Skip(Exception):
     """cannot run here; the text says why"""
 
 
+def as_released():
+    """for tests of memory: sanitizers have much of their own"""
+    with open(SEKISHO, 'rb') as f:
+        if b'__asan_init' in f.read():
+            raise Skip('the programs have sanitizers in them')
+
+
 def end_all():
     for house in list(alive):
         house.end()

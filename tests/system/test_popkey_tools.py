@@ -312,6 +312,7 @@ def test_forged_names():
 
 def test_dovecot_imap_with_wrap():
     """as a post-login script: open for 10 s from the login, and no longer, whatever the session does (N-27)"""
+    as_released()  # Dovecot bounds the memory of what it runs
     h = host()
     i = Imap4From(OFFICE)
     i.login('hana', PASSWORD)
