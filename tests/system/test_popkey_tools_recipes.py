@@ -286,8 +286,8 @@ def relays(source, sender='hana@example.org'):
         return s.rcpt(ELSEWHERE)[0] == 250
 
 
-def becomes(source, wanted, **more):
-    until(lambda: relays(source, **more) == wanted, 'mail from %s goes through: %s' % (source, wanted))
+def is_closed(source):
+    until(lambda: not relays(source), 'mail from %s goes no more' % source)
 
 
 def greets():
@@ -301,15 +301,19 @@ def greets():
     until(tried, 'it greets')
 
 
+def is_let_through(h, **more):
+    """soon; it is opened again and again, since ten seconds may be short for a busy machine"""
+    until(lambda: h.sh('TCPREMOTEIP=%s USER=hana popkey-wrap true' % PHONE) or relays(PHONE, **more), 'mail goes through: %s' % h.log()[-600:])
+
+
 def follows_the_gate(h):
     greets()
     equal(relays(PHONE), False)
-    h.sh('TCPREMOTEIP=%s USER=hana popkey-wrap true' % PHONE)
-    becomes(PHONE, True)
+    is_let_through(h)
     equal(relays(OFFICE), False)
     h.age(11)
     h.sh('touch -d "1 minute ago" /run/popkey/%s' % PHONE)
-    becomes(PHONE, False)
+    is_closed(PHONE)
 
 
 def unit(h, name, *texts):
@@ -358,10 +362,9 @@ def test_exim():
          'exim4 -bd -oP /run/exim4/exim.pid >>%s/log 2>&1' % h.dir)
     h.sh(typed(RECIPES['Exim'][0]))
     follows_the_gate(h)
-    h.sh('TCPREMOTEIP=%s USER=hana popkey-wrap true' % PHONE)
-    becomes(PHONE, True)
+    is_let_through(h)
     h.sh('kill -9 $(cat /run/pids.popkey-export); systemctl stop popkey-export')
-    becomes(PHONE, False)
+    is_closed(PHONE)
 
 
 def test_postfix():
@@ -373,8 +376,8 @@ def test_postfix():
     policy, map_, restrictions, unit_more = RECIPES['Postfix']
     h.sh(typed(policy))
     follows_the_gate(h)
-    h.sh('TCPREMOTEIP=%s USER=hana popkey-wrap true' % PHONE)
-    equal((relays(PHONE), relays(PHONE, 'taro@example.org')), (True, False))
+    is_let_through(h)
+    equal(relays(PHONE, 'taro@example.org'), False)
     h.sh('kill $(cat /run/pids.popkey-export)')
     equal((relays(PHONE), relays(PHONE, 'taro@example.org')), (False, False), 'popkey-export is away')
     h.sh('rm -f /run/popkey/*')
@@ -382,10 +385,9 @@ def test_postfix():
     until(lambda: h.run('ls', '/etc/postfix/popkey.db', code=None).strip() == '/etc/postfix/popkey.db', 'the map')
     h.sh(typed(restrictions) + 'postfix reload')
     follows_the_gate(h)
-    h.sh('TCPREMOTEIP=%s USER=hana popkey-wrap true' % PHONE)
-    becomes(PHONE, True, sender='anybody@example.net')
+    is_let_through(h, sender='anybody@example.net')
     h.sh('kill -9 $(cat /run/pids.popkey-export); systemctl stop popkey-export', code=None)
-    becomes(PHONE, False)
+    is_closed(PHONE)
 
 
 # --- servers of other people's whose login is a program
