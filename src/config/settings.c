@@ -614,8 +614,10 @@ static const struct setting settings[SETTING_COUNT] = {
 			"nobody's address is open, mail with a login goes on, and each host "
 			"counts for itself. What goes to it is not encrypted: take a network "
 			"that is your own. Whoever can write to the Redis, or into the "
-			"directory, can open the gate for anybody. It takes effect at the next "
-			"start of the server.",
+			"directory, can open the gate for anybody. The directory is of this "
+			"machine: "
+			"on one that other hosts write, too (NFS), nobody is open. It takes effect "
+			"at the next start of the server.",
 	},
 	{
 		.id = SETTING_GATESTORELOGIN,

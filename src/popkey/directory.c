@@ -2,15 +2,32 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#define ZFS_SUPER_MAGIC 0x2fc12fc1u
 #define HALF_MADE_MS 60000u
 #define TRIES 100u /* each is lost to somebody who has come through */
 
 int popkey_open(const char *path)
 {
 	return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+bool popkey_is_of_this_host(int directory)
+{
+	static const unsigned kinds[] = {TMPFS_MAGIC, RAMFS_MAGIC, EXT4_SUPER_MAGIC,
+		XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC,
+		ZFS_SUPER_MAGIC};
+	struct statfs s;
+	if (fstatfs(directory, &s) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if ((unsigned)s.f_type == kinds[i])
+			return true;
+	return false;
 }
 
 enum error popkey_begin(int directory, const struct ip *ip, struct view id, struct view user,

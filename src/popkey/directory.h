@@ -27,6 +27,8 @@
 
 /* -1 and errno when it is no directory, or a link. */
 must_use int popkey_open(const char *path);
+/* Whether all that is written there is written through this kernel, which then can tell of it (inotify(7)). */
+bool popkey_is_of_this_host(int directory);
 
 /* A session begins: ADDR+ID. `user` may be empty, or not good, which is the same: unknown. */
 must_use enum error popkey_begin(int directory, const struct ip *ip, struct view id,

@@ -3,11 +3,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <search.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #define EVENTS_OCTETS 65536u
@@ -116,20 +114,6 @@ static void forget(struct names *n)
 
 /* --- the directory ------------------------------------------------------------------------ */
 
-/* Whether all that is written there is written through this kernel. */
-static bool is_of_this_host(int directory)
-{
-	static const unsigned kinds[] = {TMPFS_MAGIC, RAMFS_MAGIC, EXT4_SUPER_MAGIC,
-		XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC};
-	struct statfs s;
-	if (fstatfs(directory, &s) != 0)
-		return false;
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if ((unsigned)s.f_type == kinds[i])
-			return true;
-	return false;
-}
-
 static void add_all(struct names *n, DIR *stream)
 {
 	const struct dirent *at;
@@ -144,7 +128,7 @@ static void add_all(struct names *n, DIR *stream)
 static void scan(struct names *n)
 {
 	forget(n);
-	if (n->notices < 0 || !is_of_this_host(n->directory))
+	if (n->notices < 0 || !popkey_is_of_this_host(n->directory))
 		return;
 	n->watch = inotify_add_watch(n->notices, n->path, CHANGES);
 	const int own =

@@ -186,8 +186,13 @@ static void close_live(struct gate_live *live)
 
 /* --- start -------------------------------------------------------------------------------- */
 
+/* Of what another host writes there nobody is told: what was closed would stay open. */
 int files_watch(int directory)
 {
+	if (!popkey_is_of_this_host(directory)) {
+		errno = EREMOTE;
+		return -1;
+	}
 	const int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	bool fine = fd >= 0 && fchdir(directory) == 0 && inotify_add_watch(fd, ".", CHANGES) >= 0;

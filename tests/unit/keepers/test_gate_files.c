@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,6 +75,16 @@ static struct gate_result ask(enum any_gate_code code, struct view key, uint64_t
 	return result;
 }
 
+/* Protects: where the kernel may not be told of every change, there is no gate. */
+static void test_of_another_host(void **state)
+{
+	(void)state;
+	const int elsewhere = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(files_watch(elsewhere), -1);
+	assert_int_equal(errno, EREMOTE);
+	close(elsewhere);
+}
+
 static bool is_open(struct view key)
 {
 	const struct gate_result result = ask(GATE_LOOKUP, key, 0);
@@ -143,6 +154,7 @@ int main(void)
 		CASE(test_rows_are_files),
 		CASE(test_new_clocks),
 		CASE(test_the_kernel_loses_count),
+		CASE(test_of_another_host),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
