@@ -2,9 +2,10 @@
 
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 # a finding is no pass
 
+# nettle-dev: libunbound-dev asks for it and does not depend on it
 build_packages="gcc libc6-dev meson ninja-build pkg-config libevent-dev libssl-dev libgsasl-dev
 	libsodium-dev libidn2-dev libpsl-dev libseccomp-dev liblmdb-dev libcrypt-dev libunbound-dev
-	libcurl4-openssl-dev libhiredis-dev"
+	nettle-dev libcurl4-openssl-dev libhiredis-dev"
 run_packages="ca-certificates dns-root-data" # what else a server wants of the system
 test_packages="libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14-dev
 	python3 iproute2 util-linux procps xfsprogs btrfs-progs swaks curl msmtp mpop fetchmail s-nail libnet-ssleay-perl gsasl openssl mailutils"
