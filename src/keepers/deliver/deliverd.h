@@ -17,7 +17,8 @@
  * mailbox (DELIVER_AGAIN): so the order holds when they come again.
  *
  * Disks that hang: a job that does not come back within HUNG_MS is answered as deferred, and so is
- * what waits behind it; its thread is written off until it does. One mailbox holds one thread at
+ * what waits behind it; its thread is written off until it does. A job that was answered before it
+ * began does nothing when a thread takes it. One mailbox holds one thread at
  * most; a file system that is known holds THREADS_PER_DEVICE. Which one a mailbox is on is known from
  * its first file on; UNKNOWN_HUNG_MAX threads may be lost to those of which it is not.
  */
@@ -91,6 +92,7 @@ struct placing {
 	bool answered; /* RESULT was said */
 	bool running; /* a job is out */
 	bool hung; /* and counts as such */
+	atomic_bool given_up; /* its job, when it has not begun yet, does nothing */
 	bool claimed; /* a row at gate is ours */
 	bool claims; /* waits for gate */
 	uint32_t question; /* to gate; 0: none */
@@ -164,6 +166,7 @@ struct deliverd {
 	struct mail_disk *disk;
 	int root;
 	unsigned threads; /* THREADS, unless changed before deliverd_prepare */
+	unsigned jobs_max; /* JOBS_MAX, likewise */
 	struct workers *pool;
 	struct watch *pool_watch;
 	struct channel *spool;
@@ -264,10 +267,12 @@ void place_go(struct placing *p);
 void place_after(struct placing *p);
 /* What is told of a mail that could not be placed. */
 struct view place_why(enum error error);
+#define NO_PLACE VIEW("too many deliveries are waiting") /* the same, when place_submit has none */
 /* A job of this recipient; false when there is no room for it. */
 bool place_submit(struct placing *p, void (*work)(void *), void (*done)(void *));
-/* In the job, first of all. */
-void place_began(struct placing *p);
+/* In the job, first of all. False, and `error` is set: an earlier one of the mailbox has failed, or this one was
+ * given up, and that may be forgotten by now (DELIVER_AGAIN, a new spool). */
+must_use bool place_began(struct placing *p);
 /* In the loop, when it is back. */
 void place_back(struct placing *p);
 

@@ -59,8 +59,10 @@ void incoming_orphan(struct incoming *in)
 {
 	streams_take(&in->deliverd->streams, in->number);
 	in->number = 0;
-	for (struct placing *p = in->first; p; p = p->next)
+	for (struct placing *p = in->first; p; p = p->next) {
 		box_leave(p); /* what has no job yet gets none */
+		atomic_store(&p->given_up, true);
+	}
 	duplicate_forget(in);
 	incoming_check(in);
 }
@@ -160,6 +162,7 @@ static void sweep_message(struct incoming *in, uint64_t now_ms)
 		p->hung = atomic_load(&p->began_ms) != 0;
 		*hung_count(p) += p->hung;
 		atomic_store(&p->box->broken, true);
+		atomic_store(&p->given_up, true);
 		duplicate_release(p);
 		incoming_result(p, DELIVER_DEFERRED, VIEW("the mailbox's disk does not answer"));
 	}

@@ -10,10 +10,11 @@ static void write_work(void *context)
 	struct incoming *in = p->message;
 	const struct view parts[2] = {
 		in->begun ? VIEW_NONE : buffer_view(&p->header), buffer_view(&in->chunk)};
-	place_began(p);
-	if (!p->error && atomic_load(&p->box->broken))
-		p->error = ERROR_BUSY;
-	if (!p->error && !in->begun)
+	if (!place_began(p)) {
+		maildir_abandon(&p->file);
+		return;
+	}
+	if (!in->begun)
 		p->error = place_begin(p);
 	if (!p->error)
 		p->error = maildir_write(&p->file, parts, 2);
@@ -45,9 +46,7 @@ static void write_done(void *context)
 static void finish_work(void *context)
 {
 	struct placing *p = context;
-	place_began(p);
-	if (atomic_load(&p->box->broken)) { /* since its last octets were written */
-		p->error = ERROR_BUSY;
+	if (!place_began(p)) { /* since its last octets were written */
 		maildir_abandon(&p->file);
 		return;
 	}
@@ -73,6 +72,7 @@ static void start_write(struct placing *p)
 	if (!in->writing) {
 		buffer_clear(&in->chunk);
 		p->error = ERROR_LIMIT;
+		incoming_result(p, DELIVER_DEFERRED, NO_PLACE);
 	}
 }
 
@@ -117,6 +117,6 @@ void large_finish(struct placing *p)
 {
 	if (!place_submit(p, finish_work, finish_done)) {
 		duplicate_release(p);
-		incoming_result(p, DELIVER_DEFERRED, VIEW("too many deliveries are waiting"));
+		incoming_result(p, DELIVER_DEFERRED, NO_PLACE);
 	}
 }

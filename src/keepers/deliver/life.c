@@ -9,6 +9,7 @@ struct deliverd *deliverd_new(struct program *program, struct mail_disk *disk)
 		.disk = disk,
 		.root = -1,
 		.threads = THREADS,
+		.jobs_max = JOBS_MAX,
 		.streams = streams_new(STREAMS_MAX),
 		.questions = streams_new(1u << 20),
 		.settling = streams_new(65536),
@@ -36,7 +37,7 @@ bool deliverd_config(struct deliverd *d, struct snapshot *snapshot)
 void deliverd_prepare(struct deliverd *d)
 {
 	const struct workers_limits limits = {.threads = d->threads,
-		.queue_max = JOBS_MAX,
+		.queue_max = d->jobs_max,
 		.group_threads_max = THREADS_PER_DEVICE};
 	d->pool = workers_new(&limits, "deliver-disk");
 	must(d->pool != NULL);

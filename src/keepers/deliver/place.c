@@ -39,9 +39,12 @@ bool place_submit(struct placing *p, void (*work)(void *), void (*done)(void *))
 	return p->running;
 }
 
-void place_began(struct placing *p)
+bool place_began(struct placing *p)
 {
 	atomic_store(&p->began_ms, clock_monotonic_ms());
+	if (atomic_load(&p->given_up) || atomic_load(&p->box->broken))
+		p->error = ERROR_BUSY;
+	return !p->error;
 }
 
 void place_back(struct placing *p)
@@ -110,11 +113,8 @@ static void place_work(void *context)
 	struct placing *p = context;
 	const struct incoming *in = p->message;
 	const struct view parts[2] = {buffer_view(&p->header), buffer_view(&in->content)};
-	place_began(p);
-	if (atomic_load(&p->box->broken)) {
-		p->error = ERROR_BUSY;
+	if (!place_began(p))
 		return;
-	}
 	p->error = place_begin(p);
 	if (!p->error) {
 		p->error = maildir_write(&p->file, parts, 2);
@@ -224,8 +224,7 @@ void place_go(struct placing *p)
 		place_header(p);
 		if (!place_submit(p, place_work, place_done)) {
 			duplicate_release(p);
-			incoming_result(
-				p, DELIVER_DEFERRED, VIEW("too many deliveries are waiting"));
+			incoming_result(p, DELIVER_DEFERRED, NO_PLACE);
 		}
 	}
 	in->jobs--;
