@@ -302,8 +302,8 @@ void settle_connect(struct deliverd *d, int fd);
 void settle_check(struct deliverd *d);
 /* The sync that they wait for has failed. */
 void settle_fail(struct deliverd *d, const struct device *device);
-/* Spool says that this round is durable. */
-void settle_marked(struct deliverd *d, uint64_t round);
+/* Spool says that this round is durable. False: it was not asked. */
+must_use bool settle_marked(struct deliverd *d, uint64_t round);
 void settle_end(struct deliverd *d);
 
 #endif

@@ -73,13 +73,14 @@ void settle_fail(struct deliverd *d, const struct device *device)
 			at = &(*at)->next;
 }
 
-void settle_marked(struct deliverd *d, uint64_t round)
+bool settle_marked(struct deliverd *d, uint64_t round)
 {
-	if (round != d->asked)
-		return;
+	if (!d->asked || round != d->asked)
+		return false;
 	d->asked = 0;
 	d->recorded = round;
 	settle_check(d);
+	return true;
 }
 
 static uint32_t state_of(void *context, uint32_t stream)

@@ -160,7 +160,8 @@ static void said(void *context, const struct frame *frame)
 		settle_check(d);
 		return;
 	case DELIVER_MARKED:
-		settle_marked(d, frame->values[0].number);
+		if (!settle_marked(d, frame->values[0].number))
+			channel_break(d->spool, "marked what was not asked");
 		return;
 	case DELIVER_MARK:
 	case DELIVER_CREDIT:
