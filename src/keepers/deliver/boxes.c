@@ -6,15 +6,24 @@ static uint64_t hash_of(struct view name)
 	return h ? h : 1;
 }
 
+struct box *box_find(const struct deliverd *d, struct view name)
+{
+	const uint64_t key = hash_of(name);
+	struct box *b = d->boxes[key % BOX_SLOTS];
+	while (b && (b->key != key || !view_equal(b->name, name)))
+		b = b->next;
+	return b;
+}
+
 /* Boxes are never dropped: there are no more of them than users ever were. */
 struct box *box_get(struct deliverd *d, struct view name)
 {
 	const uint64_t key = hash_of(name);
 	struct box **slot = &d->boxes[key % BOX_SLOTS];
-	for (struct box *b = *slot; b; b = b->next)
-		if (b->key == key && view_equal(b->name, name))
-			return b;
-	struct box *b = memory_new(1, sizeof *b + name.length);
+	struct box *b = box_find(d, name);
+	if (b)
+		return b;
+	b = memory_new(1, sizeof *b + name.length);
 	must(view_copy(name, b + 1, name.length));
 	b->name = view_of(b + 1, name.length);
 	b->key = key;

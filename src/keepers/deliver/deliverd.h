@@ -152,7 +152,7 @@ struct box {
 struct settler {
 	struct settler *next;
 	uint32_t stream;
-	struct box *box;
+	struct view mailbox;
 	bool sync;
 	uint64_t round; /* that must be recorded; 0: not known before its files are synced */
 };
@@ -213,6 +213,8 @@ void deliver_check_drained(struct deliverd *d);
 
 /* boxes.c */
 struct box *box_get(struct deliverd *d, struct view name);
+/* Null when spool has never named it. */
+struct box *box_find(const struct deliverd *d, struct view name);
 /* At the end of the mailbox's line; out of it. */
 void box_line_up(struct placing *p);
 void box_leave(struct placing *p);

@@ -1,8 +1,14 @@
 #include "keepers/deliver/deliverd.h"
 
+/* One that spool has never named has nothing to be waited for: what mailbox asks for makes none. */
+static bool is_repaired(const struct deliverd *d, const struct box *box)
+{
+	return !d->expecting && (!box || !box->repairs);
+}
+
 static bool is_synced(const struct deliverd *d, const struct box *box)
 {
-	if (!box->device || !box->unsynced_turn)
+	if (!box || !box->device || !box->unsynced_turn)
 		return true;
 	const struct device *device = &d->devices[box->device - 1];
 	/* turn n covers what was placed while turn was n; n syncs done means turn n has ended */
@@ -27,17 +33,19 @@ static bool is_recorded(struct deliverd *d, struct settler *s)
 
 static bool is_settled(struct deliverd *d, struct settler *s)
 {
-	if (d->expecting || s->box->repairs)
+	struct box *box = box_find(d, s->mailbox);
+	if (!is_repaired(d, box))
 		return false;
-	if (is_synced(d, s->box)) {
-		s->box->repaired = false;
+	if (is_synced(d, box)) {
+		if (box)
+			box->repaired = false;
 		return !s->sync || is_recorded(d, s);
 	}
 	/* what was repaired is read only when a second power cut cannot tear it again */
-	if (!s->sync && !s->box->repaired)
+	if (!s->sync && !box->repaired)
 		return true;
 	s->round = 0; /* what is synced now must be recorded, too */
-	sync_now(&d->devices[s->box->device - 1]);
+	sync_now(&d->devices[box->device - 1]);
 	return false;
 }
 
@@ -62,12 +70,19 @@ void settle_check(struct deliverd *d)
 			at = &(*at)->next;
 }
 
+static bool waits_for(
+	const struct deliverd *d, const struct settler *s, const struct device *device)
+{
+	const struct box *box = box_find(d, s->mailbox);
+	return box && (s->sync || box->repaired) && box->device &&
+	       &d->devices[box->device - 1] == device;
+}
+
 void settle_fail(struct deliverd *d, const struct device *device)
 {
 	struct settler **at = &d->settlers;
 	while (*at)
-		if (((*at)->sync || (*at)->box->repaired) && (*at)->box->device &&
-			&d->devices[(*at)->box->device - 1] == device)
+		if (waits_for(d, *at, device))
 			answer(d, at, device->error);
 		else
 			at = &(*at)->next;
@@ -92,10 +107,12 @@ static uint32_t state_of(void *context, uint32_t stream)
 static void said(void *context, const struct frame *frame)
 {
 	struct deliverd *d = context;
-	struct settler *s = memory_new(1, sizeof *s);
+	const struct view mailbox = frame->values[0].bytes;
+	struct settler *s = memory_new(1, sizeof *s + mailbox.length);
+	must(view_copy(mailbox, s + 1, mailbox.length));
 	*s = (struct settler){.next = d->settlers,
 		.stream = frame->stream,
-		.box = box_get(d, frame->values[0].bytes),
+		.mailbox = view_of(s + 1, mailbox.length),
 		.sync = frame->values[1].number == 1};
 	if (streams_put(&d->settling, s->stream, s) != ERROR_NONE) {
 		memory_free(s);

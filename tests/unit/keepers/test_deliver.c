@@ -879,6 +879,30 @@ static void what_mailbox_may_not_say_ends_it(void **state)
 	hear_settled(1, ERROR_NONE);
 }
 
+static void a_mailbox_that_is_only_asked_for_costs_nothing(void **state)
+{
+	/* What mailbox makes up must not use up the names that spool may bring. One that spool names meanwhile counts. */
+	(void)state;
+	begin();
+	ask(1, "nobody", false);
+	hear_settled(1, ERROR_NONE);
+	assert_int_equal(world.d->box_count, 0);
+	spool_connect(world.d, connect_end(&world.spool, &spool_deliver, FRAME_A));
+	ask(2, "hana", false);
+	ask(3, "taro", false);
+	hear_nothing_of(&world.mailbox, SETTLE_DONE);
+	channel_say(world.spool.channel, DELIVER_EXPECT, 0, frame_bytes(VIEW("\4hana")));
+	channel_say(world.spool.channel, DELIVER_EXPECTED, 0);
+	hear_settled(3, ERROR_NONE);
+	hear_nothing_of(&world.mailbox, SETTLE_DONE); /* it has repairs */
+	const uint32_t stream = begin_to("hana", NULL, 100, DELIVER_LOOK | DELIVER_REPAIR);
+	say_content(stream, 100);
+	say_end(stream);
+	hear_result(stream, DELIVER_PLACED, "");
+	hear_settled(2, ERROR_NONE);
+	assert_int_equal(world.d->box_count, 1);
+}
+
 static void who_asks_and_dies_is_not_answered(void **state)
 {
 	(void)state;
@@ -932,6 +956,7 @@ int main(void)
 		CASE(what_a_failed_sync_may_have_lost_is_told),
 		CASE(nothing_is_removed_before_spool_knows_it_for_good),
 		CASE(what_mailbox_may_not_say_ends_it),
+		CASE(a_mailbox_that_is_only_asked_for_costs_nothing),
 		CASE(who_asks_and_dies_is_not_answered),
 		CASE(a_stop_leaves_nothing_behind),
 	};
