@@ -382,12 +382,8 @@ static int set_up(void **state)
 
 static int set_up_long_name(void **state)
 {
-	static const char label[] = "an-unusually-long-label-of-a-name-that-is-still-allowed.";
-	char name[256] = "";
-	for (int i = 0; i < 4; i++)
-		strcat(name, label);
-	strcat(name, "example.test");
-	return set_up_site(state, name);
+#define LABEL "an-unusually-long-label-of-a-name-that-is-still-allowed."
+	return set_up_site(state, LABEL LABEL LABEL LABEL "example.test");
 }
 
 static void begin(void)
