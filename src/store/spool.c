@@ -474,10 +474,13 @@ bool spool_is_clean(const struct spool *spool)
 void spool_status(const struct spool *spool, struct spool_status *status_out)
 {
 	uint32_t abandoned = 0;
+	uint32_t leaving = 0;
 	uint32_t corrupt = 0;
 	for (uint32_t i = 0; i < spool->segment_count; i++) {
 		const struct segment *segment = &spool->segments[i];
 		abandoned += segment->abandoned && segment->state != SEGMENT_ABSENT;
+		leaving += segment->abandoned && segment->state == SEGMENT_DRAINED &&
+			   segment_is_listed(spool, segment);
 		corrupt += segment->corrupt || segment->state == SEGMENT_ASIDE;
 	}
 	*status_out = (struct spool_status){
@@ -488,6 +491,7 @@ void spool_status(const struct spool *spool, struct spool_status *status_out)
 		.segments = segments_total(spool),
 		.segments_ready = segments_in(spool, SEGMENT_READY),
 		.segments_abandoned = abandoned,
+		.segments_leaving = leaving,
 		.segments_corrupt = corrupt,
 		.batches = spool->batches,
 		.failures = spool->failures,

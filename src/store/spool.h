@@ -345,6 +345,8 @@ struct spool_status {
 	uint32_t segments; /* all files */
 	uint32_t segments_ready;
 	uint32_t segments_abandoned;
+	uint32_t
+		segments_leaving; /* of those: nothing is in them, they go when another is opened */
 	uint32_t segments_corrupt;
 	uint64_t batches;
 	uint64_t failures; /* of batches */

@@ -6,8 +6,7 @@
 
 /* --- choosing ----------------------------------------------------------------------------- */
 
-/* A file may go only when the newest roster does not ask for it: else it would count as lost. */
-static bool is_listed(const struct spool *spool, const struct segment *segment)
+bool segment_is_listed(const struct spool *spool, const struct segment *segment)
 {
 	return spool->newest != SPOOL_NOWHERE &&
 	       segment->listed >= spool->segments[spool->newest].generation;
@@ -21,7 +20,7 @@ static bool ready_surplus(struct spool *spool, struct spool_chore *chore)
 		struct segment *segment = &spool->segments[i];
 		if (segment->state != SEGMENT_READY ||
 			!(many || segment->octets != spool->limits.segment_octets) ||
-			is_listed(spool, segment))
+			segment_is_listed(spool, segment))
 			continue;
 		segment->state = SEGMENT_DRAINED;
 		segment->abandoned = true; /* its file goes, as of one that failed */
@@ -46,7 +45,7 @@ static bool take_drained(struct spool *spool, struct spool_chore *chore)
 		if (segment->state != SEGMENT_DRAINED)
 			continue;
 		const bool keep = is_kept(spool, segment);
-		if (!keep && is_listed(spool, segment))
+		if (!keep && segment_is_listed(spool, segment))
 			continue;
 		chore->kind = keep ? CHORE_BLANK : CHORE_RETIRE;
 		chore->number = i;

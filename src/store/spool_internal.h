@@ -304,6 +304,8 @@ void segment_check_all(struct spool *spool);
 void segment_reset(struct spool *spool, uint32_t number, enum segment_state state);
 uint32_t segment_find_ready(const struct spool *spool); /* or SPOOL_NOWHERE */
 uint32_t segments_in(const struct spool *spool, enum segment_state state);
+/* The newest roster asks for its file, which may not go before another segment is opened: else it would count as lost. */
+bool segment_is_listed(const struct spool *spool, const struct segment *segment);
 uint32_t segments_total(const struct spool *spool);
 
 /* spool_batch.c */

@@ -76,3 +76,11 @@ void actor_tell(const struct actor *a)
 }
 
 const struct actor_kind actor_spool = {PROGRAM_SPOOL, start, connect_peer};
+
+unsigned actor_spool_leaving(const struct actor *a)
+{
+	const struct spoold *d = a->self;
+	struct spool_status s;
+	spool_status(d->spool, &s);
+	return s.segments_leaving;
+}

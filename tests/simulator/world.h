@@ -167,6 +167,8 @@ void actor_smtpd_arrival(struct actor *a, int fd, unsigned client);
 void actor_tell(const struct actor *a);
 /* The spool has nothing but what is delivered. */
 bool actor_spool_is_empty(const struct actor *a);
+/* Files of its log that go when another is opened. */
+unsigned actor_spool_leaving(const struct actor *a);
 
 /* judge.c: a file got its name in new/ */
 void judge_placed(void *world, const char *mailbox, const char *name, struct view octets);

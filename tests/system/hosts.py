@@ -13,12 +13,13 @@ from house import Skip, others, until
 HERE = os.path.dirname(os.path.abspath(__file__))
 OURS = '198.18.0.1'  # what other hosts see of us
 NOBODY = 65534
+PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 numbers = itertools.count(1)
 
 
 def wire():
     """the bridge to which each host is tied; once"""
-    if os.path.exists('/sys/class/net/wire'):
+    if subprocess.run(['ip', 'link', 'show', 'wire'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
         return
     for words in (['link', 'add', 'wire', 'type', 'bridge'], ['addr', 'add', OURS + '/24', 'dev', 'wire'],
                   ['link', 'set', 'wire', 'up']):
@@ -67,7 +68,7 @@ class Host:
         """a command there; what it says"""
         done = subprocess.run(['nsenter', '--target', self.init, '--net', '--mount', '--pid', '--uts', '--'] + list(words),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=60,
-                              text=True, env=dict(os.environ, **(env or {})))
+                              text=True, env={**os.environ, 'PATH': PATH, **(env or {})})
         if code is not None and done.returncode != code:
             raise AssertionError('%s: %s: %s' % (self.name, ' '.join(words), done.stdout))
         return done.stdout

@@ -41,7 +41,7 @@ class Place:
                 os.path.join(self.dir, 'sbin')]
 
     def env(self):
-        return dict(os.environ, HOME=self.dir, LC_ALL='C.UTF-8', FOREIGN=FOREIGN,
+        return dict(os.environ, HOME=self.dir, LC_ALL='C.UTF-8', FOREIGN=FOREIGN, PATH='%s:%s/usr/bin' % (os.environ['PATH'], FOREIGN),
                     PERL5LIB=os.path.join(FOREIGN, 'usr/share/perl5'), GIT_COMMITTER_NAME='Root',
                     GIT_COMMITTER_EMAIL='root@' + NAME, GIT_AUTHOR_NAME='Root', GIT_AUTHOR_EMAIL='root@' + NAME,
                     LD_LIBRARY_PATH=os.path.join(FOREIGN, 'usr/lib/x86_64-linux-gnu'))

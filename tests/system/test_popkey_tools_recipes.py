@@ -80,7 +80,7 @@ class RecipeHost(MailHost):
         self.run('sh', '-c', 'printf "#!/bin/sh\nexec /usr/sbin/popa3d\n" >/usr/sbin/ipop3d; chmod 755 /usr/sbin/ipop3d')
 
     def sh(self, text, code=0):
-        return self.run('bash', '-e', '-c', text, code=code, env={'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'})
+        return self.run('bash', '-e', '-c', text, code=code)
 
     def put(self, path, text):
         """a block goes into the file that the recipe names"""
@@ -226,7 +226,7 @@ class Journal:
 
     def __init__(self, h):
         h.sh('rm -rf /var/log/journal /run/log; mkdir -p /var/log/journal/$(cat /etc/machine-id)')
-        self.process = subprocess.Popen(['nsenter', '--target', h.init, '--net', '--mount', '--pid', '--uts', '--', 'sh', '-c', 'exec %s/lib/systemd/systemd-journal-remote '
+        self.process = subprocess.Popen(['nsenter', '--target', h.init, '--net', '--mount', '--pid', '--uts', '--', 'sh', '-c', 'exec %s/usr/lib/systemd/systemd-journal-remote '
                                          '-o /var/log/journal/$(cat /etc/machine-id)/system.journal - >>%s/log 2>&1' % (dns.FOREIGN, h.dir)], stdin=subprocess.PIPE)
 
     def say(self, *words, **more):
@@ -342,7 +342,8 @@ def test_sendmail():
     h.put('/etc/mail/switch', 'hosts files\n')
     h.put('/etc/mail/access.own', 'Connect:%s\tRELAY\n' % CAFE)
     h.sh('for u in smmta smmsp; do getent passwd $u >/dev/null || useradd -r $u; done; mkdir -p /var/spool/mqueue; chmod 755 /etc/mail; cd /etc/mail; '
-         'm4 sendmail.mc >sendmail.cf; rm -f access access.db; : >local-host-names')
+         'm4 sendmail.mc >sendmail.cf; rm -f access access.db; : >local-host-names; '
+         'ln -sf /usr/libexec/sendmail/makemap /usr/local/bin/makemap')  # OpenSMTPD has one, too
     unit(h, 'popkey-export', RECIPES['sendmail'][0])
     until(lambda: h.run('ls', '/etc/mail/access.db', code=None).strip() == '/etc/mail/access.db', 'the map: %s' % h.log()[-500:])
     h.sh('/usr/libexec/sendmail/sendmail -bd -C /etc/mail/sendmail.cf >>%s/log 2>&1' % h.dir)
