@@ -122,7 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < all.count; i++)
 		peer_hang_up(&all.peers[i]);
 	peers_turn(&all, 3);
-	must(streams_count(&d->questions) == 0 && d->domains <= DOMAINS);
+	must(streams_count(&d->questions) == 0 && d->domains <= PEERS_OPS_MAX);
 	fetchd_free(&d);
 	loop_free(&program.loop);
 	return 0;

@@ -63,11 +63,14 @@ static void write_letter(struct view content, struct arena *a)
 		must(letter_section(whole) == section.length);
 		must(!header_find(section, VIEW("Bcc"), &field));
 		must(header_find(section, VIEW("From"), &field));
-		must(letter_write(section, &seed, &again, a, &more) == LETTER_OK ||
-			section.length > LETTER_SECTION_MAX || a->used > a->max / 2);
-		must(again.count <= to.count);
-		must(buffer_failed(&more) || section.length > LETTER_SECTION_MAX ||
-			view_equal(buffer_view(&more), whole));
+		const enum letter_problem problem = letter_write(section, &seed, &again, a, &more);
+		/* with Resent-Bcc the last word of a forwarding may go: then To counts, which nobody had read */
+		const bool is_same =
+			!header_find(view_first(content, end), VIEW("Resent-Bcc"), &field) &&
+			section.length <= LETTER_SECTION_MAX && a->used <= a->max / 2;
+		must(!is_same || problem == LETTER_OK);
+		must(!is_same || again.count <= to.count);
+		must(!is_same || buffer_failed(&more) || view_equal(buffer_view(&more), whole));
 	}
 	buffer_free(&out);
 	buffer_free(&more);
