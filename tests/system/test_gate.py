@@ -1,5 +1,6 @@
 """The gate as people see it: who is open, opened and closed by hand, in the log; through a kill and a restart."""
 import os
+import time
 
 from house import House, contains, equal, until
 
@@ -28,7 +29,7 @@ def test_by_hand():
         h.wait_log('"gate opened" address=192.0.2.7 user=hana ')
         until(lambda: os.path.exists(os.path.join(h.state, 'gate/gate.mdb')), 'the store')
         h.tool('gate', 'open', '192.0.2.9', 'hana', '2')
-        until(lambda: 'batches=0' not in h.tool('status'), 'a batch')
+        time.sleep(0.5)  # a crash forgets the last tenth of a second
         before = {o['address']: o['until'] for o in h.json('gate')}
         h.kill('gate')
         after = until(lambda: h.tool('gate', code=None) and h.code == 0 and h.json('gate'), 'the gate again')
