@@ -115,7 +115,7 @@ def test_an_installed_server_finds_its_programs():
     prefix = tempfile.mkdtemp(prefix='sekisho-prefix-')
     os.chmod(prefix, 0o755)
     try:
-        run('meson', 'install', '--no-rebuild', '--quiet', '-C', os.path.dirname(PROGRAMS), '--destdir', prefix,
+        run('meson', 'install', '--no-rebuild', '--quiet', '-C', os.path.dirname(os.environ['SEKISHO_BUILT']), '--destdir', prefix,
             env={'SEKISHO_PROGRAMS': ''})
         installed = os.path.join(prefix, 'usr/local/bin/sekisho')
         equal(sorted(os.listdir(os.path.join(prefix, 'usr/local/lib/sekisho'))),
