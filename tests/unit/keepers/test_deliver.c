@@ -3,35 +3,17 @@
  * are the other ends of its channels. */
 #include "../config/suite.h"
 #include "../store/maildir_suite.h"
+#include "keeper_ends.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/socket.h>
 
 #include "keepers/deliver/deliverd.h"
 
-#define SAID_MAX 256
-#define OCTETS_MAX 256
 #define LARGE (WHOLE_MAX + 100)
 #define EARLIER 5u /* spool id of another mail; ours are their streams' numbers, from 100 on */
 #define FULL "too many deliveries are waiting"
-
-struct said {
-	uint16_t code;
-	uint32_t stream;
-	uint64_t number;
-	uint64_t second;
-	char octets[OCTETS_MAX]; /* of the last field, cut */
-	size_t length;
-};
-
-struct end {
-	struct channel *channel;
-	struct said said[SAID_MAX];
-	size_t count; /* not looked at yet */
-	bool gone; /* deliver has closed it */
-};
 
 struct lock {
 	pthread_mutex_t mutex;
@@ -107,65 +89,24 @@ static int on_sync_all(struct mail_disk *disk, int fd)
 
 /* --- the other ends */
 
-static uint32_t any_state(void *context, uint32_t stream)
-{
-	(void)context;
-	(void)stream;
-	return UINT32_MAX;
-}
-
-static void heard(void *context, const struct frame *frame)
-{
-	struct end *end = context;
-	assert_true(end->count < SAID_MAX);
-	struct said *said = &end->said[end->count++];
-	*said = (struct said){frame->row->code, frame->stream, frame->values[0].number,
-		frame->values[1].number, {0}, 0};
-	for (size_t i = 0; i < FRAME_FIELDS && frame->row->fields[i].name; i++) {
-		const struct view v = view_first(frame->values[i].bytes, OCTETS_MAX - 1);
-		if (frame->row->fields[i].kind != FRAME_BYTES)
-			continue;
-		must(view_copy(v, said->octets, OCTETS_MAX));
-		said->length = v.length;
-	}
-}
-
-static void ended(void *context, const char *broken)
-{
-	struct end *end = context;
-	assert_null(broken); /* deliver says what its tables do not allow */
-	end->gone = true;
-	channel_free(&end->channel);
-}
-
-static int connect_end(struct end *end, const struct frame_protocol *protocol, enum frame_side ours)
-{
-	static const struct channel_handler handler = {any_state, heard, ended};
-	int fds[2];
-	assert_int_equal(
-		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
-	channel_free(&end->channel);
-	end->count = 0;
-	end->gone = false;
-	end->channel = channel_new(world.program.loop, protocol, ours, fds[0], &handler, end);
-	return fds[1];
-}
-
 /* A spool that is new; what must be repaired is told, and that is nothing. */
 static void connect_spool(void)
 {
-	spool_connect(world.d, connect_end(&world.spool, &spool_deliver, FRAME_A));
+	spool_connect(
+		world.d, end_connect(&world.spool, world.program.loop, &spool_deliver, FRAME_A));
 	channel_say(world.spool.channel, DELIVER_EXPECTED, 0);
 }
 
 static void connect_gate(void)
 {
-	duplicate_connect(world.d, connect_end(&world.gate, &any_gate, FRAME_B));
+	duplicate_connect(
+		world.d, end_connect(&world.gate, world.program.loop, &any_gate, FRAME_B));
 }
 
 static void connect_mailbox(void)
 {
-	settle_connect(world.d, connect_end(&world.mailbox, &mailbox_deliver, FRAME_A));
+	settle_connect(world.d,
+		end_connect(&world.mailbox, world.program.loop, &mailbox_deliver, FRAME_A));
 }
 
 /* Turns until it is so. */
@@ -175,34 +116,6 @@ static void connect_mailbox(void)
 			loop_turn(world.program.loop, 10);        \
 		assert_true(condition);                           \
 	} while (0)
-
-static void let_run(void)
-{
-	for (int i = 0; i < 20; i++)
-		loop_turn(world.program.loop, 2);
-}
-
-static struct said take(struct end *end)
-{
-	const struct said first = end->said[0];
-	memmove(end->said, end->said + 1, --end->count * sizeof first);
-	return first;
-}
-
-/* What the end hears next of that code; what it heard before is passed over. */
-static struct said hear(struct end *end, uint16_t code)
-{
-	for (int i = 0; i < 3000; i++) {
-		while (end->count) {
-			const struct said first = take(end);
-			if (first.code == code)
-				return first;
-		}
-		loop_turn(world.program.loop, 10);
-	}
-	fail_msg("code %u was not heard", code);
-	return (struct said){0};
-}
 
 static bool has_heard(const struct end *end, uint16_t code)
 {
@@ -214,7 +127,7 @@ static bool has_heard(const struct end *end, uint16_t code)
 
 static void hear_nothing_of(struct end *end, uint16_t code)
 {
-	let_run();
+	let_run(world.program.loop);
 	assert_false(has_heard(end, code));
 }
 
@@ -393,7 +306,7 @@ static void begin(void)
 	connect_spool();
 	connect_gate();
 	connect_mailbox();
-	let_run();
+	let_run(world.program.loop);
 }
 
 static int tear_down(void **state)
@@ -795,11 +708,11 @@ static void what_waits_for_gate_ends_with_its_spool(void **state)
 	connect_spool();
 	let_go(&world.disk.writings);
 	wait_until(boxes_has(world.boxes, "hana/new") && boxes_count(world.boxes, "hana/new") == 1);
-	let_run();
+	let_run(world.program.loop);
 	assert_false(incoming_is_quiet(world.d)); /* the question is open */
 	while (!incoming_is_quiet(world.d)) {
 		channel_say(world.gate.channel, GATE_NONE, asked);
-		let_run();
+		let_run(world.program.loop);
 		if (has_heard(&world.gate, GATE_CLAIM)) /* of the equal one, asked again before */
 			asked = hear(&world.gate, GATE_CLAIM).stream;
 	}
@@ -845,7 +758,8 @@ static void nothing_is_removed_before_spool_knows_it_for_good(void **state)
 	hear_pair(DELIVER_DELIVERED, stream);
 	const uint64_t before = hear(&world.spool, DELIVER_MARK).number;
 	hear_nothing_of(&world.mailbox, SETTLE_DONE);
-	spool_connect(world.d, connect_end(&world.spool, &spool_deliver, FRAME_A));
+	spool_connect(
+		world.d, end_connect(&world.spool, world.program.loop, &spool_deliver, FRAME_A));
 	hear_nothing_of(&world.spool, DELIVER_MARK);
 	channel_say(world.spool.channel, DELIVER_EXPECTED, 0);
 	const uint64_t number = hear(&world.spool, DELIVER_MARK).number;
@@ -883,7 +797,8 @@ static void a_mailbox_that_is_only_asked_for_costs_nothing(void **state)
 	ask(1, "nobody", false);
 	hear_settled(1, ERROR_NONE);
 	assert_int_equal(world.d->box_count, 0);
-	spool_connect(world.d, connect_end(&world.spool, &spool_deliver, FRAME_A));
+	spool_connect(
+		world.d, end_connect(&world.spool, world.program.loop, &spool_deliver, FRAME_A));
 	ask(2, "hana", false);
 	ask(3, "taro", false);
 	hear_nothing_of(&world.mailbox, SETTLE_DONE);
@@ -907,7 +822,7 @@ static void who_asks_and_dies_is_not_answered(void **state)
 	const uint64_t number = hear(&world.spool, DELIVER_MARK).number;
 	connect_mailbox();
 	channel_say(world.spool.channel, DELIVER_MARKED, 0, frame_number(number));
-	let_run();
+	let_run(world.program.loop);
 	assert_int_equal(world.mailbox.count, 0);
 	ask(2, "hana", false);
 	hear_settled(2, ERROR_NONE);

@@ -2,28 +2,14 @@
  * mail goes on, once. The keeper runs in this process; smtpd, deliver, relay and report are the other ends of its channels. */
 #include "../config/suite.h"
 #include "../store/maildir_suite.h"
+#include "keeper_ends.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/socket.h>
 
 #include "keepers/spool/spoold.h"
 
-#define SAID_MAX 256
 #define BEYOND 99 /* what no row has */
-
-struct said {
-	uint16_t code;
-	uint32_t stream;
-	uint64_t number;
-};
-
-struct end {
-	struct channel *channel;
-	struct said said[SAID_MAX];
-	size_t count; /* not looked at yet */
-	bool broken; /* it was shown the door */
-};
 
 /* A disk whose readings and writings wait while their lock is held, and whose readings may fail. */
 struct poor_disk {
@@ -131,96 +117,42 @@ static const struct disk_operations operations = {.open = on_open,
 
 /* --- the other ends */
 
-static uint32_t any_state(void *context, uint32_t stream)
-{
-	(void)context;
-	(void)stream;
-	return UINT32_MAX;
-}
-
-static void heard(void *context, const struct frame *frame)
-{
-	struct end *end = context;
-	assert_true(end->count < SAID_MAX);
-	end->said[end->count++] =
-		(struct said){frame->row->code, frame->stream, frame->values[0].number};
-}
-
-static void ended(void *context, const char *broken)
-{
-	struct end *end = context;
-	assert_null(broken); /* spool says what its table does not allow */
-	end->broken = true;
-	channel_free(&end->channel);
-}
-
-static int connect_end(struct end *end, const struct frame_protocol *protocol, enum frame_side ours)
-{
-	static const struct channel_handler handler = {any_state, heard, ended};
-	int fds[2];
-	assert_int_equal(
-		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
-	channel_free(&end->channel);
-	end->count = 0;
-	end->broken = false;
-	end->channel = channel_new(world.program.loop, protocol, ours, fds[0], &handler, end);
-	return fds[1];
-}
-
 static void connect_smtpd(void)
 {
-	receive_connect(world.spoold, 0, connect_end(&world.smtpd, &smtpd_spool, FRAME_A));
+	receive_connect(world.spoold, 0,
+		end_connect(&world.smtpd, world.program.loop, &smtpd_spool, FRAME_A));
 }
 
 static void connect_deliver(void)
 {
-	results_connect(world.spoold, connect_end(&world.deliver, &spool_deliver, FRAME_B));
+	results_connect(world.spoold,
+		end_connect(&world.deliver, world.program.loop, &spool_deliver, FRAME_B));
 }
 
 static void connect_relay(void)
 {
-	relay_side_connect(world.spoold, connect_end(&world.relay, &spool_relay, FRAME_B));
+	relay_side_connect(
+		world.spoold, end_connect(&world.relay, world.program.loop, &spool_relay, FRAME_B));
 }
 
 static void connect_report(void)
 {
-	reports_connect(world.spoold, connect_end(&world.report, &spool_report, FRAME_B));
-}
-
-static void let_run(void)
-{
-	for (int i = 0; i < 20; i++)
-		loop_turn(world.program.loop, 2);
-}
-
-/* What the end hears next of that code; what it heard before is passed over. */
-static struct said hear(struct end *end, uint16_t code)
-{
-	for (int i = 0; i < 1000; i++) {
-		while (end->count) {
-			const struct said first = end->said[0];
-			memmove(end->said, end->said + 1, --end->count * sizeof first);
-			if (first.code == code)
-				return first;
-		}
-		loop_turn(world.program.loop, 10);
-	}
-	fail_msg("code %u was not heard", code);
-	return (struct said){0};
+	reports_connect(world.spoold,
+		end_connect(&world.report, world.program.loop, &spool_report, FRAME_B));
 }
 
 static void hear_nothing(struct end *end)
 {
-	let_run();
+	let_run(world.program.loop);
 	assert_int_equal(end->count, 0);
 }
 
 /* Spool closes what may not be said; the parent would give the pair a fresh channel. */
 static void hear_the_end(struct end *end)
 {
-	for (int i = 0; i < 1000 && !end->broken; i++)
+	for (int i = 0; i < 1000 && !end->gone; i++)
 		loop_turn(world.program.loop, 10);
-	assert_true(end->broken);
+	assert_true(end->gone);
 }
 
 static void wait_until_empty(void)
@@ -364,7 +296,7 @@ static void begin(void)
 	connect_deliver();
 	connect_relay();
 	connect_report();
-	let_run();
+	let_run(world.program.loop);
 }
 
 static int tear_down(void **state)
@@ -428,7 +360,7 @@ static void a_report_waits_while_the_disk_has_no_place_for_its_reading(void **st
 	pthread_mutex_lock(&world.disk.readings);
 	refuse_one();
 	refuse_one();
-	let_run();
+	let_run(world.program.loop);
 	pthread_mutex_unlock(&world.disk.readings);
 	report_says_none(hear(&world.report, REPORT_ASK).stream);
 	report_says_none(hear(&world.report, REPORT_ASK).stream);
@@ -443,9 +375,9 @@ static void a_stop_forgets_nobody_who_is_being_told(void **state)
 	refuse_one();
 	hear(&world.report, REPORT_ASK);
 	channel_free(&world.report.channel);
-	let_run();
+	let_run(world.program.loop);
 	refuse_one();
-	let_run();
+	let_run(world.program.loop);
 	connect_report();
 	hear(&world.report, REPORT_ASK);
 	struct spool_status status;
@@ -463,7 +395,7 @@ static void what_finds_the_batch_full_goes_with_the_next(void **state)
 	begin();
 	pthread_mutex_lock(&world.disk.writings);
 	commit(begin_mail(100), &to, 1);
-	let_run(); /* its batch is out, and comes to no end */
+	let_run(world.program.loop); /* its batch is out, and comes to no end */
 	for (size_t i = 0; i < COUNT(streams); i++)
 		commit(streams[i] = begin_mail(40 << 10), &to, 1);
 	hear_nothing(&world.smtpd);
@@ -481,10 +413,10 @@ static void what_waits_for_a_batch_goes_with_its_smtpd(void **state)
 	begin();
 	pthread_mutex_lock(&world.disk.writings);
 	commit(begin_mail(100), &to, 1);
-	let_run();
+	let_run(world.program.loop);
 	for (int i = 0; i < 3; i++)
 		commit(begin_mail(40 << 10), &to, 1);
-	let_run();
+	let_run(world.program.loop);
 	connect_smtpd();
 	pthread_mutex_unlock(&world.disk.writings);
 	post(to);
@@ -526,7 +458,7 @@ static void a_final_state_waits_for_room_in_the_log(void **state)
 	for (size_t i = 0; i < COUNT(ids); i++)
 		delivered(ids[i]);
 	channel_say(world.deliver.channel, DELIVER_MARK, 0, frame_number(1));
-	let_run();
+	let_run(world.program.loop);
 	assert_true(world.spoold->finals.length > 0);
 	assert_int_equal(world.deliver.count, 0); /* not MARKED before all are in the log */
 	pthread_mutex_unlock(&world.disk.writings);
