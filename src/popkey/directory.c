@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -14,6 +15,13 @@
 int popkey_open(const char *path)
 {
 	return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+bool popkey_has_moved(int directory, const char *path)
+{
+	struct stat ours, there;
+	return fstat(directory, &ours) != 0 || stat(path, &there) != 0 ||
+	       ours.st_dev != there.st_dev || ours.st_ino != there.st_ino;
 }
 
 bool popkey_is_of_this_host(int directory)

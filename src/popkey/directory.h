@@ -27,6 +27,8 @@
 
 /* -1 and errno when it is no directory, or a link. */
 must_use int popkey_open(const char *path);
+/* Whether `path` leads elsewhere by now. Who holds a directory is not told when it is removed or another takes its name. */
+bool popkey_has_moved(int directory, const char *path);
 /* Whether all that is written there is written through this kernel, which then can tell of it (inotify(7)). */
 bool popkey_is_of_this_host(int directory);
 

@@ -145,17 +145,9 @@ static void scan(struct names *n)
 		forget(n);
 }
 
-/* We hold it, so that nobody tells when it is removed; and another may have its name now. */
-static bool has_moved(const struct names *n)
-{
-	struct stat ours, there;
-	return fstat(n->directory, &ours) != 0 || stat(n->path, &there) != 0 ||
-	       ours.st_dev != there.st_dev || ours.st_ino != there.st_ino;
-}
-
 static enum error reopen(struct names *n)
 {
-	if (n->directory >= 0 && has_moved(n)) {
+	if (n->directory >= 0 && popkey_has_moved(n->directory, n->path)) {
 		forget(n);
 		if (n->watch >= 0)
 			inotify_rm_watch(n->notices, n->watch);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define SWEEP_MS 60000u
@@ -52,14 +51,6 @@ static void watch_directory(struct export *e)
 	watch_want(e->inotify_watch, WATCH_READ);
 }
 
-/* We hold it, so that nobody is told when it is removed; another may have its name now. */
-static bool has_moved(const struct export *e)
-{
-	struct stat ours, there;
-	return fstat(e->directory, &ours) != 0 || stat(e->common.path, &there) != 0 ||
-	       ours.st_dev != there.st_dev || ours.st_ino != there.st_ino;
-}
-
 static void reopen(struct export *e)
 {
 	e->directory = popkey_open(e->common.path);
@@ -103,7 +94,7 @@ static void sweep(void *context)
 
 bool directory_look(struct export *e)
 {
-	if (e->directory >= 0 && has_moved(e)) {
+	if (e->directory >= 0 && popkey_has_moved(e->directory, e->common.path)) {
 		sweep_end(e);
 		close(e->directory);
 		e->directory = -1;
